@@ -1,0 +1,109 @@
+"""Every error crowdad raises on purpose.  A leaf says what happened, a middle class is what callers catch.
+
+Each message is one line: what was found, what is needed, what to do.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ConfigError",
+    "CrowdadError",
+    "DataError",
+    "DatasetNotFoundError",
+    "DownloadError",
+    "FitError",
+    "ModelError",
+    "ModelFormatError",
+    "ModelVersionError",
+    "NoVideoError",
+    "NotFittedError",
+    "OutputError",
+    "OutputExistsError",
+    "OutputNotWritableError",
+    "SourceError",
+    "SourceNotFoundError",
+    "TooLittleMotionError",
+    "TooShortError",
+    "UnknownSettingError",
+    "UnreadableSourceError",
+]
+
+
+class CrowdadError(Exception):
+    """Anything crowdad refuses to do; `str(error)` is the one line a person should read."""
+
+
+class SourceError(CrowdadError):
+    """The footage cannot be used."""
+
+
+class SourceNotFoundError(SourceError):
+    """No file, folder or glob match at the given place."""
+
+
+class UnreadableSourceError(SourceError):
+    """There is something, but no frame can be decoded from it."""
+
+
+class NoVideoError(SourceError):
+    """A media file without a video stream."""
+
+
+class TooShortError(SourceError):
+    """Fewer frames than one window needs."""
+
+
+class FitError(CrowdadError):
+    """A scene cannot be learned from the footage."""
+
+
+class TooLittleMotionError(FitError):
+    """Fewer tubes than the clusters need."""
+
+
+class ModelError(CrowdadError):
+    """The scene model cannot be used."""
+
+
+class NotFittedError(ModelError):
+    """An estimator was asked for a score before `fit`."""
+
+
+class ModelFormatError(ModelError):
+    """Not a crowdad scene model, or a damaged one."""
+
+
+class ModelVersionError(ModelError):
+    """A scene model written by an incompatible version."""
+
+
+class ConfigError(CrowdadError):
+    """A setting has a wrong value or shape."""
+
+
+class UnknownSettingError(ConfigError):
+    """A setting that does not exist; the message names the nearest one."""
+
+
+class DataError(CrowdadError):
+    """A data set is not usable."""
+
+
+class DatasetNotFoundError(DataError):
+    """The data folder, or a part of it, is missing."""
+
+
+class DownloadError(DataError):
+    """A data set could not be fetched or failed its hash check."""
+
+
+class OutputError(CrowdadError):
+    """Results cannot be written."""
+
+
+class OutputExistsError(OutputError):
+    """The run's folder already holds another run."""
+
+
+class OutputNotWritableError(OutputError):
+    """The run's folder cannot be written."""
