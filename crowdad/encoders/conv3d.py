@@ -1,0 +1,61 @@
+"""Spatiotemporal convolutional auto-encoder over motion tubes."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from crowdad.encoders._base import AutoEncoder
+
+__all__ = ["Conv3dAutoEncoder"]
+
+
+class _MeanOverTime(nn.Module):
+    def forward(self, samples: Tensor) -> Tensor:
+        return samples.mean(dim=2)
+
+
+class Conv3dAutoEncoder(AutoEncoder):
+    """Tube (C, T, rows, columns) -> unit code -> tube.
+
+    Two convolutions run over time and over the body's rows and columns; what they find is averaged over time, so that
+    the code says how the subject moves and not in which phase of a step it was caught.
+
+    shape: (C, T, rows, columns) of one tube.  temporal_kernel: length of both kernels in time, odd, in steps.
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, int, int, int] = (3, 5, 5, 3),
+        *,
+        code_dim: int = 8,
+        temporal_kernel: int = 3,
+        widths: tuple[int, int, int] = (48, 96, 192),
+        code_norm: str = "l2",
+        constant: bool = True,
+    ) -> None:
+        super().__init__(code_dim, code_norm=code_norm, constant=constant)
+        if temporal_kernel % 2 == 0 or temporal_kernel < 1:
+            raise ValueError(f"temporal_kernel is {temporal_kernel}; an odd length is needed")
+        channels, steps, rows, columns = shape
+        narrow, wide, decoder = widths
+        in_time = temporal_kernel // 2
+        self.shape = shape
+        self.trunk = nn.Sequential(
+            nn.Conv3d(channels, narrow, (temporal_kernel, 3, 3), padding=(in_time, 1, 1)),
+            nn.GELU(),
+            nn.Conv3d(narrow, wide, (temporal_kernel, rows, columns), padding=(in_time, 0, 0)),
+            nn.GELU(),
+            _MeanOverTime(),
+            nn.Flatten(),
+            nn.Linear(wide, wide),
+            nn.GELU(),
+            nn.Linear(wide, code_dim),
+        )
+        self.head = nn.Sequential(
+            nn.Linear(self.code_width, decoder),
+            nn.GELU(),
+            nn.Linear(decoder, decoder),
+            nn.GELU(),
+            nn.Linear(decoder, channels * steps * rows * columns),
+            nn.Unflatten(1, shape),
+        )
