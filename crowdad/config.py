@@ -1,0 +1,196 @@
+"""Every setting: unit, range, default.
+
+Lengths are in person heights (ph) and speeds in walking speeds, never in pixels and frames: scale.py turns them into
+pixels for the footage at hand.  "step" is one processed frame; a walking person moves about `walk_px` in one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from crowdad.errors import ConfigError, UnknownSettingError
+
+__all__ = [
+    "CalibrationSettings",
+    "EncoderSettings",
+    "EventSettings",
+    "HeatmapSettings",
+    "MotionSettings",
+    "NormalitySettings",
+    "ScaleSettings",
+    "Settings",
+    "TubeSettings",
+    "load_settings",
+]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ScaleSettings(_Section):
+    """Working resolution and step, from what the footage shows."""
+
+    person_px: float = Field(40, gt=8, description="height a person is resized to, in pixels, halo included")
+    walk_px: float = Field(2.4, gt=0.5, description="how far a walking person moves in one step, in resized pixels")
+    max_upscale: float = Field(2.5, ge=1, description="small figures are enlarged by at most this")
+    view_ratio: float = Field(1.6, gt=1, description="range of person heights that one view of the scene may hold")
+    margin: float = Field(1.5, gt=0, description="what a view sees beyond the rows it scores, in ph")
+    sample_frames: int = Field(400, ge=8, description="frames looked at to measure the scale")
+
+
+class MotionSettings(_Section):
+    """Optical flow and the local statistics of moving pixels."""
+
+    preset: Literal["ultrafast", "fast", "medium"] = Field("medium", description="DIS flow preset")
+    moving: float = Field(0.31, gt=0, description="speed from which a pixel counts as moving, in walking speeds")
+    local_sigma: float = Field(0.1, gt=0, description="radius of the local statistics, in ph")
+    body_sigma_x: float = Field(0.15, gt=0, description="half-width of the body's velocity average, in ph")
+    body_sigma_y: float = Field(0.25, gt=0, description="half-height of the body's velocity average, in ph")
+
+
+class TubeSettings(_Section):
+    """Patches that follow their subject back through time."""
+
+    kind: Literal["tubes", "grid"] = Field("tubes", description="tubes follow their subject, grid patches stay put")
+    steps: int = Field(5, ge=1, description="samples in time, one a step")
+    rows: int = Field(5, ge=1, description="samples down the body")
+    columns: int = Field(3, ge=1, description="samples across the body")
+    half_height: float = Field(0.3, gt=0, description="from the centre to the last row, in ph")
+    half_width: float = Field(0.15, gt=0, description="from the centre to the last column, in ph")
+    spacing: float = Field(0.2, gt=0, description="distance between seeds, in ph")
+    min_density: float = Field(0.12, ge=0, description="share of moving pixels around a seed")
+    min_fill: float = Field(0.65, ge=0, description="mean square root of the share of moving pixels along a tube")
+    mean_shifts: int = Field(4, ge=0, description="steps from a seed to the centre of the motion around it")
+
+
+class EncoderSettings(_Section):
+    """The auto-encoder over tubes."""
+
+    code_dim: int = Field(8, ge=2, description="free coordinates of the code; one constant coordinate is added")
+    temporal_kernel: int = Field(3, ge=1, description="length of the kernels in time, odd, in steps")
+    code_norm: Literal["l2", "none", "batch", "layer"] = Field("l2", description="what normalises the code")
+    epochs: int = Field(8, ge=1, description="passes over the tubes")
+    batch: int = Field(256, ge=8, description="tubes in a batch")
+    learning_rate: float = Field(3e-3, gt=0, description="peak of the one-cycle schedule")
+    max_tubes: int = Field(60_000, ge=256, description="tubes the encoder and the centres learn from")
+
+
+class NormalitySettings(_Section):
+    """k-means over the codes of normal tubes."""
+
+    clusters: int = Field(256, ge=1, description="centres learnt from normal footage")
+    clusters_unlabelled: int = Field(64, ge=1, description="centres learnt from footage that may hold anomalies")
+    keep_mass: float = Field(0.85, gt=0, le=1, description="share of unlabelled tubes whose (largest) clusters are kept")
+    iterations: int = Field(25, ge=1, description="k-means iterations")
+
+
+class HeatmapSettings(_Section):
+    """Voting of tube scores along their paths."""
+
+    cell: float = Field(0.2, gt=0, description="side of a cell, in ph")
+    sigma_cells: float = Field(1.2, gt=0, description="spatial smoothing of the votes, in cells")
+    sigma_steps: float = Field(1.33, gt=0, description="temporal smoothing of the votes, in steps")
+    vote: bool = Field(True, description="votes along the whole path; off: only where the tube ends")
+
+
+class CalibrationSettings(_Section):
+    """From raw anomaly to [0, 1] and the threshold."""
+
+    false_alarms_per_hour: float = Field(1.0, gt=0, description="false alarms an hour wanted on normal footage")
+    held_out: float = Field(0.2, gt=0, lt=1, description="share of the fitting footage kept for calibration")
+    tail: float = Field(0.9, gt=0, lt=1, description="quantile above which the tail is fitted")
+
+
+class EventSettings(_Section):
+    """From heatmaps to events."""
+
+    low: float = Field(0.4, ge=0, le=1, description="heat down to which a region grows")
+    min_duration_s: float = Field(0.4, ge=0, description="shorter tracks are no event, in seconds")
+    gap_s: float = Field(0.6, ge=0, description="gap that a track survives, in seconds")
+
+
+class Settings(_Section):
+    """All settings of one scene."""
+
+    seed: int = Field(0, ge=0, description="seed of every random choice")
+    scale: ScaleSettings = ScaleSettings()
+    motion: MotionSettings = MotionSettings()
+    tubes: TubeSettings = TubeSettings()
+    encoder: EncoderSettings = EncoderSettings()
+    normality: NormalitySettings = NormalitySettings()
+    heatmap: HeatmapSettings = HeatmapSettings()
+    calibration: CalibrationSettings = CalibrationSettings()
+    events: EventSettings = EventSettings()
+
+
+def _flat(model: BaseModel, prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in model:
+        if isinstance(value, BaseModel):
+            flat.update(_flat(value, f"{prefix}{name}."))
+        else:
+            flat[f"{prefix}{name}"] = value
+    return flat
+
+
+def _set(tree: dict[str, Any], key: str, value: Any) -> None:
+    *sections, name = key.split(".")
+    for section in sections:
+        tree = tree.setdefault(section, {})
+    tree[name] = value
+
+
+def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _parse(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def load_settings(path: Path | None = None, overrides: Iterable[str] = (), base: Settings | None = None) -> Settings:
+    """Settings from a TOML file and `section.key=value` overrides, the later winning.
+
+    Raises UnknownSettingError (which names the nearest setting) and ConfigError (which names value and range).
+    """
+    known = _flat(base or Settings())
+    given: dict[str, Any] = {}
+    if path is not None:
+        try:
+            given.update(_leaves(tomllib.loads(path.read_text(encoding="utf-8"))))
+        except OSError as error:
+            raise ConfigError(f"{path}: cannot be read ({error.strerror}); a TOML file of settings is needed") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path}: not TOML ({error}); see configs/camera.toml for an example") from error
+    for item in overrides:
+        key, equals, value = item.partition("=")
+        if not equals:
+            raise ConfigError(f"--set {item}: no '=' found; write --set section.key=value")
+        given[key.strip()] = _parse(value.strip())
+    for key in given:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1, cutoff=0.0)
+            raise UnknownSettingError(f"unknown setting {key!r}; the nearest one is {near[0]!r}")
+    tree: dict[str, Any] = {}
+    for key, value in {**known, **given}.items():
+        _set(tree, key, value)
+    try:
+        return Settings.model_validate(tree)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"setting {key} = {first['input']!r}: {first['msg'].lower()}") from error

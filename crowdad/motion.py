@@ -1,0 +1,98 @@
+"""Optical flow between two steps, and what the moving pixels around each place do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from crowdad.config import MotionSettings
+
+__all__ = ["BackwardFlow", "MotionMaps", "motion_maps"]
+
+Array = npt.NDArray[np.float32]
+
+_PRESETS = {
+    "ultrafast": cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST,
+    "fast": cv2.DISOPTICAL_FLOW_PRESET_FAST,
+    "medium": cv2.DISOPTICAL_FLOW_PRESET_MEDIUM,
+}
+
+
+class BackwardFlow:
+    """Dense flow from a step back to the one before it (Kroeger et al. 2016, DIS), at half size.
+
+    preset: "ultrafast", "fast" or "medium".
+    """
+
+    def __init__(self, preset: str = "medium") -> None:
+        self._dis = cv2.DISOpticalFlow_create(_PRESETS[preset])
+
+    def __call__(self, luma: npt.NDArray[np.uint8], earlier_luma: npt.NDArray[np.uint8]) -> Array:
+        """Displacement of each pixel of `luma` back to where it was in `earlier_luma`.
+
+        luma, earlier_luma: uint8 (H, W), both sides at least 16.
+        Returns float32 (H // 2, W // 2, 2): x and y, in pixels of the full-size picture.
+        """
+        height, width = luma.shape
+        flow = self._dis.calc(luma, earlier_luma, None)
+        return cv2.resize(flow, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+
+
+@dataclass(frozen=True, eq=False)
+class MotionMaps:
+    """Local statistics of the moving pixels of one step, at half size, in walking speeds of the place.
+
+    channels: float32 (h, w, 4): length of the mean velocity, mean speed, spread of the speed, square root of the
+        share of moving pixels.
+    density: float32 (h, w) in [0, 1], share of moving pixels over a body.
+    velocity: float32 (h, w, 2), the body's velocity back in time, in full-size pixels a step.
+    centre_shift: float32 (h, w, 2), from each place to the centre of the motion around it, in full-size pixels.
+    """
+
+    channels: Array
+    density: Array
+    velocity: Array
+    centre_shift: Array
+
+
+def _blur(image: Array, sigma_x: float, sigma_y: float) -> Array:
+    return cv2.GaussianBlur(image, (0, 0), sigmaX=sigma_x, sigmaY=sigma_y, borderType=cv2.BORDER_REPLICATE)
+
+
+def motion_maps(flow: Array, unit_px: Array | float, person_px: float, settings: MotionSettings) -> MotionMaps:
+    """Reduce a flow field to statistics over its moving pixels (normalised convolution).
+
+    flow: float32 (h, w, 2) of `BackwardFlow`.  unit_px: walking speed, in pixels a step, one number or (h, w).
+    person_px: height of a person in full-size pixels.
+    """
+    speed = cv2.magnitude(flow[..., 0], flow[..., 1])
+    moving = (speed > settings.moving * unit_px).astype(np.float32)
+    stacked = np.dstack([flow[..., 0] * moving, flow[..., 1] * moving, speed * moving, speed * speed * moving, moving])
+    half = person_px / 2
+
+    near = _blur(stacked, settings.local_sigma * half, settings.local_sigma * half)
+    weight = near[..., 4]
+    safe = np.maximum(weight, 1e-3)
+    mean_u, mean_v, mean_speed, mean_square = (near[..., i] / safe for i in range(4))
+    spread = np.sqrt(np.maximum(mean_square - mean_speed**2, 0))
+    channels = np.dstack([cv2.magnitude(mean_u, mean_v), mean_speed, spread]) / np.atleast_3d(unit_px)
+    channels = np.dstack([channels, np.sqrt(weight)]).astype(np.float32)
+
+    sigma_x, sigma_y = settings.body_sigma_x * half / 2, settings.body_sigma_y * half / 2
+    size = (flow.shape[1], flow.shape[0])
+    coarse = cv2.resize(stacked[..., [0, 1, 4]], (max(size[0] // 2, 1), max(size[1] // 2, 1)), interpolation=cv2.INTER_AREA)
+    body = _blur(coarse, sigma_x, sigma_y)
+    share = np.maximum(body[..., 2], 1e-3)
+    velocity = body[..., :2] / share[..., None]
+    gradient = np.dstack(
+        [
+            cv2.Sobel(body[..., 2], cv2.CV_32F, 1, 0, ksize=1) * (0.5 * sigma_x**2),
+            cv2.Sobel(body[..., 2], cv2.CV_32F, 0, 1, ksize=1) * (0.5 * sigma_y**2),
+        ]
+    )
+    shift = gradient / share[..., None] * 4  # coarse pixels -> full-size pixels
+    wide = cv2.resize(np.dstack([velocity, shift]), size, interpolation=cv2.INTER_LINEAR)
+    return MotionMaps(channels, weight, wide[..., :2], wide[..., 2:])
