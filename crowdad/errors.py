@@ -19,11 +19,13 @@ __all__ = [
     "NotFittedError",
     "OutputError",
     "OutputExistsError",
+    "OutputNotReadableError",
     "OutputNotWritableError",
     "SourceError",
     "SourceNotFoundError",
     "TooLittleMotionError",
     "TooShortError",
+    "UndefinedMetricError",
     "UnknownSettingError",
     "UnreadableSourceError",
 ]
@@ -97,6 +99,10 @@ class DownloadError(DataError):
     """A data set could not be fetched or failed its hash check."""
 
 
+class UndefinedMetricError(DataError):
+    """A metric has no value for this ground truth (one class only, no true region)."""
+
+
 class OutputError(CrowdadError):
     """Results cannot be written."""
 
@@ -107,3 +113,7 @@ class OutputExistsError(OutputError):
 
 class OutputNotWritableError(OutputError):
     """The run's folder cannot be written."""
+
+
+class OutputNotReadableError(OutputError):
+    """A run's folder lacks what is asked of it, or holds it damaged."""

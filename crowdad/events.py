@@ -1,0 +1,325 @@
+"""Heatmap -> regions -> tracks -> events: what a person is told, found frame by frame in bounded memory.
+
+Two hystereses keep events whole.  In space a region needs one cell at the threshold and then grows over its neighbours
+down to a lower level.  In time a place at the lower level may carry a track on from one frame above the threshold to
+the next, but neither starts it nor ends it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import find_objects, label, maximum
+from scipy.optimize import linear_sum_assignment
+
+from crowdad.records import Box, Event, FrameResult, Heatmap, Region
+
+__all__ = ["EventFinder", "find_events", "find_regions"]
+
+_EIGHT_CONNECTED = np.ones((3, 3), dtype=np.int8)
+_NEVER = 1e6
+_REACH = 0.75
+_VELOCITY_MEMORY = 0.7
+
+Boxes = npt.NDArray[np.float64]
+"""(N, 4) boxes, xyxy, in pixels of the displayed picture."""
+
+
+def find_regions(
+    heatmap: Heatmap, frame_index: int, time_s: float, level: float = 0.5, low: float = 0.4
+) -> list[Region]:
+    """8-connected places of cells >= `low` that hold at least one cell >= `level`, from the top left on.
+
+    Boxes are clipped to the displayed picture; `peak_anomaly` is the region's hottest cell.
+    """
+    return [region for region in _grown_regions(heatmap, frame_index, time_s, low) if region.peak_anomaly >= level]
+
+
+def _grown_regions(heatmap: Heatmap, frame_index: int, time_s: float, low: float) -> list[Region]:
+    labels, count = label(heatmap.anomaly >= low, structure=_EIGHT_CONNECTED)
+    if not count:
+        return []
+    peaks = maximum(heatmap.anomaly, labels, np.arange(1, count + 1))
+    height, width = heatmap.size_hw
+    regions = []
+    for place, peak in zip(find_objects(labels), peaks, strict=True):
+        rows, columns = place
+        x0, y0 = columns.start * heatmap.cell_px, rows.start * heatmap.cell_px
+        x1, y1 = min(columns.stop * heatmap.cell_px, width), min(rows.stop * heatmap.cell_px, height)
+        if x1 > x0 and y1 > y0:
+            box = (float(x0), float(y0), float(x1), float(y1))
+            regions.append(Region(frame_index, time_s, box, float(peak)))
+    return regions
+
+
+@dataclass(eq=False)
+class _OpenTrack:
+    """A subject still followed: where it was, how it moves, and the regions that may become an event."""
+
+    first: Region
+    frames: int = 1
+    velocity_xy: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))
+    seen: list[Region] = field(default_factory=list)
+    unsure: list[Region] = field(default_factory=list)
+    last: Region = field(init=False)
+    last_strong_s: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.last = self.first
+        self.last_strong_s = self.first.time_s
+        self.seen = [self.first]
+
+    def predict(self, time_s: float) -> Boxes:
+        """The box (4,) moved on to `time_s` at the track's own speed."""
+        shift = self.velocity_xy * (time_s - self.last.time_s)
+        return np.asarray(self.last.box_xyxy) + np.tile(shift, 2)
+
+    def follow(self, region: Region, strong: bool) -> None:
+        """Add a region; weak ones count only once a strong one follows them."""
+        elapsed_s = region.time_s - self.last.time_s
+        if elapsed_s > 0:
+            moved = (_centres(np.asarray(region.box_xyxy)) - _centres(np.asarray(self.last.box_xyxy))) / elapsed_s
+            self.velocity_xy = _VELOCITY_MEMORY * self.velocity_xy + (1 - _VELOCITY_MEMORY) * moved
+        self.last = region
+        self.unsure.append(region)
+        if strong:
+            self.seen += self.unsure
+            self.unsure = []
+            self.last_strong_s = region.time_s
+
+
+@dataclass(eq=False)
+class _Candidate:
+    """Tracks that belong together; becomes an event when the last of them has ended."""
+
+    open_tracks: list[_OpenTrack]
+    ended: list[Region] = field(default_factory=list)
+    start_s: float = 0.0
+
+
+class EventFinder:
+    """Follow what is above the threshold from frame to frame and tell when it has ended.
+
+    fps: frames a second, the length of one frame.
+    level: anomaly that starts a region and keeps it, 0.5 = threshold.  low: anomaly down to which it grows.
+    min_duration_s: time above `level`, gaps not counted, below which nothing is told.
+    gap_s: a track that is lost for longer has ended.  weak_s: so has one that stays below `level` for longer.
+    touch_share: tracks that touch for at least this share of the shorter one's life are one event.
+    max_duration_s: what lasts longer is told in pieces, so that memory stays bounded.
+
+    Events come in order of start, numbered from 1; one that has ended waits until those that began earlier have too.
+    """
+
+    def __init__(
+        self,
+        fps: float,
+        *,
+        level: float = 0.5,
+        low: float = 0.4,
+        min_duration_s: float = 0.4,
+        gap_s: float = 0.4,
+        weak_s: float = 2.0,
+        touch_share: float = 0.5,
+        max_duration_s: float = 600.0,
+    ) -> None:
+        if not fps > 0:
+            raise ValueError(f"fps is {fps}; a number above 0 is needed")
+        if not 0 < low <= level <= 1:
+            raise ValueError(f"low is {low} and level {level}; 0 < low <= level <= 1 is needed")
+        if min(min_duration_s, gap_s, weak_s) < 0 or not max_duration_s > 0:
+            raise ValueError("min_duration_s, gap_s, weak_s and max_duration_s are durations; none can be negative")
+        self.fps = fps
+        self.level = level
+        self.low = low
+        self.min_duration_s = min_duration_s
+        self.gap_s = gap_s
+        self.weak_s = weak_s
+        self.touch_share = touch_share
+        self.max_duration_s = max_duration_s
+        self._candidates: list[_Candidate] = []
+        self._touches: dict[tuple[_OpenTrack, _OpenTrack], int] = {}
+        self._waiting: list[Event] = []
+        self._segment: int | None = None
+        self._next_id = 1
+
+    def push(self, result: FrameResult) -> list[Event]:
+        """Take the next frame; return the events that are now over, in order of start.
+
+        Frames come in order; a change of `segment` ends everything that is open.
+        """
+        told: list[Event] = []
+        if self._segment is not None and result.segment != self._segment:
+            told = self.finish()
+        self._segment = result.segment
+        tracks = self._open_tracks()
+        # The map of a quiet frame needs no labelling: nothing can start, and what is open has `gap_s` left.
+        if not tracks and not np.any(result.heatmap.anomaly >= self.level):
+            return told
+        regions = _grown_regions(result.heatmap, result.index, result.time_s, self.low)
+        assigned = self._link(tracks, regions, result.time_s)
+        self._count_touches(regions, assigned, result.time_s)
+        self._end_tracks(result.time_s)
+        return told + self._tell()
+
+    def finish(self) -> list[Event]:
+        """End everything that is open; return what had not been told yet, in order of start."""
+        for track in self._open_tracks():
+            self._end_track(track)
+        return self._tell()
+
+    def _open_tracks(self) -> list[_OpenTrack]:
+        return [track for candidate in self._candidates for track in candidate.open_tracks]
+
+    def _link(self, tracks: list[_OpenTrack], regions: list[Region], time_s: float) -> dict[int, _OpenTrack]:
+        """Carry tracks on with this frame's regions and start new ones; returns region number -> track."""
+        assigned: dict[int, _OpenTrack] = {}
+        for track in tracks:
+            track.frames += 1
+        if tracks and regions:
+            predicted = np.stack([track.predict(time_s) for track in tracks])
+            cost = _link_cost(predicted, np.asarray([region.box_xyxy for region in regions]))
+            for row, column in zip(*linear_sum_assignment(cost), strict=True):
+                if cost[row, column] < _NEVER:
+                    assigned[int(column)] = tracks[row]
+        for number, region in enumerate(regions):
+            strong = region.peak_anomaly >= self.level
+            if number in assigned:
+                assigned[number].follow(region, strong)
+            elif strong:
+                assigned[number] = _OpenTrack(region)
+                self._candidates.append(_Candidate([assigned[number]], start_s=region.time_s))
+        return assigned
+
+    def _count_touches(self, regions: list[Region], assigned: dict[int, _OpenTrack], time_s: float) -> None:
+        """Count the frames in which two tracks touch, or one lies where the other was just lost."""
+        tracks = self._open_tracks()
+        if len(tracks) < 2:
+            return
+        present = {track: regions[number].box_xyxy for number, track in assigned.items()}
+        boxes = np.stack([np.asarray(present[t]) if t in present else t.predict(time_s) for t in tracks])
+        touching = np.triu(_overlap_sides(boxes, boxes).min(axis=-1) >= 0, k=1)
+        for first, second in zip(*np.nonzero(touching), strict=True):
+            pair = tracks[first], tracks[second]
+            if pair[0] in present or pair[1] in present:
+                self._touches[pair] = self._touches.get(pair, 0) + 1
+
+    def _end_tracks(self, time_s: float) -> None:
+        slack_s = 0.5 / self.fps  # timestamps are rounded
+        ending = [
+            track
+            for candidate in self._candidates
+            for track in candidate.open_tracks
+            if time_s - track.last.time_s > self.gap_s + slack_s
+            or time_s - track.last_strong_s > self.weak_s + slack_s
+            or time_s - candidate.start_s >= self.max_duration_s - slack_s
+        ]
+        for track in ending:
+            self._end_track(track)
+
+    def _end_track(self, track: _OpenTrack) -> None:
+        """Close a track and join its candidate with those of the tracks it kept touching."""
+        home = self._candidate_of(track)
+        for pair in [pair for pair in self._touches if track in pair]:
+            touched = self._touches.pop(pair)
+            other = pair[1] if pair[0] is track else pair[0]
+            if touched >= self.touch_share * min(track.frames, other.frames):
+                home = self._join(home, self._candidate_of(other))
+        home.open_tracks.remove(track)
+        home.ended += track.seen
+        if not home.open_tracks:
+            self._candidates.remove(home)
+            self._close(home)
+
+    def _candidate_of(self, track: _OpenTrack) -> _Candidate:
+        return next(candidate for candidate in self._candidates if track in candidate.open_tracks)
+
+    def _join(self, first: _Candidate, second: _Candidate) -> _Candidate:
+        if first is second:
+            return first
+        self._candidates.remove(second)
+        first.open_tracks += second.open_tracks
+        first.ended += second.ended
+        first.start_s = min(first.start_s, second.start_s)
+        return first
+
+    def _close(self, candidate: _Candidate) -> None:
+        strong_frames = {r.frame_index for r in candidate.ended if r.peak_anomaly >= self.level}
+        # A little slack, since 10 frames at 25 fps are 0.4 s only up to rounding.
+        if len(strong_frames) / self.fps >= self.min_duration_s - 1e-6:
+            self._waiting.append(self._event(candidate.ended))
+
+    def _event(self, regions: list[Region]) -> Event:
+        by_frame: dict[int, Box] = {}
+        for region in sorted(regions, key=lambda r: r.frame_index):
+            before = by_frame.get(region.frame_index)
+            by_frame[region.frame_index] = region.box_xyxy if before is None else _union(before, region.box_xyxy)
+        first = min(regions, key=lambda r: r.frame_index)
+        last = max(regions, key=lambda r: r.frame_index)
+        peak = min(regions, key=lambda r: (-r.peak_anomaly, r.frame_index))
+        return Event(
+            event_id=0,
+            start_s=first.time_s,
+            end_s=last.time_s + 1 / self.fps,
+            start_frame=first.frame_index,
+            end_frame=last.frame_index,
+            peak_s=peak.time_s,
+            peak_frame=peak.frame_index,
+            peak_anomaly=peak.peak_anomaly,
+            box_xyxy=by_frame[peak.frame_index],
+            boxes=by_frame,
+        )
+
+    def _tell(self) -> list[Event]:
+        """Number and return the waiting events that nothing still open began before."""
+        open_since_s = min((candidate.start_s for candidate in self._candidates), default=np.inf)
+        self._waiting.sort(key=lambda event: (event.start_s, event.start_frame, event.end_frame, event.box_xyxy))
+        told = [event for event in self._waiting if event.start_s <= open_since_s]
+        self._waiting = self._waiting[len(told) :]
+        numbered = [replace(event, event_id=number) for number, event in enumerate(told, self._next_id)]
+        self._next_id += len(told)
+        return numbered
+
+
+def find_events(results: Iterable[FrameResult], fps: float, **settings: float) -> list[Event]:
+    """All events of a whole stream, in order of start; `settings` as for `EventFinder`."""
+    finder = EventFinder(fps, **settings)
+    events = [event for result in results for event in finder.push(result)]
+    return events + finder.finish()
+
+
+def _link_cost(tracks_xyxy: Boxes, regions_xyxy: Boxes) -> npt.NDArray[np.float64]:
+    """(N, M) cost of carrying track i on with region j: 1 - IoU + centre distance in box diagonals."""
+    sides = _overlap_sides(tracks_xyxy, regions_xyxy)
+    overlap = np.prod(np.maximum(sides, 0), axis=-1)
+    areas, diagonals = [], []
+    for boxes in (tracks_xyxy, regions_xyxy):
+        size = boxes[:, 2:] - boxes[:, :2]
+        areas.append(size.prod(axis=1))
+        diagonals.append(np.hypot(size[:, 0], size[:, 1]))
+    iou = overlap / (areas[0][:, None] + areas[1][None] - overlap)
+    apart = np.linalg.norm(_centres(tracks_xyxy)[:, None] - _centres(regions_xyxy)[None], axis=-1)
+    distance = apart / np.maximum(diagonals[0][:, None], diagonals[1][None])
+    return np.where((overlap > 0) | (distance <= _REACH), 1 - iou + distance, _NEVER)
+
+
+def _overlap_sides(first_xyxy: Boxes, second_xyxy: Boxes) -> npt.NDArray[np.float64]:
+    """(N, M, 2) width and height of the overlap of every pair of boxes; negative = the gap between them."""
+    upper = np.minimum(first_xyxy[:, None, 2:], second_xyxy[None, :, 2:])
+    lower = np.maximum(first_xyxy[:, None, :2], second_xyxy[None, :, :2])
+    return upper - lower
+
+
+def _centres(boxes_xyxy: Boxes) -> npt.NDArray[np.float64]:
+    return (boxes_xyxy[..., :2] + boxes_xyxy[..., 2:]) / 2
+
+
+def _union(first: Box, second: Box) -> Box:
+    return (
+        min(first[0], second[0]),
+        min(first[1], second[1]),
+        max(first[2], second[2]),
+        max(first[3], second[3]),
+    )

@@ -1,0 +1,261 @@
+"""results.json: everything that is known of a run, as a checked model whose JSON Schema is docs/results.schema.json."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
+
+from crowdad.errors import OutputNotReadableError
+from crowdad.records import Box, Event
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "CountsRecord",
+    "EventRecord",
+    "ModelRecord",
+    "RunResults",
+    "SourceRecord",
+    "ThresholdRecord",
+    "TimingRecord",
+    "event_records",
+    "read_results",
+    "results_schema",
+    "write_results",
+]
+
+SCHEMA_VERSION = 1
+
+
+def _printable(text: Any) -> Any:
+    # File names may hold bytes that are no characters (lone surrogates in Python); JSON cannot.
+    return text.encode("utf-8", "backslashreplace").decode() if isinstance(text, str) else text
+
+
+def _rounded(digits: int) -> AfterValidator:
+    return AfterValidator(lambda number: round(number, digits))
+
+
+Text = Annotated[str, BeforeValidator(_printable)]
+Seconds = Annotated[float, _rounded(3), Field(ge=0, allow_inf_nan=False)]
+Pixels = Annotated[float, _rounded(1), Field(allow_inf_nan=False)]
+Number = Annotated[float, _rounded(6), Field(allow_inf_nan=False)]
+Anomaly = Annotated[float, _rounded(4), Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0)]
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SourceRecord(_Record):
+    """The footage."""
+
+    name: Text = Field(description="file, folder or address as the user named it, without any password")
+    size_bytes: Count | None = None
+    sha256: Sha256 | None = Field(default=None, description="of the file; null for what is not a single file")
+    size_hw: tuple[Count, Count] = Field(description="height and width of the displayed picture, pixels")
+    fps: Number = Field(gt=0, description="frames a second, average")
+    frames: Count = Field(description="frames of the footage that were decoded")
+    duration_s: Seconds
+    recorded_at: Text | None = Field(default=None, description="wall clock of the first frame, ISO 8601")
+
+
+class ModelRecord(_Record):
+    """What scored the footage."""
+
+    name: Text
+    sha256: Sha256
+    fitted: Literal["one-class", "unlabelled", "self-fitted"] = Field(
+        description="on normal footage, on footage that may hold anomalies, or on the scored footage itself"
+    )
+    fit_sources: list[Text] = Field(default_factory=list)
+    scale: dict[str, JsonValue] = Field(
+        default_factory=dict, description="measured when fitted: person height, walking speed, perspective"
+    )
+
+
+class ThresholdRecord(_Record):
+    """Where normal ends."""
+
+    raw: Number = Field(description="the threshold before calibration; anomaly 0.5 in every other field")
+    chosen_by: Text = Field(description="how the threshold was chosen")
+    false_alarms_per_hour: Number | None = Field(
+        default=None, description="wanted; null where the user set a threshold"
+    )
+    note: Text = ""
+
+
+class CountsRecord(_Record):
+    """How many frames there were and what became of them."""
+
+    frames_total: Count
+    scored: Count
+    skipped: dict[str, Count] = Field(default_factory=dict, description="reason -> frames")
+    bad_packets: Count = 0
+    truncated: bool = Field(default=False, description="the footage ends before its container says so")
+
+
+class EventRecord(_Record):
+    """Something unusual, from start to end."""
+
+    id: Count
+    start_s: Seconds
+    end_s: Seconds
+    start_frame: Count
+    end_frame: Count = Field(description="the last frame that belongs to the event")
+    peak_s: Seconds
+    peak_frame: Count
+    peak_anomaly: Anomaly
+    box_xyxy: tuple[Pixels, Pixels, Pixels, Pixels] = Field(description="at the peak, pixels of the displayed picture")
+    start_at: Text | None = Field(default=None, description="wall clock of start_s, where recorded_at is known")
+    peak_at: Text | None = Field(default=None, description="wall clock of peak_s, where recorded_at is known")
+    boxes: list[tuple[Count, Pixels, Pixels, Pixels, Pixels]] = Field(
+        default_factory=list, description="[frame, x0, y0, x1, y1], thinned; first, peak and last frame always there"
+    )
+
+    def to_event(self) -> Event:
+        """The event as the rest of crowdad knows it, with the boxes that were kept."""
+        return Event(
+            event_id=self.id,
+            start_s=self.start_s,
+            end_s=self.end_s,
+            start_frame=self.start_frame,
+            end_frame=self.end_frame,
+            peak_s=self.peak_s,
+            peak_frame=self.peak_frame,
+            peak_anomaly=self.peak_anomaly,
+            box_xyxy=self.box_xyxy,
+            boxes={frame: (x0, y0, x1, y1) for frame, x0, y0, x1, y1 in self.boxes},
+        )
+
+
+class TimingRecord(_Record):
+    """The only part that differs between two runs of the same command."""
+
+    fps: Number = Field(ge=0, description="frames scored a second, start-up left out")
+    seconds: Seconds = Field(description="from first to last frame")
+    startup_s: Seconds = 0.0
+
+
+class RunResults(_Record):
+    """A run of crowdad detect."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    crowdad_version: Text
+    source: SourceRecord
+    model: ModelRecord
+    settings: dict[str, JsonValue] = Field(default_factory=dict)
+    threshold: ThresholdRecord
+    counts: CountsRecord
+    cuts: list[Seconds] = Field(default_factory=list, description="hard cuts; nothing was followed across them")
+    warnings: list[Text] = Field(default_factory=list)
+    events: list[EventRecord] = Field(default_factory=list, description="in order of start")
+    timing: TimingRecord
+
+
+def event_records(
+    events: Iterable[Event], *, fps: float, recorded_at: str | None = None, boxes_per_s: float = 5.0
+) -> list[EventRecord]:
+    """Events as they stand in results.json.
+
+    fps: frames a second.  recorded_at: ISO 8601 wall clock of the first frame; anything else leaves the clock out.
+    boxes_per_s: how many boxes of each second are kept.
+    """
+    began = _wall_clock(recorded_at)
+    stride = max(1, round(fps / boxes_per_s))
+    return [_event_record(event, began, stride) for event in events]
+
+
+def _event_record(event: Event, began: datetime | None, stride: int) -> EventRecord:
+    return EventRecord(
+        id=event.event_id,
+        start_s=event.start_s,
+        end_s=event.end_s,
+        start_frame=event.start_frame,
+        end_frame=event.end_frame,
+        peak_s=event.peak_s,
+        peak_frame=event.peak_frame,
+        peak_anomaly=event.peak_anomaly,
+        box_xyxy=event.box_xyxy,
+        start_at=_clock_at(began, event.start_s),
+        peak_at=_clock_at(began, event.peak_s),
+        boxes=[(frame, *box) for frame, box in _thinned(event, stride).items()],
+    )
+
+
+def _thinned(event: Event, stride: int) -> Mapping[int, Box]:
+    """About every `stride`-th frame's box, the first, the last and the peak's always among them."""
+    kept: dict[int, Box] = {}
+    last_kept = None
+    for frame in sorted(event.boxes):
+        must = frame in (event.peak_frame, event.end_frame)
+        if last_kept is None or frame - last_kept >= stride or must:
+            kept[frame] = event.boxes[frame]
+            last_kept = frame if not must or last_kept is None else last_kept
+    return kept
+
+
+def _wall_clock(recorded_at: str | None) -> datetime | None:
+    try:
+        return datetime.fromisoformat(recorded_at) if recorded_at else None
+    except ValueError:
+        return None
+
+
+def _clock_at(began: datetime | None, time_s: float) -> str | None:
+    return None if began is None else (began + timedelta(seconds=time_s)).isoformat(timespec="milliseconds")
+
+
+def results_schema() -> str:
+    """The JSON Schema of results.json, as it is committed in docs/results.schema.json."""
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **RunResults.model_json_schema()}
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def results_json(results: RunResults) -> str:
+    """The text of results.json: keys in the schema's order, one line for each row of numbers."""
+    text = json.dumps(results.model_dump(mode="json"), indent=2, ensure_ascii=False, allow_nan=False)
+    # Inside a JSON string there is no line break, so only lists of plain numbers match.
+    return (
+        re.sub(
+            r"\[\n[-+\d.,eE\s]+\]", lambda row: re.sub(r"\s+", " ", row[0]).replace("[ ", "[").replace(" ]", "]"), text
+        )
+        + "\n"
+    )
+
+
+def write_results(path: str | os.PathLike[str], results: RunResults) -> None:
+    """Write results.json (UTF-8)."""
+    Path(path).write_text(results_json(results), encoding="utf-8", newline="\n")
+
+
+def read_results(path: str | os.PathLike[str]) -> RunResults:
+    """Read results.json back.
+
+    Raises OutputNotReadableError for a missing or damaged file, or one of another schema version.
+    """
+    try:
+        found = json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise OutputNotReadableError(f"{path}: no such file; is this the folder of a finished run?") from error
+    except (OSError, ValueError) as error:
+        raise OutputNotReadableError(f"{path}: not the results of a run; run crowdad detect again") from error
+    version = found.get("schema_version") if isinstance(found, dict) else None
+    if version != SCHEMA_VERSION:
+        raise OutputNotReadableError(
+            f"{path}: schema_version is {version}, this crowdad reads {SCHEMA_VERSION}; run crowdad detect again"
+        )
+    try:
+        return RunResults.model_validate(found)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise OutputNotReadableError(f"{path}: {where}: {first['msg']}; run crowdad detect again") from error

@@ -1,0 +1,107 @@
+"""frames.csv: one row for every frame of the footage, readable while it is still being written."""
+
+from __future__ import annotations
+
+import csv
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import numpy.typing as npt
+
+from crowdad.errors import OutputNotReadableError
+from crowdad.records import FrameResult
+
+__all__ = ["FRAME_COLUMNS", "FrameTable", "FramesCsv", "read_frames_csv"]
+
+FRAME_COLUMNS = ("frame", "time_s", "normality", "anomaly", "flagged", "warm_up", "n_tubes")
+
+
+@dataclass(frozen=True, eq=False)
+class FrameTable:
+    """The columns of frames.csv, each (N,), one entry a frame.
+
+    frame, n_tubes: int64.  time_s: float64.  normality: float64 in [-1, 1].  anomaly: float64 in [0, 1].
+    flagged, warm_up: bool.
+    """
+
+    frame: npt.NDArray[np.int64]
+    time_s: npt.NDArray[np.float64]
+    normality: npt.NDArray[np.float64]
+    anomaly: npt.NDArray[np.float64]
+    flagged: npt.NDArray[np.bool_]
+    warm_up: npt.NDArray[np.bool_]
+    n_tubes: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+
+class FramesCsv:
+    """Writes frames.csv; every row reaches the file at once, so that a run can be followed."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        # Line-buffered: a row is either there or not, also after the process was killed.
+        self._file = open(path, "w", newline="", encoding="utf-8", buffering=1)  # noqa: SIM115
+        self._rows = csv.writer(self._file, lineterminator="\n")
+        self._rows.writerow(FRAME_COLUMNS)
+
+    def write(self, result: FrameResult) -> None:
+        """Append one frame."""
+        self._rows.writerow(
+            (
+                result.index,
+                f"{result.time_s:.6f}",
+                f"{result.normality:.6f}",
+                f"{result.anomaly:.6f}",
+                int(result.flagged),
+                int(result.warm_up),
+                result.n_tubes,
+            )
+        )
+
+    def close(self) -> None:
+        """Close the file; a second call does nothing."""
+        self._file.close()
+
+    def __enter__(self) -> FramesCsv:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def read_frames_csv(path: str | os.PathLike[str]) -> FrameTable:
+    """Read frames.csv back; a last row that was cut short is left out.
+
+    Raises OutputNotReadableError for a missing file, other columns, or a row that is not numbers.
+    """
+    try:
+        rows = Path(path).read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise OutputNotReadableError(f"{path}: no frames.csv of a run can be read here; run crowdad detect") from error
+    # What follows the last line break is empty, or the row that an interrupted run did not finish.
+    lines = list(csv.reader(rows[:-1]))
+    if not lines or tuple(lines[0]) != FRAME_COLUMNS:
+        raise OutputNotReadableError(f"{path}: the columns are not {','.join(FRAME_COLUMNS)}; run crowdad detect again")
+    return _table(path, lines[1:])
+
+
+def _table(path: str | os.PathLike[str], lines: list[list[str]]) -> FrameTable:
+    try:
+        cells = np.asarray(lines, dtype=np.float64).reshape(len(lines), len(FRAME_COLUMNS))
+    except ValueError as error:
+        raise OutputNotReadableError(f"{path}: holds a row that is not numbers; run crowdad detect again") from error
+    return FrameTable(
+        frame=cells[:, 0].astype(np.int64),
+        time_s=cells[:, 1],
+        normality=cells[:, 2],
+        anomaly=cells[:, 3],
+        flagged=cells[:, 4] != 0,
+        warm_up=cells[:, 5] != 0,
+        n_tubes=cells[:, 6].astype(np.int64),
+    )
