@@ -30,12 +30,18 @@ __all__ = [
     "write_results",
 ]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Literal[1] = 1
 
 
 def _printable(text: Any) -> Any:
     # File names may hold bytes that are no characters (lone surrogates in Python); JSON cannot.
-    return text.encode("utf-8", "backslashreplace").decode() if isinstance(text, str) else text
+    if isinstance(text, str):
+        return text.encode("utf-8", "backslashreplace").decode()
+    if isinstance(text, dict):
+        return {_printable(key): _printable(value) for key, value in text.items()}
+    if isinstance(text, list | tuple):
+        return [_printable(value) for value in text]
+    return text
 
 
 def _rounded(digits: int) -> AfterValidator:
@@ -43,6 +49,7 @@ def _rounded(digits: int) -> AfterValidator:
 
 
 Text = Annotated[str, BeforeValidator(_printable)]
+Settings = Annotated[dict[str, JsonValue], BeforeValidator(_printable)]
 Seconds = Annotated[float, _rounded(3), Field(ge=0, allow_inf_nan=False)]
 Pixels = Annotated[float, _rounded(1), Field(allow_inf_nan=False)]
 Number = Annotated[float, _rounded(6), Field(allow_inf_nan=False)]
@@ -77,7 +84,7 @@ class ModelRecord(_Record):
         description="on normal footage, on footage that may hold anomalies, or on the scored footage itself"
     )
     fit_sources: list[Text] = Field(default_factory=list)
-    scale: dict[str, JsonValue] = Field(
+    scale: Settings = Field(
         default_factory=dict, description="measured when fitted: person height, walking speed, perspective"
     )
 
@@ -152,7 +159,7 @@ class RunResults(_Record):
     crowdad_version: Text
     source: SourceRecord
     model: ModelRecord
-    settings: dict[str, JsonValue] = Field(default_factory=dict)
+    settings: Settings = Field(default_factory=dict)
     threshold: ThresholdRecord
     counts: CountsRecord
     cuts: list[Seconds] = Field(default_factory=list, description="hard cuts; nothing was followed across them")
