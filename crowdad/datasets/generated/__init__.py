@@ -1,0 +1,33 @@
+"""Drawn crowds with known anomalies and a known perspective: the demo's footage and the yardstick for scale.
+
+clip = GeneratedClip("demo", seed=1)
+for picture, truth in clip: ...          # uint8 (H, W, 3) BGR, Truth
+write_clip(clip, "demo.mp4")             # and demo.truth.json
+"""
+
+from crowdad.datasets.generated.agents import IN_SCOPE, OUT_OF_SCOPE
+from crowdad.datasets.generated.background import Fixture
+from crowdad.datasets.generated.camera import PERSON_HEIGHT_M, WALKING_SPEED_M_S, Camera
+from crowdad.datasets.generated.clip import VISIBLE_SHARE, GeneratedClip, Truth
+from crowdad.datasets.generated.crowd import Stream
+from crowdad.datasets.generated.files import ClipTruth, load_truth, write_clip
+from crowdad.datasets.generated.scenes import SCENES, SceneConfig, scene_config
+
+__all__ = [
+    "IN_SCOPE",
+    "OUT_OF_SCOPE",
+    "PERSON_HEIGHT_M",
+    "SCENES",
+    "VISIBLE_SHARE",
+    "WALKING_SPEED_M_S",
+    "Camera",
+    "ClipTruth",
+    "Fixture",
+    "GeneratedClip",
+    "SceneConfig",
+    "Stream",
+    "Truth",
+    "load_truth",
+    "scene_config",
+    "write_clip",
+]

@@ -1,0 +1,257 @@
+"""How the crowd moves: who enters when and where, along which path, and how people keep out of each other's way.
+
+Time goes in fixed steps of 1/20 s whatever the frame rate, so that one seed gives one crowd at every frame rate.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from crowdad.datasets.generated.agents import KINDS, OUT_OF_SCOPE, Agent
+from crowdad.datasets.generated.background import Fixture
+from crowdad.datasets.generated.camera import Camera
+from crowdad.datasets.generated.region import Region
+
+__all__ = ["STEP_S", "Crowd", "CrowdPlan", "Stream"]
+
+STEP_S = 0.05
+"""Length of one step of the simulation, seconds."""
+
+Floats = npt.NDArray[np.float64]
+
+_WARM_UP_S = 12.0
+_MARGIN_M = 2.2
+_LOOKAHEAD_M = 3.5
+_HORIZON_S = 2.5
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A share of the walkers that head the same way: 0 degrees to the right, 90 away from the camera."""
+
+    heading_deg: float
+    spread_deg: float
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class CrowdPlan:
+    """Who takes part.
+
+    people: mean number in view or just outside.  standing: pairs that stand and talk.  anomalies: kinds, in order of
+    appearance, again from the first when all were there.  anomaly_share: wanted share of frames with one.
+    """
+
+    people: int
+    standing: int
+    streams: tuple[Stream, ...]
+    anomalies: tuple[str, ...]
+    anomaly_share: float
+    duration_s: float
+
+
+class Crowd:
+    """A crowd that can be stepped through time.  seed: any int; the same seed gives the same crowd."""
+
+    def __init__(self, camera: Camera, fixtures: Sequence[Fixture], plan: CrowdPlan, seed: int) -> None:
+        self.plan = plan
+        self.agents: list[Agent] = []
+        self.time_s = -_WARM_UP_S
+        self._camera = camera
+        self._obstacles = np.array([[f.x_m, f.y_m, f.radius_m] for f in fixtures]).reshape(-1, 3)
+        self._rng, self._anomaly_rng = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(2))
+        self._view = Region.of_view(camera)
+        self._stage = Region.of_view(camera, body_m=2.0).grown(_MARGIN_M)
+        self._next_id = 0
+        self._next_kind = 0
+        self._wait_s = 0.0
+        self._next_anomaly_s = self._gap_s(5.0) * 0.5
+        for _ in range(plan.standing):
+            self._place_pair()
+        while sum(agent.kind == "walker" for agent in self.agents) < plan.people:
+            self._enter_walkers(on_the_way=True)
+        while self.time_s < -STEP_S / 2:
+            self.step()
+        self.time_s = 0.0
+
+    def step(self) -> None:
+        """Go on by STEP_S."""
+        self._spawn()
+        self._steer()
+        for agent in self.agents:
+            agent.advance(STEP_S)
+            self._next_waypoint(agent)
+        self.agents = [agent for agent in self.agents if agent.leg < len(agent.waypoints) or agent.kind == "stander"]
+        self.time_s += STEP_S
+
+    def _spawn(self) -> None:
+        walkers = sum(agent.kind == "walker" for agent in self.agents)
+        self._wait_s -= STEP_S
+        if walkers < self.plan.people and self._wait_s <= 0:
+            self._enter_walkers(on_the_way=False)
+            self._wait_s = float(self._rng.exponential(0.6))
+        if self.plan.anomalies and self.time_s >= self._next_anomaly_s:
+            self._enter_anomaly()
+
+    def _new(self, kind: str, waypoints: Floats, speed: float, rng: np.random.Generator) -> Agent:
+        agent = Agent(self._next_id, kind, KINDS[kind].build(rng), waypoints, speed)
+        self._next_id += 1
+        self.agents.append(agent.start(float(rng.random())))
+        return agent
+
+    def _draw_heading(self, rng: np.random.Generator) -> float:
+        weights = np.array([stream.weight for stream in self.plan.streams])
+        stream = self.plan.streams[rng.choice(len(weights), p=weights / weights.sum())]
+        return math.radians(stream.heading_deg + rng.normal(0, stream.spread_deg))
+
+    def _draw_place(self, rng: np.random.Generator, rows: tuple[float, float] = (0.0, 1.0)) -> Floats:
+        height, width = self._camera.size_hw
+        return self._camera.ground(np.array([rng.uniform(0, width), rng.uniform(rows[0] * height, rows[1] * height)]))
+
+    def _is_clear(self, start: Floats, end: Floats, room_m: float) -> bool:
+        if not len(self._obstacles):
+            return True
+        way = end - start
+        along = np.clip((self._obstacles[:, :2] - start) @ way / (way @ way + 1e-9), 0, 1)
+        gaps = np.linalg.norm(start + along[:, None] * way - self._obstacles[:, :2], axis=1)
+        return bool((gaps > self._obstacles[:, 2] + room_m).all())
+
+    def _path(self, rng: np.random.Generator, heading: float, rows: tuple[float, float], room_m: float) -> Floats:
+        """From one border of the stage to the other: (2, 2).  Free of fixtures where that can be had."""
+        way = np.array([math.cos(heading), math.sin(heading)])
+        for _ in range(30):
+            ends = self._stage.chord(self._draw_place(rng, rows), way)
+            if self._is_clear(*ends, room_m):
+                break
+        return np.stack(ends)
+
+    def _enter_walkers(self, *, on_the_way: bool) -> None:
+        """One walker, or two who walk and talk, at the border or somewhere on their way."""
+        rng = self._rng
+        ends = self._path(rng, self._draw_heading(rng), (0.02, 1.0), 0.9)
+        length = float(np.linalg.norm(ends[1] - ends[0]))
+        way = (ends[1] - ends[0]) / length
+        start = ends[0] + way * (rng.uniform(0, 0.9) * length if on_the_way else 0.0)
+        speed = float(np.clip(rng.normal(KINDS["walker"].speed_m_s[0], 0.15), 0.9, 1.8))
+        if any(np.hypot(*(agent.state[:2] - start)) < 1.3 for agent in self.agents):
+            return
+        leader = self._new("walker", np.stack([start, ends[1]]), speed, rng)
+        if rng.random() < 0.12:
+            begin = self.time_s + rng.uniform(1, 0.8 * length / speed)
+            leader.pause_s = (begin, begin + rng.uniform(1.5, 4.0))
+        if rng.random() < 0.22:
+            side = np.array([-way[1], way[0]]) * 0.72
+            mate = self._new("walker", np.stack([start + side, ends[1] + side]), speed, rng)
+            mate.beside, mate.pause_s = leader, leader.pause_s
+
+    def _place_pair(self) -> None:
+        rng = self._rng
+        for _ in range(60):
+            place = self._draw_place(rng, (0.15, 0.8))
+            others = all(np.hypot(*(agent.state[:2] - place)) > 4 for agent in self.agents)
+            if others and self._view.contains(place) and self._is_clear(place, place + 0.01, 1.2):
+                break
+        angle = rng.uniform(0, math.tau)
+        half = np.array([math.cos(angle), math.sin(angle)]) * 0.45
+        for sign in (-1, 1):
+            self._new("stander", np.stack([place + sign * half, place]), 0.0, rng)
+
+    def _gap_s(self, shown_s: float) -> float:
+        share = max(self.plan.anomaly_share, 1e-3)
+        return shown_s * (1 - share) / share * self._anomaly_rng.uniform(0.75, 1.25)
+
+    def _enter_anomaly(self) -> None:
+        """The next kind, on a path that is in view for a few seconds and in a depth of its own."""
+        rng = self._anomaly_rng
+        kind = self.plan.anomalies[self._next_kind % len(self.plan.anomalies)]
+        third = (self._next_kind * 2 + 1) % 3
+        speed = float(rng.uniform(*KINDS[kind].speed_m_s))
+        wanted_m = speed * rng.uniform(4.5, 7.5)
+        paths = []
+        for _ in range(24):
+            heading = self._draw_heading(rng) + math.pi if kind == "against" else rng.uniform(0, math.tau)
+            ends = self._path(rng, heading, (0.1 + 0.28 * third, 0.4 + 0.28 * third), 0.3 + KINDS[kind].radius_m)
+            paths.append((abs(self._view.length_inside(*ends) - wanted_m), ends))
+        ends = min(paths, key=lambda item: item[0])[1]
+        shown_s = self._view.length_inside(*ends) / speed
+        if kind == "loiterer":
+            ends, shown_s = self._loiter(ends, rng), 20.0
+        self._next_kind += 1
+        hidden_s = float(np.linalg.norm(ends[-1] - ends[0])) / speed - shown_s if kind != "loiterer" else 0.0
+        self._next_anomaly_s = self.time_s + shown_s + max(self._gap_s(shown_s), hidden_s + 1.0)
+        self._new(kind, ends, speed, rng)
+
+    def _loiter(self, ends: Floats, rng: np.random.Generator) -> Floats:
+        """In, to and fro about one place, and out again."""
+        home = self._draw_place(rng, (0.35, 0.7))
+        about = home + rng.uniform(-2.2, 2.2, (7, 2))
+        return np.concatenate([ends[:1], about, ends[1:]])
+
+    def _next_waypoint(self, agent: Agent) -> None:
+        if agent.kind == "stander":
+            return
+        start, end = agent.waypoints[agent.leg - 1], agent.waypoints[agent.leg]
+        way = end - start
+        length = float(np.linalg.norm(way)) + 1e-9
+        if (agent.state[:2] - start) @ way / length > length - 0.3:
+            agent.leg += 1
+
+    def _wanted(self, agent: Agent) -> Floats:
+        """Velocity that leads along the path, without others."""
+        if agent.kind == "stander" or agent.pause_s[0] <= self.time_s < agent.pause_s[1]:
+            return np.zeros(2)
+        start, end = agent.waypoints[agent.leg - 1], agent.waypoints[agent.leg]
+        way = (end - start) / (np.linalg.norm(end - start) + 1e-9)
+        along = float((agent.state[:2] - start) @ way)
+        speed = agent.speed_m_s
+        if agent.beside is not None and agent.beside in self.agents:
+            speed = min(max(speed + 0.8 * float((agent.beside.state[:2] - agent.state[:2]) @ way), 0.2), speed * 1.25)
+        target = start + way * (along + _LOOKAHEAD_M) - agent.state[:2]
+        return target / (np.linalg.norm(target) + 1e-9) * speed
+
+    def _steer(self) -> None:
+        """Set every velocity: along the path, past whom one would meet within a few seconds, smoothly."""
+        if not self.agents:
+            return
+        wanted = np.array([self._wanted(agent) for agent in self.agents])
+        places = np.array([agent.state[:2] for agent in self.agents])
+        speeds = np.array([agent.velocity for agent in self.agents])
+        radii = np.array([KINDS[agent.kind].radius_m for agent in self.agents])
+        push = self._avoidance(places, speeds, radii)
+        for agent, target, aside in zip(self.agents, wanted, push, strict=True):
+            if agent.kind == "stander":
+                continue
+            goal = target + aside * min(1.0, float(np.hypot(*target)) + 0.1)
+            limit = max(float(np.hypot(*target)) * 1.12, 0.02)
+            length = float(np.hypot(*goal))
+            goal = goal * min(1.0, limit / (length + 1e-9))
+            agent.velocity = agent.velocity + (goal - agent.velocity) * min(1.0, STEP_S / 0.45)
+
+    def _avoidance(self, places: Floats, speeds: Floats, radii: Floats) -> Floats:
+        """Sideways push on each of N agents, m/s: float64 (N, 2)."""
+        count = len(places)
+        all_places = np.concatenate([places, self._obstacles[:, :2]])
+        all_speeds = np.concatenate([speeds, np.zeros((len(self._obstacles), 2))])
+        all_radii = np.concatenate([radii, self._obstacles[:, 2]])
+        gap = all_places[None] - places[:, None]
+        drift = all_speeds[None] - speeds[:, None]
+        meet_s = np.clip(-(gap * drift).sum(-1) / ((drift**2).sum(-1) + 1e-6), 0, _HORIZON_S)
+        closest = gap + drift * meet_s[..., None]
+        miss = np.linalg.norm(closest, axis=-1)
+        room = radii[:, None] + all_radii[None] + 0.25
+        urgency = np.clip(1 - miss / room, 0, 1) * (1 - meet_s / (_HORIZON_S * 1.2))
+        urgency[np.arange(count), np.arange(count)] = 0.0
+        heading = speeds / (np.linalg.norm(speeds, axis=1, keepdims=True) + 1e-6)
+        aside = np.stack([heading[:, 1], -heading[:, 0]], axis=-1)
+        side = -np.sign((closest * aside[:, None]).sum(-1) + 1e-3)
+        return (urgency * side).sum(axis=1)[:, None] * aside * 1.1
+
+
+def scope_of(kind: str) -> bool:
+    """Whether a kind is one that motion alone gives away."""
+    return kind not in OUT_OF_SCOPE
