@@ -10,7 +10,7 @@ import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -27,7 +27,11 @@ __all__ = [
     "Settings",
     "TubeSettings",
     "load_settings",
+    "read_settings",
 ]
+
+
+AnySettings = TypeVar("AnySettings", bound=BaseModel)
 
 
 class _Section(BaseModel):
@@ -49,7 +53,7 @@ class MotionSettings(_Section):
     """Optical flow and the local statistics of moving pixels."""
 
     preset: Literal["ultrafast", "fast", "medium"] = Field("medium", description="DIS flow preset")
-    moving: float = Field(0.31, gt=0, description="speed from which a pixel counts as moving, in walking speeds")
+    moving: float = Field(0.36, gt=0, description="speed from which a pixel counts as moving, in walking speeds")
     local_sigma: float = Field(0.1, gt=0, description="radius of the local statistics, in ph")
     body_sigma_x: float = Field(0.15, gt=0, description="half-width of the body's velocity average, in ph")
     body_sigma_y: float = Field(0.25, gt=0, description="half-height of the body's velocity average, in ph")
@@ -87,7 +91,9 @@ class NormalitySettings(_Section):
 
     clusters: int = Field(256, ge=1, description="centres learnt from normal footage")
     clusters_unlabelled: int = Field(64, ge=1, description="centres learnt from footage that may hold anomalies")
-    keep_mass: float = Field(0.85, gt=0, le=1, description="share of unlabelled tubes whose (largest) clusters are kept")
+    keep_mass: float = Field(
+        0.85, gt=0, le=1, description="share of unlabelled tubes whose (largest) clusters are kept"
+    )
     iterations: int = Field(25, ge=1, description="k-means iterations")
 
 
@@ -97,6 +103,7 @@ class HeatmapSettings(_Section):
     cell: float = Field(0.2, gt=0, description="side of a cell, in ph")
     sigma_cells: float = Field(1.2, gt=0, description="spatial smoothing of the votes, in cells")
     sigma_steps: float = Field(1.33, gt=0, description="temporal smoothing of the votes, in steps")
+    prior_votes: float = Field(0.15, gt=0, description="normal votes every cell starts with; few tubes prove little")
     vote: bool = Field(True, description="votes along the whole path; off: only where the tube ends")
 
 
@@ -167,13 +174,20 @@ def load_settings(path: Path | None = None, overrides: Iterable[str] = (), base:
 
     Raises UnknownSettingError (which names the nearest setting) and ConfigError (which names value and range).
     """
-    known = _flat(base or Settings())
+    return read_settings(path, overrides, base or Settings())
+
+
+def read_settings(path: Path | None, overrides: Iterable[str], base: AnySettings) -> AnySettings:
+    """`load_settings` for any tree of settings: `base` gives its type and the value of all that is not set."""
+    known = _flat(base)
     given: dict[str, Any] = {}
     if path is not None:
         try:
             given.update(_leaves(tomllib.loads(path.read_text(encoding="utf-8"))))
         except OSError as error:
-            raise ConfigError(f"{path}: cannot be read ({error.strerror}); a TOML file of settings is needed") from error
+            raise ConfigError(
+                f"{path}: cannot be read ({error.strerror}); a TOML file of settings is needed"
+            ) from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigError(f"{path}: not TOML ({error}); see configs/camera.toml for an example") from error
     for item in overrides:
@@ -189,7 +203,7 @@ def load_settings(path: Path | None = None, overrides: Iterable[str] = (), base:
     for key, value in {**known, **given}.items():
         _set(tree, key, value)
     try:
-        return Settings.model_validate(tree)
+        return type(base).model_validate(tree)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
