@@ -28,64 +28,70 @@ class _Section(BaseModel):
 class LearningSettings(_Section):
     """How every auto-encoder here learns."""
 
-    batch_size: int = Field(256, ge=1, description="pictures in a batch")
-    learning_rate: float = Field(1e-3, gt=0, description="highest rate of Adam")
-    decay: Literal["constant", "cosine", "one-cycle"] = Field("constant", description="course of the rate")
-    bf16: bool = Field(True, description="compute in bfloat16 where that is safe")
+    batch_size: int = Field(default=256, ge=1, description="pictures in a batch")
+    learning_rate: float = Field(default=1e-3, gt=0, description="highest rate of Adam")
+    decay: Literal["constant", "cosine", "one-cycle"] = Field(default="constant", description="course of the rate")
+    bf16: bool = Field(default=True, description="compute in bfloat16 where that is safe")
 
 
 class ClusteringSettings(_Section):
     """Tables I to III: all pictures, k-means on the codes, accuracy by the best one-to-one map."""
 
-    dense_epochs: int = Field(100, ge=1, description="passes of the dense auto-encoders")
-    conv_epochs: int = Field(200, ge=1, description="passes of the convolutional auto-encoders")
-    clusters: int = Field(10, ge=2, description="k of k-means")
-    restarts: int = Field(20, ge=1, description="of k-means; the one of least inertia is kept")
-    looks: int = Field(10, ge=1, description="times that the accuracy is measured along the way")
+    dense_epochs: int = Field(default=100, ge=1, description="passes of the dense auto-encoders")
+    conv_epochs: int = Field(default=200, ge=1, description="passes of the convolutional auto-encoders")
+    clusters: int = Field(default=10, ge=2, description="k of k-means")
+    restarts: int = Field(default=20, ge=1, description="of k-means; the one of least inertia is kept")
+    looks: int = Field(default=10, ge=1, description="times that the accuracy is measured along the way")
 
 
 class AnomalySettings(_Section):
     """Table IV: each digit in turn the anomaly."""
 
-    epochs: int = Field(60, ge=1, description="passes over the training split")
-    clusters: int = Field(9, ge=2, description="k of k-means")
-    restarts: int = Field(20, ge=1, description="of k-means")
+    epochs: int = Field(default=60, ge=1, description="passes over the training split")
+    clusters: int = Field(default=9, ge=2, description="k of k-means")
+    restarts: int = Field(default=20, ge=1, description="of k-means")
     contaminations: tuple[float, ...] = Field(
-        (0.0, 0.01, 0.02, 0.05), description="shares of the training pictures that are the anomalous digit"
+        default=(0.0, 0.01, 0.02, 0.05), description="shares of the training pictures that are the anomalous digit"
     )
 
 
 class DuadSettings(_Section):
     """DUAD beside its own auto-encoder without selection, and beside the unit code."""
 
-    digits: tuple[int, ...] = Field(tuple(range(10)), description="each in turn the normal class")
-    contaminations: tuple[float, ...] = Field((0.01, 0.05, 0.1), description="shares of anomalies among all samples")
-    max_samples: int = Field(1000, ge=50, description="normal samples taken at most")
-    batch_size: int = Field(64, ge=1, description="samples in a batch")
-    epochs_per_round: int = Field(10, ge=1, description="passes between two selections")
-    max_rounds: int = Field(10, ge=1, description="selections at most")
-    clusters: int = Field(20, ge=2, description="of the Gaussian mixture")
-    first_drop_percent: float = Field(35, ge=0, lt=100, description="clusters left out of the first selection, in %")
-    drop_percent: float = Field(30, ge=0, lt=100, description="clusters left out of later selections, in %")
-    threshold: float = Field(0.07, gt=0, description="reach of a group in distribution clustering")
+    digits: tuple[int, ...] = Field(default=tuple(range(10)), description="each in turn the normal class")
+    contaminations: tuple[float, ...] = Field(
+        default=(0.01, 0.05, 0.1), description="shares of anomalies among all samples"
+    )
+    max_samples: int = Field(default=1000, ge=50, description="normal samples taken at most")
+    batch_size: int = Field(default=64, ge=1, description="samples in a batch")
+    epochs_per_round: int = Field(default=10, ge=1, description="passes between two selections")
+    max_rounds: int = Field(default=10, ge=1, description="selections at most")
+    clusters: int = Field(default=20, ge=2, description="of the Gaussian mixture")
+    first_drop_percent: float = Field(
+        default=35, ge=0, lt=100, description="clusters left out of the first selection, in %"
+    )
+    drop_percent: float = Field(default=30, ge=0, lt=100, description="clusters left out of later selections, in %")
+    threshold: float = Field(default=0.07, gt=0, description="reach of a group in distribution clustering")
 
 
 class BeyondSettings(_Section):
     """Past the paper: the same encoder and unit code, with augmentation and then self-labelled clusters."""
 
-    epochs_augmented: int = Field(200, ge=1, description="passes of reconstruction under augmentation")
-    epochs_clustered: int = Field(60, ge=1, description="passes that pull augmented pictures to their cluster")
-    rotation_deg: float = Field(10, ge=0, description="largest turn")
-    shift: float = Field(0.1, ge=0, le=0.5, description="largest shift, as a share of the side")
-    temperature: float = Field(0.1, gt=0, description="of the softmax over cosines to the centres")
-    confident: float = Field(0.6, gt=0, le=1, description="share of the pictures, the surest, that label at first")
+    epochs_augmented: int = Field(default=200, ge=1, description="passes of reconstruction under augmentation")
+    epochs_clustered: int = Field(default=60, ge=1, description="passes that pull augmented pictures to their cluster")
+    rotation_deg: float = Field(default=10, ge=0, description="largest turn")
+    shift: float = Field(default=0.1, ge=0, le=0.5, description="largest shift, as a share of the side")
+    temperature: float = Field(default=0.1, gt=0, description="of the softmax over cosines to the centres")
+    confident: float = Field(
+        default=0.6, gt=0, le=1, description="share of the pictures, the surest, that label at first"
+    )
 
 
 class DigitSettings(_Section):
     """All settings of the digit experiments on one data set."""
 
-    dataset: Literal["mnist", "usps"] = Field("mnist", description="which digits")
-    seeds: int = Field(3, ge=1, description="runs of each row, with seeds 0, 1, ...")
+    dataset: Literal["mnist", "usps"] = Field(default="mnist", description="which digits")
+    seeds: int = Field(default=3, ge=1, description="runs of each row, with seeds 0, 1, ...")
     learning: LearningSettings = LearningSettings()
     clustering: ClusteringSettings = ClusteringSettings()
     anomaly: AnomalySettings = AnomalySettings()
