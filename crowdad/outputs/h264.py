@@ -40,7 +40,7 @@ class H264Writer:
         fps: float,
         *,
         crf: int = 23,
-        preset: str = "superfast",
+        preset: str = "veryfast",
     ) -> None:
         self._path = Path(path)
         self._size_hw = size_hw

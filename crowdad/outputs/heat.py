@@ -33,7 +33,7 @@ class HeatPaint:
     Raises ConfigError for an unknown colour map.
     """
 
-    def __init__(self, colour_map: str = "inferno", threshold: float = 0.5, strength: float = 0.8) -> None:
+    def __init__(self, colour_map: str = "inferno", threshold: float = 0.5, strength: float = 0.7) -> None:
         if colour_map not in COLOUR_MAPS:
             raise ConfigError(f"colour map {colour_map!r} is unknown; choose one of {', '.join(COLOUR_MAPS)}")
         self.first_visible = threshold - _RISE

@@ -10,8 +10,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-__all__ = ["draw_text", "text_size"]
+__all__ = ["draw_plate", "draw_text", "plate_size", "text_size"]
 
+_PLATE = (255, 255, 255)
+_ON_PLATE = (24, 24, 24)
 _TYPEFACE = "fonts/ttf/DejaVuSans-Bold.ttf"
 
 Colour = tuple[int, int, int]
@@ -51,3 +53,18 @@ def draw_text(bgr: npt.NDArray[np.uint8], text: str, xy: tuple[int, int], height
     ink = coverage[y0 - xy[1] : y1 - xy[1], x0 - xy[0] : x1 - xy[0]]
     under = bgr[y0:y1, x0:x1]
     under[:] = (under * (256 - ink) + np.asarray(colour, dtype=np.uint16) * ink) >> 8
+
+
+def plate_size(text: str, height_px: int) -> tuple[int, int]:
+    """(width, height) in pixels of the plate that carries a text."""
+    pad = max(2, height_px // 4)
+    return text_size(text, height_px)[0] + 2 * pad, height_px + pad
+
+
+def draw_plate(bgr: npt.NDArray[np.uint8], text: str, xy: tuple[int, int], height_px: int) -> None:
+    """Draw dark text on a light plate into a picture, uint8 (H, W, 3); xy: the plate's top left corner."""
+    width, height = plate_size(text, height_px)
+    x, y = xy
+    bgr[max(0, y) : max(0, y + height), max(0, x) : max(0, x + width)] = _PLATE
+    pad = max(2, height_px // 4)
+    draw_text(bgr, text, (x + pad, y + pad // 2), height_px, _ON_PLATE)

@@ -14,7 +14,7 @@ from scipy.ndimage import uniform_filter1d
 from crowdad.errors import OutputNotReadableError, TooShortError
 from crowdad.outputs.h264 import H264Writer
 from crowdad.outputs.heat import HeatPaint
-from crowdad.outputs.lettering import draw_text, text_size
+from crowdad.outputs.lettering import draw_plate, plate_size
 from crowdad.outputs.scorebar import ScoreBar, bar_height
 from crowdad.outputs.tables import FrameTable
 from crowdad.records import Event, Frame, Heatmap
@@ -25,7 +25,7 @@ Picture = npt.NDArray[np.uint8]
 """uint8 (H, W, 3), blue, green, red."""
 
 _WHITE = (255, 255, 255)
-_DARK = (24, 24, 24)
+_DARK = (32, 32, 32)
 _STEADY_S = 0.4
 
 
@@ -40,8 +40,8 @@ class OverlaySettings:
 
     colour_map: str = "inferno"
     threshold: float = 0.5
-    strength: float = 0.8
-    saturation: float = 0.6
+    strength: float = 0.7
+    saturation: float = 0.5
     crf: int = 23
 
 
@@ -183,18 +183,14 @@ def _letterbox(picture: Picture, size_hw: tuple[int, int]) -> Picture:
 
 
 def _draw_box(picture: Picture, box_xyxy: npt.NDArray[np.float64], label: str) -> None:
-    """A light frame on a dark edge, which reads on any ground, and the event's number on a plate."""
+    """A light frame with a dark edge, which reads on any ground, and the event's number on a plate."""
     height, width = picture.shape[:2]
     line = max(1, round(height / 300))
     x0, y0, x1, y1 = (round(float(side)) for side in box_xyxy)
     x0, y0, x1, y1 = max(x0, line), max(y0, line), min(x1, width - 1) - line, min(y1, height - 1) - line
-    cv2.rectangle(picture, (x0, y0), (x1, y1), _DARK, line + 2)
+    cv2.rectangle(picture, (x0 - line, y0 - line), (x1 + line, y1 + line), _DARK, 1)
     cv2.rectangle(picture, (x0, y0), (x1, y1), _WHITE, line)
     text_px = max(10, round(height * 0.02 + 5))
-    text_width, _ = text_size(label, text_px)
-    pad = max(2, text_px // 4)
-    plate_width, plate_height = text_width + 2 * pad, text_px + pad
-    left = min(x0 - line // 2, width - plate_width)
+    plate_width, plate_height = plate_size(label, text_px)
     top = y0 - plate_height if y0 >= plate_height else y0
-    cv2.rectangle(picture, (left, top), (left + plate_width - 1, top + plate_height - 1), _WHITE, cv2.FILLED)
-    draw_text(picture, label, (left + pad, top + pad // 2), text_px, _DARK)
+    draw_plate(picture, label, (min(x0 - line // 2, width - plate_width), top), text_px)

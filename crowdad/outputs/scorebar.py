@@ -7,15 +7,17 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from crowdad.outputs.lettering import draw_text, text_size
+from crowdad.outputs.clock import clock_text
+from crowdad.outputs.lettering import draw_plate, draw_text, plate_size, text_size
 from crowdad.records import Event
 
-__all__ = ["ScoreBar", "bar_height", "clock_text"]
+__all__ = ["ScoreBar", "bar_height"]
 
 _PAGE_S = 120.0
 _GROUND = 22
-_GRID = 70
-_CALM = np.array((150, 142, 136), dtype=np.float32)
+_EVENT = 58
+_CALM = np.array((112, 106, 102), dtype=np.float32)
+_CURVE = 235
 _WHITE = (245, 245, 245)
 _AHEAD = 0.42
 
@@ -23,15 +25,6 @@ _AHEAD = 0.42
 def bar_height(picture_height: int) -> int:
     """Rows of the strip below a picture of this height."""
     return max(26, round(picture_height * 0.08))
-
-
-def clock_text(time_s: float, tenths: bool = True) -> str:
-    """0:07.4, 12:07.4 or 1:12:07.4; seconds since the first frame."""
-    tenth = int(time_s * 10 + 1e-6)
-    minutes, rest = divmod(tenth, 600)
-    hours, minutes = divmod(minutes, 60)
-    seconds = f"{rest // 10:02d}" + (f".{rest % 10}" if tenths else "")
-    return f"{hours}:{minutes:02d}:{seconds}" if hours else f"{minutes}:{seconds}"
 
 
 class ScoreBar:
@@ -90,38 +83,56 @@ class ScoreBar:
         picture = np.full((*self._size_hw, 3), _GROUND, dtype=np.float32)
         self._shade_events(picture, start_s)
         self._draw_curve(picture, _column_peaks(self._time_s, self._anomaly, edges_s))
-        line = self._row_of(self._threshold)
-        dash = max(2, self._size_hw[0] // 10)
-        dashed = [x for x in range(self._left, self._right) if (x - self._left) // dash % 2 == 0]
-        picture[line, dashed] = 200
+        self._draw_threshold(picture)
         self._behind = picture.astype(np.uint8)
-        ahead = _GROUND + (picture - _GROUND) * _AHEAD
-        ahead[:, : self._left] = picture[:, : self._left]
-        self._ahead = ahead.astype(np.uint8)
+        self._ahead = (_GROUND + (picture - _GROUND) * _AHEAD).astype(np.uint8)
+        self._number_events(start_s)
 
-    def _row_of(self, anomaly: float) -> int:
-        rows = self._size_hw[0]
-        return round((rows - 1) - anomaly * (rows - 3))
+    def _columns_of(self, event: Event, start_s: float) -> tuple[int, int]:
+        """First and one past the last column of an event on the page; empty when it is on another page."""
+        px_per_s = (self._right - self._left) / self._page_s
+        first = int(self._left + (event.start_s - start_s) * px_per_s)
+        last = max(first + 2, round(self._left + (event.end_s - start_s) * px_per_s))
+        return max(self._left, first), min(self._right, last)
 
     def _shade_events(self, picture: npt.NDArray[np.float32], start_s: float) -> None:
-        px_per_s = (self._right - self._left) / self._page_s
         for event in self._events:
-            x0 = self._left + (event.start_s - start_s) * px_per_s
-            x1 = self._left + (event.end_s - start_s) * px_per_s
-            first, last = max(self._left, int(x0)), min(self._right, max(int(x0) + 2, round(x1)))
-            if first < last:
-                picture[:, first:last] = _GRID
+            first, last = self._columns_of(event, start_s)
+            picture[:, first : max(first, last)] = _EVENT
+
+    def _number_events(self, start_s: float) -> None:
+        """Number the events on the page, as far as the numbers do not cover each other."""
+        text_px = max(9, round(self._text_px * 0.72))
+        free_from = self._left
+        for event in self._events:
+            first, last = self._columns_of(event, start_s)
+            if last <= first or first < free_from:
+                continue
+            free_from = first + plate_size(str(event.event_id), text_px)[0] + 1
+            for page in (self._behind, self._ahead):
+                draw_plate(page, str(event.event_id), (first, 0), text_px)
 
     def _draw_curve(self, picture: npt.NDArray[np.float32], peaks: npt.NDArray[np.float64]) -> None:
-        """Fill below the curve, each column in the colour of its height; calm columns grey."""
+        """Fill below the curve, each row in the colour of its anomaly (calm rows grey), with a light line on top."""
         rows = self._size_hw[0]
-        height_px = 1 + np.clip(peaks, 0, 1) * (rows - 3)
+        level = np.arange(rows)[::-1] / (rows - 3)
+        warmth = np.clip((level - self._threshold + 0.2) / 0.2, 0, 1)[:, None]
+        hot = self._colours[np.rint(np.clip(level, 0, 1) * 255).astype(int)]
+        colour = (_CALM + (hot - _CALM) * warmth)[:, None]
+        height_px = 1 + np.clip(peaks, 0, 1)[None] * (rows - 3)
         up = np.arange(rows)[::-1, None]
-        cover = np.clip(height_px[None] - up, 0, 1)[..., None]
-        hot = self._colours[np.rint(np.clip(peaks, 0, 1) * 255).astype(int)].astype(np.float32)
-        colour = np.where((peaks >= self._threshold)[:, None], hot, _CALM)
         area = picture[:, self._left : self._right]
-        area += (colour[None] - area) * cover
+        area += (colour - area) * np.clip(height_px - up, 0, 1)[..., None]
+        line_px = max(1.0, rows / 45)
+        on_line = np.clip(height_px - up, 0, 1) - np.clip(height_px - line_px - up, 0, 1)
+        area += (_CURVE - area) * on_line[..., None]
+
+    def _draw_threshold(self, picture: npt.NDArray[np.float32]) -> None:
+        rows = self._size_hw[0]
+        line = round((rows - 2) - self._threshold * (rows - 3))
+        dash = max(3, rows // 10)
+        dashed = [x for x in range(self._left, self._right) if (x - self._left) // dash % 2 == 0]
+        picture[line : line + max(1, rows // 45), dashed] = _CURVE
 
 
 def _column_peaks(

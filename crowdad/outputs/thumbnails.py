@@ -1,0 +1,58 @@
+"""Small pictures of the events' peaks, cut out while the footage runs past."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from crowdad.records import Box, Event, Frame
+
+__all__ = ["PeakThumbnails"]
+
+_AROUND = 1.5
+_LEAST_SHARE = 0.2
+_WIDE = 4 / 3
+
+
+class PeakThumbnails:
+    """Cuts the peak of the strongest events out of footage that is being read anyway.
+
+    events: of the run.  limit: how many, the strongest first.  height_px: of each thumbnail; they are 4:3.
+
+    After `watch` has run through, `pictures` maps event ids to uint8 (height_px, W, 3), blue, green, red.
+    """
+
+    def __init__(self, events: Sequence[Event], limit: int = 8, height_px: int = 240) -> None:
+        strongest = sorted(events, key=lambda event: (-event.peak_anomaly, event.event_id))[:limit]
+        self._at: dict[int, list[Event]] = {}
+        for event in strongest:
+            self._at.setdefault(event.peak_frame, []).append(event)
+        self._height_px = height_px
+        self.pictures: dict[int, npt.NDArray[np.uint8]] = {}
+
+    def watch(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        """Pass the frames on unchanged, cutting out the peaks among them."""
+        for frame in frames:
+            for event in self._at.get(frame.index, ()):
+                self.pictures[event.event_id] = self._cut(frame, event.box_xyxy)
+            yield frame
+
+    def _cut(self, frame: Frame, box_xyxy: Box) -> npt.NDArray[np.uint8]:
+        picture = cv2.cvtColor(frame.luma, cv2.COLOR_GRAY2BGR) if frame.bgr is None else frame.bgr
+        rows, columns = picture.shape[:2]
+        x0, y0, x1, y1 = box_xyxy
+        height = max((y1 - y0) * _AROUND, (x1 - x0) * _AROUND / _WIDE, rows * _LEAST_SHARE)
+        height = min(height, rows, columns / _WIDE)
+        width = height * _WIDE
+        left = min(max((x0 + x1 - width) / 2, 0), columns - width)
+        top = min(max((y0 + y1 - height) / 2, 0), rows - height)
+        cut = picture[
+            int(top) : max(int(top) + 1, int(top + height)), int(left) : max(int(left) + 1, int(left + width))
+        ]
+        smaller = cut.shape[0] > self._height_px
+        size = (round(self._height_px * _WIDE), self._height_px)
+        resized = cv2.resize(cut, size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC)
+        return np.asarray(resized, dtype=np.uint8)
