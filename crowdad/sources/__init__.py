@@ -1,0 +1,71 @@
+"""Footage of every kind behind one interface: `open_source(...)`, then `for frame in source.frames()`.
+
+A new kind is one file with a subclass of `Source` and one line in `SOURCES`.
+"""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from crowdad.errors import UnreadableSourceError
+from crowdad.sources._base import Source
+from crowdad.sources._expand import expand, refuse_address, require_existing
+from crowdad.sources._report import Break, ReadReport, Skip
+from crowdad.sources.arrays import ArraySource
+from crowdad.sources.file import VideoFile
+from crowdad.sources.images import ImageFolder, is_picture
+
+__all__ = [
+    "SOURCES",
+    "ArraySource",
+    "Break",
+    "ImageFolder",
+    "ReadReport",
+    "Skip",
+    "Source",
+    "VideoFile",
+    "expand",
+    "open_source",
+]
+
+SOURCES: tuple[type[Source], ...] = (
+    VideoFile,
+    ImageFolder,
+    ArraySource,
+)
+"""Every kind of source; the first that accepts what it is given reads it."""
+
+
+def open_source(
+    spec: Any,
+    *,
+    fps: float | None = None,
+    start_s: float | None = None,
+    end_s: float | None = None,
+    stride: int = 1,
+) -> Source:
+    """The source for a video file, a folder of pictures, or numpy frames (array, sequence, generator, function).
+
+    fps: frames a second, for what carries no times: folders (10 if not given), raw streams, arrays (needed).
+    start_s, end_s: the part to read, start_s <= time < end_s, in seconds from the first frame.
+    stride: keep every n-th frame.
+
+    The footage is opened and its first frame decoded, so that what cannot be read says so here.
+    Raises SourceError with one clear line, ConfigError for a setting that makes no sense.
+    """
+    if isinstance(spec, Source):
+        return spec
+    if isinstance(spec, str | PathLike):
+        refuse_address(spec)
+        spec = Path(spec)
+        require_existing(spec)
+        if is_picture(spec) and spec.is_file():
+            raise UnreadableSourceError(f"{spec}: is a single picture; give the folder of frames {spec.parent} instead")
+    for kind in SOURCES:
+        if kind.accepts(spec):
+            source: Source = kind(spec, fps=fps, start_s=start_s, end_s=end_s, stride=stride)  # type: ignore[call-arg, arg-type]
+            _ = source.info
+            return source
+    raise UnreadableSourceError(f"{spec!r:.80}: neither a file nor a folder nor numpy frames; give one of these")

@@ -1,0 +1,182 @@
+"""What every source is: footage that can be read again and again, one frame at a time, in bounded memory.
+
+A new kind of source is one file with a subclass of `Source` and one line in `crowdad/sources/__init__.py`.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import numpy as np
+import numpy.typing as npt
+
+from crowdad.errors import ConfigError, TooShortError, UnreadableSourceError
+from crowdad.records import Frame, SourceInfo
+from crowdad.sources._report import ReadReport, Tally
+
+__all__ = ["Cut", "Picture", "Pixels", "Source", "check_fps"]
+
+Pixels = tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8] | None]
+"""(luma, bgr): uint8 (H, W), and uint8 (H, W, 3) or None where colour was not asked for."""
+
+GAP_S = 2.0
+GAP_FRAMES = 10
+"""Footage breaks where nothing was recorded for longer than both: slow time lapse and dropped frames are no gaps."""
+
+_TIME_SLACK_S = 1e-6
+
+
+def check_fps(fps: float | None) -> None:
+    """Raise ConfigError unless `fps` is None or a finite number above 0."""
+    if fps is not None and not (math.isfinite(fps) and fps > 0):
+        raise ConfigError(f"fps is {fps}; frames a second must be above 0")
+
+
+@dataclass(frozen=True)
+class Cut:
+    """The part of the footage to read: start_s <= time < end_s, and of that every `stride`-th frame.
+
+    Frames left out this way were left out on purpose: no report counts them.
+    """
+
+    start_s: float | None = None
+    end_s: float | None = None
+    stride: int = 1
+
+    def __post_init__(self) -> None:
+        if self.stride < 1:
+            raise ConfigError(f"stride is {self.stride}; it must be 1 (every frame) or more")
+        for name, value in (("start", self.start_s), ("end", self.end_s)):
+            if value is not None and not (math.isfinite(value) and value >= 0):
+                raise ConfigError(f"{name} is {value} s; it must be 0 or more")
+        if self.end_s is not None and self.end_s <= (self.start_s or 0.0):
+            raise ConfigError(f"end is {self.end_s} s, which is not after the start at {self.start_s or 0.0} s")
+
+    def is_before(self, time_s: float) -> bool:
+        return self.start_s is not None and time_s < self.start_s - _TIME_SLACK_S
+
+    def is_past(self, time_s: float) -> bool:
+        return self.end_s is not None and time_s >= self.end_s - _TIME_SLACK_S
+
+
+@dataclass(slots=True)
+class Picture:
+    """One place in the footage whose pixels have not been fetched yet.
+
+    load: given whether colour is wanted, fetches the pixels; None where they cannot be read (the tally then knows why).
+    restarted: the footage's clock was set back here.
+    """
+
+    index: int
+    time_s: float
+    load: Callable[[bool], Pixels | None]
+    restarted: bool = False
+
+
+class Source(ABC):
+    """Footage.  Each call of `frames` is a fresh pass from the start.
+
+    A subclass gives `accepts`, `info` and `_pictures`; cutting, counting and finding breaks happen here, once.
+    """
+
+    def __init__(self, name: str, cut: Cut) -> None:
+        self.name = name
+        self._cut = cut
+        self._tally = Tally()
+        self._notes: tuple[str, ...] = ()
+
+    @classmethod
+    @abstractmethod
+    def accepts(cls, spec: Any) -> bool:
+        """Whether `spec` (a path, or whatever a library user hands in) is this kind of footage."""
+
+    @property
+    @abstractmethod
+    def info(self) -> SourceInfo:
+        """What is known of the whole footage before it is read, `start_s`, `end_s` and `stride` left aside.
+
+        Raises SourceError where no frame can be had from it.
+        """
+
+    @abstractmethod
+    def _pictures(self, tally: Tally) -> Iterator[Picture]:
+        """Every picture in order, none of its pixels fetched; a generator that closes what it opens."""
+
+    @property
+    def report(self) -> ReadReport:
+        """How the last pass went, or the running one up to now."""
+        return self._tally.report(self._notes)
+
+    def sha256(self) -> str | None:
+        """SHA-256 of the footage's bytes, hexadecimal; None where there are no bytes to read twice."""
+        return None
+
+    def frames(self, color: bool = False) -> Iterator[Frame]:
+        """Yield one `Frame` after the other; what was opened is closed also when the caller stops early or raises.
+
+        `index` counts in the whole footage: a stride of 3 gives 0, 3, 6, ..; a start at 10 s of 25 fps gives 250, ..
+        `luma` is the same whether colour is asked for or not.
+        Raises UnreadableSourceError where no frame can be decoded, TooShortError where none lies between start and end.
+        """
+        tally = self._tally = Tally()
+        cut = self._cut
+        gap_s = max(GAP_S, GAP_FRAMES * cut.stride / self.info.fps)
+        last: Frame | None = None
+        next_index = -1
+        restarted, reached_s = False, None
+        with closing(self._pictures(tally)) as pictures:  # type: ignore[type-var]
+            for picture in pictures:
+                reached_s = picture.time_s
+                if cut.is_past(picture.time_s):
+                    break
+                restarted |= picture.restarted
+                if cut.is_before(picture.time_s) or picture.index < next_index:
+                    continue
+                pixels = picture.load(color)
+                if pixels is None:
+                    continue
+                late = 0 if last is None else (picture.index - next_index) % cut.stride
+                next_index = picture.index - late + cut.stride
+                last = self._frame(picture, pixels, last, gap_s, restarted)
+                restarted = False
+                tally.frames_read += 1
+                yield last
+        if last is None:
+            self._raise_nothing_read(tally, reached_s)
+
+    def _frame(self, picture: Picture, pixels: Pixels, last: Frame | None, gap_s: float, restarted: bool) -> Frame:
+        luma, bgr = pixels
+        segment = 0
+        if last is not None:
+            reason = _break_reason(last, luma.shape, picture.time_s, gap_s, restarted)
+            segment = last.segment + (reason is not None)
+            if reason is not None:
+                self._tally.add_break(picture.index, picture.time_s, reason)
+        return Frame(picture.index, picture.time_s, luma, bgr, segment)
+
+    def _raise_nothing_read(self, tally: Tally, reached_s: float | None) -> NoReturn:
+        if reached_s is not None and (self._cut.is_before(reached_s) or self._cut.is_past(reached_s)):
+            raise TooShortError(
+                f"{self.name}: no frame from start {self._cut.start_s or 0.0:g} s to end "
+                f"{'of footage' if self._cut.end_s is None else f'{self._cut.end_s:g} s'}; "
+                f"the footage was read up to {reached_s:.2f} s, choose a start and end within it"
+            )
+        raise UnreadableSourceError(
+            f"{self.name}: no frame can be decoded ({tally.frames_skipped} pictures, {tally.bad_packets} packets were "
+            "unreadable); the footage is damaged or encrypted, use another copy"
+        )
+
+
+def _break_reason(last: Frame, shape: tuple[int, ...], time_s: float, gap_s: float, restarted: bool) -> str | None:
+    if shape != last.luma.shape:
+        return f"size changes from {last.luma.shape[1]}x{last.luma.shape[0]} to {shape[1]}x{shape[0]}"
+    if restarted:
+        return "the clock of the footage is set back"
+    if time_s - last.time_s > gap_s:
+        return f"nothing was recorded for {time_s - last.time_s:.1f} s"
+    return None

@@ -1,0 +1,130 @@
+"""Opening a media file: which kinds are let in, and what to tell a person about one that cannot be read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import av
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from crowdad.errors import NoVideoError, SourceError, SourceNotFoundError, UnreadableSourceError
+
+__all__ = ["claimed_end_s", "is_cut_mp4", "open_container", "recorded_at", "video_stream"]
+
+_FORMATS = (
+    # Recordings and raw streams of pictures ...
+    "mov,matroska,avi,mpegts,mpeg,mpegvideo,m4v,h261,h263,h264,hevc,vvc,av1,obu,ivf,flv,live_flv,asf,ogg,mxf,nut,dv,"
+    "gxf,wtv,rm,gif,apng,mjpeg,mjpeg_2000,dirac,cavsvideo,vc1,yuv4mpegpipe,dhav,ifv,iv8,ingenient,nsv,pva,ty,lmlm4,"
+    # ... and sound, so that a sound file is told apart from a broken one.
+    "mp3,aac,ac3,wav,w64,flac,aiff,amr,caf"
+)
+"""Let in by name.  Playlists (hls, concat, dash, ..) stay out: they make the reader open other files and addresses."""
+
+_PLAYLIST_STARTS = (b"#EXTM3U", b"ffconcat version", b"<?xml", b"<MPD", b"[playlist]")
+_BOX_HEADER_LENGTH = 8
+_LAST_YEAR_WITHOUT_CLOCK = 1990
+"""Cameras whose clock was never set write 1904 or 1970."""
+
+
+def open_container(path: Path) -> InputContainer:
+    """Open `path` for reading; the caller closes it.
+
+    Raises SourceNotFoundError, or UnreadableSourceError with the likely reason and what to do.
+    """
+    try:
+        # "file:" keeps names like "http:x.mp4" or "concat:a|b" from being taken for addresses.
+        return av.open(
+            f"file:{path}",
+            options={"protocol_whitelist": "file", "format_whitelist": _FORMATS},
+            metadata_errors="replace",
+        )
+    except FileNotFoundError:
+        raise SourceNotFoundError(f"{path}: no such file") from None
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise _why_not(path, error) from None
+
+
+def video_stream(path: Path, container: InputContainer) -> VideoStream:
+    """The stream of moving pictures, cover pictures of sound files left aside."""
+    moving = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
+    if not moving:
+        kinds = " and ".join(sorted({stream.type for stream in container.streams})) or "nothing"
+        raise NoVideoError(f"{path.name}: holds {kinds} but no video; give a file with a video stream")
+    best = container.streams.best("video")
+    stream = best if isinstance(best, VideoStream) and best in moving else moving[0]
+    if stream.codec_context is None:
+        raise UnreadableSourceError(f"{path.name}: its video codec is not known here; convert it to H.264")
+    return stream
+
+
+def recorded_at(container: InputContainer) -> str | None:
+    """When the recording began, as the container says it, or None where it does not or cannot be true."""
+    written = container.metadata.get("creation_time", "")
+    year = re.match(r"\d{4}", written)
+    return written if year and int(year[0]) > _LAST_YEAR_WITHOUT_CLOCK else None
+
+
+def claimed_end_s(container: InputContainer, stream: VideoStream) -> float | None:
+    """Duration of the video as the header states it, in seconds; None where it would only be a guess from the data."""
+    stated = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
+    if stated:
+        hours, minutes, seconds = stated.groups()
+        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+    header_says = container.format.name in ("matroska,webm", "flv", "avi")
+    if header_says and container.duration and len(container.streams) == 1:
+        return container.duration / av.time_base
+    return None
+
+
+def is_cut_mp4(path: Path) -> bool:
+    """Whether `path` is an mp4 or mov file whose last box should reach past the end of the file."""
+    with path.open("rb") as file:
+        return any(end > path.stat().st_size for _, end in _boxes(file))
+
+
+def _why_not(path: Path, error: Exception) -> SourceError:
+    if isinstance(error, PermissionError):
+        return UnreadableSourceError(f"{path}: may not be read (permission denied); change its permissions")
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            start = file.read(64)
+            boxes = {name for name, _ in _boxes(file)}
+    except OSError as trouble:
+        return UnreadableSourceError(f"{path}: cannot be read ({trouble.strerror}); use another copy")
+    if size == 0:
+        return UnreadableSourceError(f"{path.name}: the file is empty (0 bytes); copy or record it again")
+    if start.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(_PLAYLIST_STARTS):
+        return UnreadableSourceError(f"{path.name}: is a playlist, not footage; give the video files that it names")
+    if "ftyp" in boxes and "moov" not in boxes:
+        return UnreadableSourceError(
+            f"{path.name}: the mp4 has no index (moov), its recording or copying was not finished; "
+            "copy it again or repair it with a tool such as untrunc"
+        )
+    return UnreadableSourceError(f"{path.name}: not a video file that can be read ({size} bytes); give another file")
+
+
+def _boxes(file: BinaryIO) -> Iterator[tuple[str, int]]:
+    """Name and end (byte offset) of each top-level box; stops at the first thing that is no box.
+
+    Source: ISO/IEC 14496-12, 4.2: 32-bit size and four letters; size 1 means that 64 bits follow, 0 "to the end".
+    """
+    start = 0
+    while True:
+        file.seek(start)
+        header = file.read(_BOX_HEADER_LENGTH + 8)
+        name = header[4:8]
+        if len(header) < _BOX_HEADER_LENGTH or not re.fullmatch(rb"[A-Za-z0-9 ]{4}", name):
+            return
+        size = int.from_bytes(header[:4], "big")
+        if size == 1:
+            size = int.from_bytes(header[8:16], "big")
+        if size < _BOX_HEADER_LENGTH:
+            yield name.decode(), start
+            return
+        start += size
+        yield name.decode(), start

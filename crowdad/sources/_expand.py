@@ -1,0 +1,123 @@
+"""From what a person typed (files, folders, globs) to the list of footage it means."""
+
+from __future__ import annotations
+
+import difflib
+import glob
+import re
+from collections.abc import Iterable
+from os import PathLike
+from pathlib import Path
+
+from crowdad.errors import SourceNotFoundError, UnreadableSourceError
+from crowdad.sources.images import is_picture, natural_order
+
+__all__ = ["VIDEO_SUFFIXES", "expand", "refuse_address", "require_existing"]
+
+# fmt: off
+VIDEO_SUFFIXES = frozenset({
+    ".3gp", ".264", ".265", ".asf", ".avi", ".dav", ".flv", ".gif", ".h264", ".h265",
+    ".hevc", ".ivf", ".m2ts", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".mpeg",
+    ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv", ".y4m",
+})
+# fmt: on
+"""Names by which a folder's videos are found; a file given by its own name may be called anything."""
+
+_MASK_SUFFIX = "_gt"
+_COMPARED_AT_MOST = 10_000
+
+
+def expand(specs: Iterable[str | PathLike[str]]) -> list[Path]:
+    """The files and folders of pictures that `specs` mean, in order, each once.
+
+    A file stands for itself.  A folder with pictures is one clip; a folder with videos stands for its videos; a folder
+    of folders of pictures (UCSD's Train) for each of them, masks (`Test001_gt`) left out.  A glob (`**` goes down any
+    depth) stands for every video and every folder of pictures that it matches.
+
+    Raises SourceNotFoundError for what is missing, with the nearest name that exists; UnreadableSourceError for folders
+    without footage and for addresses such as rtsp://.
+    """
+    found: dict[Path, None] = {}
+    for spec in specs:
+        refuse_address(spec)
+        path = Path(spec)
+        if path.exists() or not glob.has_magic(str(spec)):
+            require_existing(path)
+            footage = _footage_in(path) if path.is_dir() else [path]
+        else:
+            footage = _matches(str(spec))
+        found.update(dict.fromkeys(footage))
+    return list(found)
+
+
+def refuse_address(spec: str | PathLike[str]) -> None:
+    """Raise UnreadableSourceError for addresses (rtsp://, http://, ..)."""
+    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+)://", str(spec))
+    if scheme:
+        raise UnreadableSourceError(
+            f"{spec}: live streams and addresses ({scheme[1]}) are not supported yet; record or download it to a file"
+        )
+
+
+def require_existing(path: Path) -> None:
+    """Raise SourceNotFoundError where nothing is at `path`, naming the nearest that is."""
+    try:
+        if path.exists():
+            return
+        names = [entry.name for _, entry in zip(range(_COMPARED_AT_MOST), path.parent.iterdir(), strict=False)]
+    except OSError:
+        names = []
+    near = difflib.get_close_matches(path.name, names, n=1)
+    if near:
+        hint = f"did you mean {path.parent / near[0]}?"
+    elif path.parent.is_dir():
+        hint = f"{path.parent.resolve()} holds nothing of a similar name"
+    else:
+        hint = f"the folder {path.parent} does not exist either"
+    raise SourceNotFoundError(f"{path}: no such file or folder; {hint}")
+
+
+def _matches(pattern: str) -> list[Path]:
+    matched = sorted(
+        map(Path, glob.glob(pattern, recursive=True)), key=lambda p: [natural_order(Path(s)) for s in p.parts]
+    )
+    footage = [p for p in matched if (_is_clip(p) and not _is_mask_folder(p)) or (p.is_file() and _is_video(p))]
+    if footage:
+        return footage
+    if not matched:
+        raise SourceNotFoundError(
+            f"{pattern}: matches no file or folder; check the pattern, or quote it for your shell"
+        )
+    if any(is_picture(path) for path in matched):
+        raise UnreadableSourceError(
+            f"{pattern}: matches single pictures; give their folder {matched[0].parent} instead"
+        )
+    raise UnreadableSourceError(f"{pattern}: none of its {len(matched)} matches is a video or a folder of pictures")
+
+
+def _footage_in(folder: Path) -> list[Path]:
+    try:
+        if _is_clip(folder):
+            return [folder]
+        entries = sorted(folder.iterdir(), key=natural_order)
+        footage = [entry for entry in entries if entry.is_file() and _is_video(entry)]
+        footage = footage or [entry for entry in entries if _is_clip(entry) and not _is_mask_folder(entry)]
+    except OSError as error:
+        raise UnreadableSourceError(f"{folder}: the folder cannot be listed ({error.strerror})") from None
+    if not footage:
+        raise UnreadableSourceError(
+            f"{folder}: holds no video, no pictures and no folder of pictures; give another folder or {folder}/**/*.mp4"
+        )
+    return footage
+
+
+def _is_video(path: Path) -> bool:
+    return path.suffix.lower() in VIDEO_SUFFIXES and not path.name.startswith(".")
+
+
+def _is_clip(path: Path) -> bool:
+    return path.is_dir() and not path.name.startswith(".") and any(is_picture(entry) for entry in path.iterdir())
+
+
+def _is_mask_folder(path: Path) -> bool:
+    return path.name.endswith(_MASK_SUFFIX) and path.with_name(path.name.removesuffix(_MASK_SUFFIX)).is_dir()

@@ -1,0 +1,92 @@
+"""What a pass over the footage met on its way: counts a caller can print, in bounded memory."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+__all__ = ["Break", "ReadReport", "Skip", "Tally"]
+
+LISTED_AT_MOST = 100
+"""Skips and breaks are all counted, but only the first so many are listed: damaged footage can have millions."""
+
+
+@dataclass(frozen=True)
+class Skip:
+    """One picture or file that gave no frame.  time_s: where in the footage, or None where that is not known."""
+
+    reason: str
+    time_s: float | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class Break:
+    """A place where the footage itself breaks; `index` and `time_s` are those of the first frame after it."""
+
+    index: int
+    time_s: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class ReadReport:
+    """The last pass over a source, or the running one up to now.
+
+    frames_read: frames handed out.
+    frames_skipped: pictures that gave no frame; `skip_counts` holds how many for each reason, `skips` the first 100.
+    bad_packets: packets of the container that could not be read or decoded.
+    truncated: the footage ends before its container says it does.
+    breaks: the first 100 places where the footage breaks (size change, gap, clock set back).
+    notes: what a person should know of how the footage was read, one line each.
+    """
+
+    frames_read: int = 0
+    frames_skipped: int = 0
+    skip_counts: Mapping[str, int] = field(default_factory=dict)
+    skips: tuple[Skip, ...] = ()
+    bad_packets: int = 0
+    truncated: bool = False
+    breaks: tuple[Break, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class Tally:
+    """The running counts of one pass; `report` freezes them."""
+
+    def __init__(self) -> None:
+        self.frames_read = 0
+        self.bad_packets = 0
+        self.damaged_frames = 0
+        self.truncated = False
+        self._skip_counts: Counter[str] = Counter()
+        self._skips: list[Skip] = []
+        self._breaks: list[Break] = []
+
+    @property
+    def frames_skipped(self) -> int:
+        return self._skip_counts.total()
+
+    def skip(self, reason: str, time_s: float | None = None, name: str | None = None) -> None:
+        self._skip_counts[reason] += 1
+        if len(self._skips) < LISTED_AT_MOST:
+            self._skips.append(Skip(reason, time_s, name))
+
+    def add_break(self, index: int, time_s: float, reason: str) -> None:
+        if len(self._breaks) < LISTED_AT_MOST:
+            self._breaks.append(Break(index, time_s, reason))
+
+    def report(self, notes: tuple[str, ...]) -> ReadReport:
+        if self.damaged_frames:
+            notes = (*notes, f"{self.damaged_frames} frames are damaged: the decoder filled in what it could not read")
+        return ReadReport(
+            frames_read=self.frames_read,
+            frames_skipped=self.frames_skipped,
+            skip_counts=dict(self._skip_counts),
+            skips=tuple(self._skips),
+            bad_packets=self.bad_packets,
+            truncated=self.truncated,
+            breaks=tuple(self._breaks),
+            notes=notes,
+        )

@@ -1,0 +1,331 @@
+"""Video files, decoded packet by packet with PyAV so that a bad packet costs one packet."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from functools import cached_property, partial
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import av
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+from crowdad.errors import UnreadableSourceError
+from crowdad.records import SourceInfo
+from crowdad.sources._base import Cut, Picture, Pixels, Source, check_fps
+from crowdad.sources._clock import FrameClock, Placed
+from crowdad.sources._container import claimed_end_s, is_cut_mp4, open_container, recorded_at, video_stream
+from crowdad.sources._pixels import Orientation, PixelReader
+from crowdad.sources._report import Tally
+
+__all__ = ["VideoFile"]
+
+MAX_PIXELS = 8192 * 8192
+"""Pictures larger than this are a mistake or an attack, not footage."""
+
+MAX_BAD_IN_ROW = 1000
+"""After so many unreadable packets one after the other nothing good is expected any more."""
+
+SEEK_MARGIN_S = 1.0
+"""Seek to the keyframe before this much earlier: containers seek by decoding time, which lies before display time."""
+
+ASSUMED_FPS = 25.0
+_MAX_FPS = 1000.0
+_SHORTFALL_S = 0.5
+_LOST = "could not be decoded"
+
+
+class _DamageMet(Exception):
+    """Fast decoding met damage: what it then hands out depends on the number of cores."""
+
+
+class _SeekMissed(Exception):
+    """Seeking did not land on a keyframe before the start."""
+
+
+@dataclass(frozen=True)
+class _Probe:
+    """What opening the file and decoding its first picture told."""
+
+    info: SourceInfo
+    timed: bool
+    origin_pts: int | None
+    clockwise_deg: int
+
+
+class VideoFile(Source):
+    """A video file.
+
+    fps: frames a second, only for footage that carries no timestamps (raw .h264); others keep their own.
+    start_s, end_s: the part to read, in seconds from the first frame; read from the keyframe before.  Frame indices
+        then still count in the whole file: the first is its time x the average fps (exact for a constant frame rate).
+    stride: keep every n-th frame.
+    max_pixels: refuse pictures with more pixels than this.
+
+    Decoding uses all cores until the first sign of damage, then starts over on one, so that damaged footage gives the
+    same frames on every machine.  A change of size starts a new `Frame.segment`; each frame keeps its own size.
+    Pictures are turned upright as the container asks.
+    """
+
+    def __init__(
+        self,
+        path: str | PathLike[str],
+        *,
+        fps: float | None = None,
+        start_s: float | None = None,
+        end_s: float | None = None,
+        stride: int = 1,
+        max_pixels: int = MAX_PIXELS,
+    ) -> None:
+        check_fps(fps)
+        self.path = Path(path)
+        super().__init__(self.path.name, Cut(start_s, end_s, stride))
+        self._fps = fps
+        self._max_pixels = max_pixels
+
+    @classmethod
+    def accepts(cls, spec: Any) -> bool:
+        return isinstance(spec, Path) and spec.is_file()
+
+    @property
+    def info(self) -> SourceInfo:
+        return self._probe.info
+
+    def sha256(self) -> str:
+        with self.path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def _pictures(self, tally: Tally) -> Iterator[Picture]:
+        careful, seek, last_index = False, bool(self._cut.start_s), -1
+        while True:
+            try:
+                with closing(self._decode(tally, careful, seek)) as pictures:  # type: ignore[type-var]
+                    for picture in pictures:
+                        if picture.index > last_index:
+                            last_index = picture.index
+                            yield picture
+                return
+            except _DamageMet:
+                careful = True
+            except _SeekMissed:
+                seek = False
+
+    def _decode(self, tally: Tally, careful: bool, seek: bool) -> Iterator[Picture]:
+        probe = self._probe
+        pixels = PixelReader()
+        with open_container(self.path) as container:
+            stream = video_stream(self.path, container)
+            stream.thread_type = "NONE" if careful else "AUTO"
+            if seek:
+                self._seek(container, stream)
+            clock = FrameClock(_time_base(stream), probe.info.fps, probe.origin_pts)
+            reading = _Reading(container, stream, clock, tally, careful)
+            for frame in reading.frames():
+                self._check_size(frame)
+                placed = clock.place(frame.pts if probe.timed else None)
+                if seek:
+                    seek = False
+                    self._check_landed(frame, placed)
+                if not careful and (frame.is_corrupt or placed.lost_s):
+                    raise _DamageMet
+                self._count(tally, frame, placed)
+                load = partial(self._load, pixels, frame)
+                yield Picture(placed.index, placed.time_s, load, placed.restarted)
+            self._finish(reading, stream, container, sought=bool(self._cut.start_s))
+
+    def _load(self, pixels: PixelReader, frame: av.VideoFrame, color: bool) -> Pixels:
+        return pixels.read(frame, Orientation.of(frame, self._probe.clockwise_deg), color)
+
+    def _count(self, tally: Tally, frame: av.VideoFrame, placed: Placed) -> None:
+        for time_s in placed.lost_s:
+            if not self._cut.is_before(time_s):
+                tally.skip(_LOST, time_s)
+        tally.damaged_frames += frame.is_corrupt and not self._cut.is_before(placed.time_s)
+
+    def _finish(self, reading: _Reading, stream: VideoStream, container: InputContainer, sought: bool) -> None:
+        """At the end of the file: what never came out, and whether the end is where it should be."""
+        unshown_s = reading.clock.unshown_s()
+        if unshown_s and not reading.careful:
+            raise _DamageMet
+        for time_s in unshown_s:
+            reading.tally.skip(_LOST, time_s)
+        claimed_s = claimed_end_s(container, stream)
+        ends_early = claimed_s is not None and reading.end_s < claimed_s - max(_SHORTFALL_S, 3 / self.info.fps)
+        too_few = not sought and container.format.name == "avi" and reading.packets < stream.frames
+        reading.tally.truncated |= reading.ended_badly or ends_early or too_few or is_cut_mp4(self.path)
+
+    def _seek(self, container: InputContainer, stream: VideoStream) -> None:
+        wanted_s = (self._cut.start_s or 0.0) - SEEK_MARGIN_S
+        if not self._probe.timed or self._probe.origin_pts is None or wanted_s <= 0:
+            raise _SeekMissed
+        try:
+            container.seek(self._probe.origin_pts + int(wanted_s / _time_base(stream)), stream=stream)
+        except av.FFmpegError:
+            raise _SeekMissed from None
+
+    def _check_landed(self, frame: av.VideoFrame, placed: Placed) -> None:
+        if frame.pts is None or not frame.key_frame or not self._cut.is_before(placed.time_s):
+            raise _SeekMissed
+
+    def _check_size(self, frame: av.VideoFrame) -> None:
+        if frame.width * frame.height > self._max_pixels:
+            raise UnreadableSourceError(
+                f"{self.name}: pictures of {frame.width}x{frame.height}, at most {self._max_pixels} pixels are read; "
+                "scale the footage down"
+            )
+
+    @cached_property
+    def _probe(self) -> _Probe:
+        with open_container(self.path) as container:
+            stream = video_stream(self.path, container)
+            stream.thread_type = "NONE"
+            timed = not container.format.flags & av.format.Flags.no_timestamps.value
+            fps, notes = self._rate(stream, timed)
+            clock = FrameClock(_time_base(stream), fps, None)
+            tally = Tally()
+            frame = next(_Reading(container, stream, clock, tally, careful=True).frames(), None)
+            if frame is None:
+                self._raise_nothing_read(tally, None)
+            self._check_size(frame)
+            clockwise_deg = _rotate_tag(stream)
+            size_hw = Orientation.of(frame, clockwise_deg).size_hw(frame.height, frame.width)
+            self._notes = notes + _remarks(container, stream, frame)
+            info = self._describe(container, stream, size_hw, fps)
+            return _Probe(info, timed, frame.pts if timed else None, clockwise_deg)
+
+    def _describe(
+        self, container: InputContainer, stream: VideoStream, size_hw: tuple[int, int], fps: float
+    ) -> SourceInfo:
+        return SourceInfo(
+            name=self.name,
+            kind="file",
+            size_hw=size_hw,
+            fps=fps,
+            frame_count=stream.frames or None,
+            duration_s=_duration_s(container, stream),
+            size_bytes=self.path.stat().st_size,
+            codec=stream.codec_context.name,
+            recorded_at=recorded_at(container),
+            audio=bool(container.streams.audio),
+        )
+
+    def _rate(self, stream: VideoStream, timed: bool) -> tuple[float, tuple[str, ...]]:
+        """Frames a second, and what a person should know of it."""
+        if not timed:
+            if self._fps is None:
+                raise UnreadableSourceError(
+                    f"{self.name}: a raw stream carries no timestamps; say how many frames a second it has with --fps"
+                )
+            return float(self._fps), (f"no timestamps: frames are spaced evenly, {self._fps:g} a second as asked",)
+        notes = () if self._fps is None else (f"fps {self._fps:g} was not used: the file carries its own timestamps",)
+        for rate in (stream.average_rate, stream.guessed_rate):
+            if rate and 0 < rate <= _MAX_FPS:
+                return float(rate), notes
+        assumed = self._fps or ASSUMED_FPS
+        return assumed, (f"the file states no frame rate; {assumed:g} frames a second are assumed",)
+
+
+class _Reading:
+    """One way through the container: packets in, decoded frames out, damage counted (or refused, when not careful)."""
+
+    def __init__(
+        self, container: InputContainer, stream: VideoStream, clock: FrameClock, tally: Tally, careful: bool
+    ) -> None:
+        self.clock = clock
+        self.tally = tally
+        self.careful = careful
+        self.packets = 0
+        self.end_s = 0.0
+        self.ended_badly = False
+        self._container = container
+        self._stream = stream
+        self._bad_in_row = 0
+
+    def frames(self) -> Iterator[av.VideoFrame]:
+        for packet in self._read():
+            self.packets += 1
+            self._expect(packet)
+            yield from self._decoded(packet)
+            if self._bad_in_row > MAX_BAD_IN_ROW:
+                break
+        yield from self._decoded(None)
+
+    def _read(self) -> Iterator[Packet]:
+        packets = self._container.demux(self._stream)
+        while self._bad_in_row <= MAX_BAD_IN_ROW:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                return
+            except av.FFmpegError:
+                self._bad()
+                self.ended_badly = True
+                # The generator is spent once it has raised; the container goes on behind the bad packet.
+                packets = self._container.demux(self._stream)
+                continue
+            if packet.size:
+                self.ended_badly = packet.is_corrupt
+                yield packet
+
+    def _expect(self, packet: Packet) -> None:
+        if packet.is_corrupt and not self.careful:
+            raise _DamageMet
+        if packet.pts is None or packet.is_discard:
+            return
+        self.clock.expect(packet.pts)
+        end_s = self.clock.seconds(packet.pts + (packet.duration or 0))
+        self.end_s = max(self.end_s, end_s)
+
+    def _decoded(self, packet: Packet | None) -> list[av.VideoFrame]:
+        try:
+            frames = self._stream.codec_context.decode(packet)
+        except EOFError:
+            return []
+        except av.FFmpegError:
+            self._bad()
+            self.clock.failed()
+            return []
+        self._bad_in_row = 0
+        return frames
+
+    def _bad(self) -> None:
+        if not self.careful:
+            raise _DamageMet
+        self._bad_in_row += 1
+        self.tally.bad_packets += 1
+
+
+def _time_base(stream: VideoStream) -> Any:
+    assert stream.time_base is not None
+    return stream.time_base
+
+
+def _duration_s(container: InputContainer, stream: VideoStream) -> float | None:
+    if stream.duration is not None:
+        return float(stream.duration * _time_base(stream))
+    return None if container.duration is None else container.duration / av.time_base
+
+
+def _rotate_tag(stream: VideoStream) -> int:
+    """Degrees clockwise from a `rotate` tag, which some containers carry in place of a display matrix."""
+    tag = next((value for key, value in stream.metadata.items() if key.lower() == "rotate"), "0")
+    return int(tag) % 360 if tag.lstrip("-").isdigit() else 0
+
+
+def _remarks(container: InputContainer, stream: VideoStream, frame: av.VideoFrame) -> tuple[str, ...]:
+    remarks = []
+    others = len(container.streams.video) - 1
+    if others:
+        remarks.append(f"one video stream of {others + 1} is read, number {stream.index}")
+    aspect = stream.codec_context.sample_aspect_ratio
+    if aspect and aspect != 1:
+        remarks.append(f"pixels are not square ({aspect.numerator}:{aspect.denominator}); they are taken as stored")
+    if frame.interlaced_frame:
+        remarks.append("interlaced: each frame holds two half pictures, taken as one")
+    return tuple(remarks)

@@ -1,0 +1,150 @@
+"""Folders of numbered pictures, as UCSD's clips are."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from functools import cached_property, partial
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from crowdad.errors import SourceNotFoundError, UnreadableSourceError
+from crowdad.records import SourceInfo
+from crowdad.sources._base import Cut, Picture, Pixels, Source, check_fps
+from crowdad.sources._report import Tally
+
+__all__ = ["PICTURE_SUFFIXES", "ImageFolder", "is_picture", "natural_order"]
+
+PICTURE_SUFFIXES = frozenset({".tif", ".tiff", ".jpg", ".jpeg", ".png", ".bmp", ".webp", ".pgm", ".ppm", ".jp2"})
+
+ASSUMED_FPS = 10.0
+"""UCSD's rate, and the one used where none is given: pictures carry no time."""
+
+
+def natural_order(path: Path) -> list[tuple[int, int, str]]:
+    """Sort key by which 2.png stands before 10.png."""
+    parts = re.split(r"(\d+)", path.name.lower())
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part]
+
+
+def is_picture(path: Path) -> bool:
+    """Whether the name is that of a picture; `._*`, which macOS leaves beside each file, is none."""
+    return path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(".")
+
+
+class ImageFolder(Source):
+    """The pictures of one folder in natural order (2.png before 10.png), one for each frame.
+
+    fps: frames a second; 10 where it is not given, and the report says so.
+    start_s, end_s, stride: the part to read; pictures left out are not opened.
+
+    A picture that cannot be read keeps its place in the count and is reported by name, as are files that are no
+    pictures.  A change of size starts a new `Frame.segment`.  Only the folder's own files count, not its subfolders.
+    """
+
+    def __init__(
+        self,
+        path: str | PathLike[str],
+        *,
+        fps: float | None = None,
+        start_s: float | None = None,
+        end_s: float | None = None,
+        stride: int = 1,
+    ) -> None:
+        check_fps(fps)
+        self.path = Path(path)
+        super().__init__(self.path.resolve().name or str(self.path), Cut(start_s, end_s, stride))
+        self._fps = float(fps or ASSUMED_FPS)
+        if fps is None:
+            self._notes = (f"pictures carry no times; {ASSUMED_FPS:g} frames a second are assumed",)
+
+    @classmethod
+    def accepts(cls, spec: Any) -> bool:
+        return isinstance(spec, Path) and spec.is_dir()
+
+    @cached_property
+    def info(self) -> SourceInfo:
+        pictures, _ = self._listed()
+        first = next((luma for luma in map(_read_gray, pictures) if luma is not None), None)
+        if first is None:
+            raise UnreadableSourceError(
+                f"{self.name}: none of its {len(pictures)} pictures can be read; use another copy of the folder"
+            )
+        height, width = first.shape
+        return SourceInfo(
+            name=self.name,
+            kind="images",
+            size_hw=(height, width),
+            fps=self._fps,
+            frame_count=len(pictures),
+            duration_s=len(pictures) / self._fps,
+            size_bytes=sum(path.stat().st_size for path in pictures),
+            codec=pictures[0].suffix.lower().lstrip("."),
+        )
+
+    def sha256(self) -> str:
+        """SHA-256 over each picture's name and SHA-256, in order."""
+        whole = hashlib.sha256()
+        for path in self._listed()[0]:
+            whole.update(f"{path.name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode(errors="replace"))
+        return whole.hexdigest()
+
+    def _pictures(self, tally: Tally) -> Iterator[Picture]:
+        pictures, others = self._listed()
+        for path in others:
+            tally.skip("not a picture", name=path.name)
+        for index, path in enumerate(pictures):
+            time_s = index / self._fps
+            yield Picture(index, time_s, partial(_load, path, time_s, tally))
+
+    def _listed(self) -> tuple[list[Path], list[Path]]:
+        """(pictures, other files), each in natural order.
+
+        Raises SourceNotFoundError without the folder, UnreadableSourceError without a picture in it.
+        """
+        try:
+            files = sorted((p for p in self.path.iterdir() if p.is_file()), key=natural_order)
+        except (FileNotFoundError, NotADirectoryError):
+            raise SourceNotFoundError(f"{self.path}: no such folder") from None
+        except OSError as error:
+            raise UnreadableSourceError(f"{self.path}: the folder cannot be listed ({error.strerror})") from None
+        pictures = [path for path in files if is_picture(path)]
+        if not pictures:
+            raise UnreadableSourceError(
+                f"{self.path}: holds no pictures ({', '.join(sorted(PICTURE_SUFFIXES))}); "
+                "give a folder of numbered frames or a video file"
+            )
+        return pictures, [path for path in files if not is_picture(path) and not path.name.startswith("._")]
+
+
+def _load(path: Path, time_s: float, tally: Tally, color: bool) -> Pixels | None:
+    luma = _read_gray(path)
+    # Read a second time for colour: brightness made from colours differs by a level or two from what the codec
+    # itself gives, and scores must not depend on whether somebody also wants a picture.
+    bgr = _read(path, cv2.IMREAD_COLOR) if color and luma is not None else None
+    if luma is None or (color and bgr is None):
+        tally.skip("picture cannot be read", time_s, path.name)
+        return None
+    return luma, bgr
+
+
+def _read_gray(path: Path) -> npt.NDArray[np.uint8] | None:
+    return _read(path, cv2.IMREAD_GRAYSCALE)
+
+
+def _read(path: Path, flag: int) -> npt.NDArray[np.uint8] | None:
+    """uint8 (H, W) or BGR (H, W, 3), turned as EXIF asks; None where it cannot be read.
+
+    From bytes, not by name: OpenCV's own file access fails on some names.
+    """
+    try:
+        blob = np.frombuffer(path.read_bytes(), np.uint8)
+        return cv2.imdecode(blob, flag) if len(blob) else None  # type: ignore[return-value]
+    except (OSError, cv2.error):
+        return None
