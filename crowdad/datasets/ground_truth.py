@@ -1,0 +1,184 @@
+"""The forms in which ground truth of clips is published, behind one face: labels per frame, masks per pixel."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from crowdad.errors import DataError
+
+__all__ = [
+    "GroundTruth",
+    "LabelVector",
+    "MaskArray",
+    "MaskPictures",
+    "NormalOnly",
+    "Unknown",
+    "load_npy",
+    "read_ranges",
+    "read_vector",
+]
+
+Labels = npt.NDArray[np.bool_]
+"""bool (n_frames,), True where the frame holds an anomaly."""
+Masks = npt.NDArray[np.bool_]
+"""bool (n_frames, H, W), True where the pixel is anomalous."""
+
+_LOSSY = {".jpg", ".jpeg"}
+_ASSIGNMENT = re.compile(r"gt_frame\s*=\s*(?:\[([^\]]*)\]|([^;\n]*))")
+_RANGE = re.compile(r"(\d+)(?::(\d+))?")
+
+
+class GroundTruth(Protocol):
+    """What is known of one clip.  masks() is None where only frames are labelled."""
+
+    def labels(self) -> Labels: ...
+
+    def masks(self) -> Masks | None: ...
+
+
+@dataclass(frozen=True)
+class NormalOnly:
+    """A training clip: n_frames frames without an anomaly, as the data set promises."""
+
+    n_frames: int
+
+    def labels(self) -> Labels:
+        return np.zeros(self.n_frames, dtype=bool)
+
+    def masks(self) -> None:
+        return None
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A test clip without ground truth; asking for it raises DataError with `message`."""
+
+    message: str
+
+    def labels(self) -> Labels:
+        raise DataError(self.message)
+
+    def masks(self) -> None:
+        return None
+
+
+@dataclass(frozen=True, eq=False)
+class LabelVector:
+    """Frame labels alone: bool (n_frames,)."""
+
+    anomalous: Labels
+
+    def labels(self) -> Labels:
+        return self.anomalous.copy()
+
+    def masks(self) -> None:
+        return None
+
+
+@dataclass(frozen=True)
+class MaskPictures:
+    """One mask picture per frame, in order of frames.  A pixel is anomalous where it is not 0 (above half in a JPEG,
+    whose black is not exactly 0); a frame is where any pixel is.
+
+    Raises DataError for an unreadable picture and for pictures of different sizes.
+    """
+
+    paths: tuple[Path, ...]
+
+    def labels(self) -> Labels:
+        return np.array([mask.any() for mask in self._read()])
+
+    def masks(self) -> Masks:
+        return np.stack(list(self._read()))
+
+    def _read(self) -> Iterator[npt.NDArray[np.bool_]]:
+        size = None
+        for path in self.paths:
+            mask = _read_mask(path)
+            size = size or mask.shape
+            if mask.shape != size:
+                raise DataError(f"{path}: a mask of {mask.shape} after ones of {size}; one size per clip is needed")
+            yield mask
+
+
+@dataclass(frozen=True)
+class MaskArray:
+    """All masks of a clip in one .npy of shape (n_frames, H, W); not 0 = anomalous.  Raises DataError."""
+
+    path: Path
+    n_frames: int
+
+    def labels(self) -> Labels:
+        return np.asarray(self.masks().any(axis=(1, 2)))
+
+    def masks(self) -> Masks:
+        masks = load_npy(self.path)
+        if masks.ndim != 3 or len(masks) != self.n_frames:
+            raise DataError(f"{self.path}: shape {masks.shape}; ({self.n_frames}, height, width) is needed")
+        return masks != 0
+
+
+def load_npy(path: Path) -> npt.NDArray[np.generic]:
+    """A numeric array from a .npy file, never unpickled.  Raises DataError."""
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (OSError, EOFError, ValueError) as error:
+        raise DataError(f"{path}: no plain numeric .npy file ({_first_line(error)}); save labels as numbers") from error
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "buif":
+        raise DataError(f"{path}: holds no single numeric array; save labels as numbers with numpy.save")
+    return array
+
+
+def read_vector(path: Path, n_frames: int) -> Labels:
+    """Frame labels 0 / 1 of n_frames frames, from .npy of shape (n_frames,) or (1, n_frames).  Raises DataError."""
+    values = load_npy(path).squeeze()
+    if values.shape != (n_frames,):
+        raise DataError(f"{path}: labels of shape {values.shape} for {n_frames} frames; one for each is needed")
+    if not np.isin(values, (0, 1)).all():
+        raise DataError(f"{path}: labels from {values.min()} to {values.max()}; 0 (normal) and 1 are needed")
+    return values == 1
+
+
+def read_ranges(path: Path) -> list[list[tuple[int, int]]]:
+    """Ranges of anomalous frame numbers per clip, first and last included, as the archive's .m file lists them.
+
+    One `...gt_frame = [5:90, 140:200];` per clip, in order of clips.  Raises DataError.
+    """
+    text = re.sub(r"%.*", "", path.read_text(encoding="utf-8", errors="replace"))
+    text = re.sub(r"\.\.\.[^\n]*\n", " ", text)
+    clips = []
+    for bracketed, bare in _ASSIGNMENT.findall(text):
+        written = re.sub(r"\s*:\s*", ":", bracketed or bare)
+        ranges = []
+        for item in re.split(r"[\s,;]+", written.strip()):
+            matched = _RANGE.fullmatch(item)
+            if item and not matched:
+                raise DataError(f"{path}: {item!r} is no range of frames; first:last is needed")
+            if matched:
+                first, last = int(matched[1]), int(matched[2] or matched[1])
+                ranges.append((first, last))
+        clips.append(ranges)
+    return clips
+
+
+def _read_mask(path: Path) -> npt.NDArray[np.bool_]:
+    try:
+        encoded = np.fromfile(path, dtype=np.uint8)
+        grey = cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE) if len(encoded) else None
+    except (OSError, cv2.error) as error:
+        raise DataError(f"{path}: mask cannot be read ({_first_line(error)})") from error
+    if grey is None:
+        raise DataError(f"{path}: not a readable picture; a mask is needed, get the data set again")
+    return grey > (127 if path.suffix.lower() in _LOSSY else 0)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]
