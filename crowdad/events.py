@@ -7,6 +7,7 @@ the next, but neither starts it nor ends it.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
@@ -22,7 +23,7 @@ __all__ = ["EventFinder", "find_events", "find_regions"]
 _EIGHT_CONNECTED = np.ones((3, 3), dtype=np.int8)
 _NEVER = 1e6
 _REACH = 0.75
-_VELOCITY_MEMORY = 0.7
+_PATH_S = 0.6
 
 Boxes = npt.NDArray[np.float64]
 """(N, 4) boxes, xyxy, in pixels of the displayed picture."""
@@ -61,7 +62,7 @@ class _OpenTrack:
 
     first: Region
     frames: int = 1
-    velocity_xy: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))
+    path: deque[Region] = field(default_factory=deque)
     seen: list[Region] = field(default_factory=list)
     unsure: list[Region] = field(default_factory=list)
     last: Region = field(init=False)
@@ -71,19 +72,24 @@ class _OpenTrack:
         self.last = self.first
         self.last_strong_s = self.first.time_s
         self.seen = [self.first]
+        self.path.append(self.first)
 
     def predict(self, time_s: float) -> Boxes:
-        """The box (4,) moved on to `time_s` at the track's own speed."""
-        shift = self.velocity_xy * (time_s - self.last.time_s)
-        return np.asarray(self.last.box_xyxy) + np.tile(shift, 2)
+        """The box (4,) moved on to `time_s` at the mean speed of the last moments."""
+        oldest, latest = self.path[0], self.path[-1]
+        lasted_s = latest.time_s - oldest.time_s
+        before, now = np.asarray(oldest.box_xyxy), np.asarray(latest.box_xyxy)
+        if lasted_s <= 0:
+            return now
+        return now + np.tile(_centres(now) - _centres(before), 2) * ((time_s - latest.time_s) / lasted_s)
 
     def follow(self, region: Region, strong: bool) -> None:
         """Add a region; weak ones count only once a strong one follows them."""
-        elapsed_s = region.time_s - self.last.time_s
-        if elapsed_s > 0:
-            moved = (_centres(np.asarray(region.box_xyxy)) - _centres(np.asarray(self.last.box_xyxy))) / elapsed_s
-            self.velocity_xy = _VELOCITY_MEMORY * self.velocity_xy + (1 - _VELOCITY_MEMORY) * moved
         self.last = region
+        self.path.append(region)
+        # The maps are coarse, so a speed from one frame to the next would be mostly noise.
+        while region.time_s - self.path[0].time_s > _PATH_S:
+            self.path.popleft()
         self.unsure.append(region)
         if strong:
             self.seen += self.unsure
