@@ -47,6 +47,7 @@ class ClusteringSettings(_Section):
 class AnomalySettings(_Section):
     """Table IV: each digit in turn the anomaly."""
 
+    digits: tuple[int, ...] = Field(default=tuple(range(10)), description="each in turn the anomaly")
     epochs: int = Field(default=60, ge=1, description="passes over the training split")
     clusters: int = Field(default=9, ge=2, description="k of k-means")
     restarts: int = Field(default=20, ge=1, description="of k-means")

@@ -15,7 +15,15 @@ from torch.nn import functional
 from crowdad.encoders._base import AutoEncoder
 from crowdad.errors import FitError
 
-__all__ = ["DECAYS", "Objective", "TrainingPlan", "encode_all", "fit_autoencoder", "reconstruction_errors"]
+__all__ = [
+    "DECAYS",
+    "Objective",
+    "TrainingPlan",
+    "encode_all",
+    "fit_autoencoder",
+    "reconstruction",
+    "reconstruction_errors",
+]
 
 DECAYS = ("constant", "cosine", "one-cycle")
 
