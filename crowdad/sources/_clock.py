@@ -11,6 +11,9 @@ __all__ = ["FrameClock", "Placed"]
 WAITING_AT_MOST = 4096
 """Timestamps held at once; a decoder holds back far fewer, so more than that means they are of no use."""
 
+REORDERED_AT_MOST = 16
+"""Damaged footage comes out of order by up to a decoder's store of pictures; a longer way back is another clock."""
+
 
 @dataclass(frozen=True)
 class Placed:
@@ -26,17 +29,19 @@ class FrameClock:
     """Counts decoded frames and gives each its time.
 
     time_base: seconds for each unit of a timestamp.  fps: spaces frames that carry no timestamp.
-    origin_pts: timestamp of the footage's first frame, from which times and indices count.
+    origin_pts: timestamp of the footage's first frame, from which times and indices count; None: the first one placed.
+    may_restart: whether the container's clock may be set back half way, as in joined transport streams.
 
     The decoder hands frames out in the order of their timestamps, so a timestamp that went in (`expect`) and is
     overtaken by a later one coming out belongs to no frame: either it was lost, or it was never to be shown (second
     fields, hidden frames).  It counts as lost where the decoder complained (`failed`) or the time line has a hole.
     """
 
-    def __init__(self, time_base: Fraction, fps: float, origin_pts: int | None) -> None:
+    def __init__(self, time_base: Fraction, fps: float, origin_pts: int | None, may_restart: bool = False) -> None:
         self._time_base = time_base
         self._fps = fps
         self._origin_pts = origin_pts
+        self._may_restart = may_restart
         self._shift_s = 0.0
         self._waiting: list[int] = []
         self._errors = 0
@@ -121,7 +126,7 @@ class FrameClock:
         time_s = self.seconds(pts)
         if time_s >= self._time_s:
             return time_s, False
-        if self._time_s - time_s <= step_s:
+        if not self._may_restart or self._time_s - time_s <= REORDERED_AT_MOST * step_s:
             return self._time_s, False
         self._shift_s += self._time_s + step_s - time_s
         return self.seconds(pts), True

@@ -38,6 +38,7 @@ SEEK_MARGIN_S = 1.0
 ASSUMED_FPS = 25.0
 _MAX_FPS = 1000.0
 _SHORTFALL_S = 0.5
+_NO_TIMESTAMPS, _CLOCK_MAY_RESTART = 0x80, 0x200  # AVFMT_NOTIMESTAMPS, AVFMT_TS_DISCONT of libavformat
 _LOST = "could not be decoded"
 
 
@@ -124,7 +125,8 @@ class VideoFile(Source):
             stream.thread_type = "NONE" if careful else "AUTO"
             if seek:
                 self._seek(container, stream)
-            clock = FrameClock(_time_base(stream), probe.info.fps, probe.origin_pts)
+            may_restart = bool(container.format.flags & _CLOCK_MAY_RESTART)
+            clock = FrameClock(_time_base(stream), probe.info.fps, probe.origin_pts, may_restart)
             reading = _Reading(container, stream, clock, tally, careful)
             for frame in reading.frames():
                 self._check_size(frame)
@@ -185,7 +187,7 @@ class VideoFile(Source):
         with open_container(self.path) as container:
             stream = video_stream(self.path, container)
             stream.thread_type = "NONE"
-            timed = not container.format.flags & av.format.Flags.no_timestamps.value
+            timed = not container.format.flags & _NO_TIMESTAMPS
             fps, notes = self._rate(stream, timed)
             clock = FrameClock(_time_base(stream), fps, None)
             tally = Tally()
