@@ -1,8 +1,12 @@
 """Linking of true regions, on masks drawn by hand."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from crowdad.datasets.ucsd import find_clips
 from crowdad.metrics import TrueTrack, derive_tracks
 from crowdad.metrics.tracks import box_iou
 
@@ -80,3 +84,13 @@ def test_box_iou_by_hand():
     others = np.array([[1.0, 0, 3, 2], [2, 0, 4, 2], [0, 0, 0, 0], [0, 0, 2, 2]])
     assert box_iou(one, others).tolist() == pytest.approx([1 / 3, 0, 0, 1])
     assert box_iou(np.zeros(4), np.zeros(4)) == 0.0
+
+
+def test_ped2_has_the_published_count_of_derived_tracks():
+    if not os.environ.get("CROWDAD_DATA"):
+        pytest.skip("CROWDAD_DATA is not set: UCSD Ped2 is read only where it names the data folder")
+    clips = find_clips("ped2", Path(os.environ["CROWDAD_DATA"])).test
+    tracks = [derive_tracks(clip.masks()) for clip in clips]
+    assert [len(of_clip) for of_clip in tracks] == [1, 1, 2, 2, 1, 2, 2, 3, 2, 1, 3, 1]
+    assert sum(len(of_clip) for of_clip in tracks) == 21
+    assert sum(len(track.regions) for of_clip in tracks for track in of_clip) == 2410
