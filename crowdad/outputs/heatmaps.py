@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import zipfile
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,6 +25,7 @@ _CHUNK_FRAMES = 256
 _LEVELS = 255
 _FORMAT = 1
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
+_DAMAGE = (OSError, ValueError, LookupError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
 class HeatmapWriter:
@@ -102,14 +104,17 @@ class HeatmapReader:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = path
         try:
-            self._arrays = np.load(path, allow_pickle=False)
-            self._meta: dict[str, Any] = json.loads(self._arrays["meta"].item())
-            known = self._meta["format"] == _FORMAT
-        except FileNotFoundError as error:
+            self._file = open(path, "rb")  # noqa: SIM115
+        except OSError as error:
             raise OutputNotReadableError(
                 f"{path}: no heatmaps here; run crowdad detect on the footage without --no-heatmaps"
             ) from error
-        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, EOFError) as error:
+        try:
+            self._arrays = np.load(self._file, allow_pickle=False)
+            self._meta: dict[str, Any] = json.loads(self._arrays["meta"].item())
+            known = self._meta["format"] == _FORMAT
+        except _DAMAGE as error:
+            self.close()
             raise self._unreadable() from error
         if not known:
             self.close()
@@ -125,7 +130,7 @@ class HeatmapReader:
             try:
                 frames = self._arrays[f"frame_{number:05d}"]
                 cells = np.ascontiguousarray(self._arrays[f"anomaly_{number:05d}"])
-            except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
+            except _DAMAGE as error:
                 raise self._unreadable() from error
             size_hw = (int(chunk["size_hw"][0]), int(chunk["size_hw"][1]))
             for frame_index, levels in zip(frames, cells, strict=True):
@@ -134,7 +139,7 @@ class HeatmapReader:
 
     def close(self) -> None:
         """Close the file."""
-        self._arrays.close()
+        self._file.close()
 
     def __enter__(self) -> HeatmapReader:
         return self
