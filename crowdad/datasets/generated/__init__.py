@@ -8,10 +8,11 @@ write_clip(clip, "demo.mp4")             # and demo.truth.json
 from crowdad.datasets.generated.agents import IN_SCOPE, OUT_OF_SCOPE
 from crowdad.datasets.generated.background import Fixture
 from crowdad.datasets.generated.camera import PERSON_HEIGHT_M, WALKING_SPEED_M_S, Camera
-from crowdad.datasets.generated.clip import VISIBLE_SHARE, GeneratedClip, Truth
+from crowdad.datasets.generated.clip import GeneratedClip, Whereabouts
 from crowdad.datasets.generated.crowd import Stream
 from crowdad.datasets.generated.files import ClipTruth, load_truth, write_clip
 from crowdad.datasets.generated.scenes import SCENES, SceneConfig, scene_config
+from crowdad.datasets.generated.studio import VISIBLE_SHARE, Truth
 
 __all__ = [
     "IN_SCOPE",
@@ -27,6 +28,7 @@ __all__ = [
     "SceneConfig",
     "Stream",
     "Truth",
+    "Whereabouts",
     "load_truth",
     "scene_config",
     "write_clip",

@@ -58,10 +58,12 @@ class Background:
 
 def _grain(rng: np.random.Generator, places: Floats, size_m: float) -> Floats:
     """Smooth random values in about [-1, 1] that lie on the ground with detail of size_m."""
-    table = np.pad(rng.normal(0, 1, (256, 256)).astype(np.float32), 6, mode="wrap")
-    table = cv2.GaussianBlur(table, (0, 0), 1.2)[6:-5, 6:-5]
+    noise = np.pad(rng.normal(0, 1, (256, 256)).astype(np.float32), 6, mode="wrap")
+    table = np.asarray(cv2.GaussianBlur(noise, (0, 0), 1.2)[6:-5, 6:-5])
     where = ((places / size_m) % 256).astype(np.float32)
-    return cv2.remap(table / np.abs(table).max(), where[..., 0], where[..., 1], cv2.INTER_LINEAR)
+    return np.asarray(
+        cv2.remap(table / np.abs(table).max(), where[..., 0], where[..., 1], cv2.INTER_LINEAR), np.float64
+    )
 
 
 def _joints(places: Floats, slab_m: tuple[float, float], width_m: float, footprint: Floats) -> tuple[Floats, Floats]:
@@ -70,9 +72,11 @@ def _joints(places: Floats, slab_m: tuple[float, float], width_m: float, footpri
     shifted = places[..., 0] / slab_m[0] + 0.5 * (row % 2)
     inside_x = np.abs(shifted - np.rint(shifted)) * slab_m[0]
     inside_y = np.abs(places[..., 1] / slab_m[1] - np.rint(places[..., 1] / slab_m[1])) * slab_m[1]
-    cover = [np.clip((width_m - inside) / footprint[..., axis] + 0.5, 0, 1) * np.minimum(width_m * 2 / footprint[..., axis], 1)
-             for axis, inside in enumerate((inside_x, inside_y))]  # fmt: skip
-    return np.maximum(*cover), np.floor(shifted) * 127.1 + row * 311.7
+    cover_x, cover_y = (
+        np.clip((width_m - inside) / size + 0.5, 0, 1) * np.minimum(width_m * 2 / size, 1)
+        for inside, size in ((inside_x, footprint[..., 0]), (inside_y, footprint[..., 1]))
+    )
+    return np.maximum(cover_x, cover_y), np.floor(shifted) * 127.1 + row * 311.7
 
 
 def _slab_tint(number: Floats) -> Floats:

@@ -1,7 +1,7 @@
 """A fixed pinhole camera over a ground plane, so that size and image speed follow perspective exactly.
 
-World: X to the right, Y away from the camera, Z up, in metres; the camera stands at (0, 0, height_m) and looks along +Y,
-tilted down.  Picture: x to the right, y down, in pixels, the centre of the first pixel at (0, 0).
+World: X to the right, Y away from the camera, Z up, in metres; the camera stands at (0, 0, height_m) and looks
+along +Y, tilted down.  Picture: x to the right, y down, in pixels, the centre of the first pixel at (0, 0).
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from crowdad.datasets.generated.agents import KINDS, OUT_OF_SCOPE, Agent
+from crowdad.datasets.generated.agents import IN_SCOPE, KINDS, Agent
 from crowdad.datasets.generated.background import Fixture
 from crowdad.datasets.generated.camera import Camera
 from crowdad.datasets.generated.region import Region
@@ -26,6 +26,7 @@ Floats = npt.NDArray[np.float64]
 
 _WARM_UP_S = 12.0
 _MARGIN_M = 2.2
+_SHOWN_S = 3.7
 _LOOKAHEAD_M = 3.5
 _HORIZON_S = 2.5
 
@@ -55,6 +56,16 @@ class CrowdPlan:
     duration_s: float
 
 
+@dataclass(frozen=True, eq=False)
+class _Entrance:
+    """An anomaly that is to appear at its first waypoint."""
+
+    time_s: float
+    kind: str
+    waypoints: Floats
+    speed_m_s: float
+
+
 class Crowd:
     """A crowd that can be stepped through time.  seed: any int; the same seed gives the same crowd."""
 
@@ -68,9 +79,8 @@ class Crowd:
         self._view = Region.of_view(camera)
         self._stage = Region.of_view(camera, body_m=2.0).grown(_MARGIN_M)
         self._next_id = 0
-        self._next_kind = 0
         self._wait_s = 0.0
-        self._next_anomaly_s = self._gap_s(5.0) * 0.5
+        self._entrances = self._schedule()
         for _ in range(plan.standing):
             self._place_pair()
         while sum(agent.kind == "walker" for agent in self.agents) < plan.people:
@@ -95,8 +105,9 @@ class Crowd:
         if walkers < self.plan.people and self._wait_s <= 0:
             self._enter_walkers(on_the_way=False)
             self._wait_s = float(self._rng.exponential(0.6))
-        if self.plan.anomalies and self.time_s >= self._next_anomaly_s:
-            self._enter_anomaly()
+        while self._entrances and self._entrances[0].time_s <= self.time_s:
+            entrance = self._entrances.pop(0)
+            self._new(entrance.kind, entrance.waypoints, entrance.speed_m_s, self._anomaly_rng)
 
     def _new(self, kind: str, waypoints: Floats, speed: float, rng: np.random.Generator) -> Agent:
         agent = Agent(self._next_id, kind, KINDS[kind].build(rng), waypoints, speed)
@@ -109,9 +120,11 @@ class Crowd:
         stream = self.plan.streams[rng.choice(len(weights), p=weights / weights.sum())]
         return math.radians(stream.heading_deg + rng.normal(0, stream.spread_deg))
 
-    def _draw_place(self, rng: np.random.Generator, rows: tuple[float, float] = (0.0, 1.0)) -> Floats:
+    def _draw_place(self, rng: np.random.Generator, rows: tuple[float, float], *, aside: bool = False) -> Floats:
+        """Ground seen at a random pixel within a share of the rows.  aside: near the left or right border."""
         height, width = self._camera.size_hw
-        return self._camera.ground(np.array([rng.uniform(0, width), rng.uniform(rows[0] * height, rows[1] * height)]))
+        across = rng.uniform(0, 0.2) + 0.8 * rng.integers(2) if aside else rng.uniform(0, 1)
+        return self._camera.ground(np.array([across * width, rng.uniform(rows[0] * height, rows[1] * height)]))
 
     def _is_clear(self, start: Floats, end: Floats, room_m: float) -> bool:
         if not len(self._obstacles):
@@ -121,11 +134,13 @@ class Crowd:
         gaps = np.linalg.norm(start + along[:, None] * way - self._obstacles[:, :2], axis=1)
         return bool((gaps > self._obstacles[:, 2] + room_m).all())
 
-    def _path(self, rng: np.random.Generator, heading: float, rows: tuple[float, float], room_m: float) -> Floats:
+    def _path(
+        self, rng: np.random.Generator, heading: float, rows: tuple[float, float], room_m: float, *, aside: bool = False
+    ) -> Floats:
         """From one border of the stage to the other: (2, 2).  Free of fixtures where that can be had."""
         way = np.array([math.cos(heading), math.sin(heading)])
         for _ in range(30):
-            ends = self._stage.chord(self._draw_place(rng, rows), way)
+            ends = self._stage.chord(self._draw_place(rng, rows, aside=aside), way)
             if self._is_clear(*ends, room_m):
                 break
         return np.stack(ends)
@@ -161,36 +176,46 @@ class Crowd:
         for sign in (-1, 1):
             self._new("stander", np.stack([place + sign * half, place]), 0.0, rng)
 
-    def _gap_s(self, shown_s: float) -> float:
-        share = max(self.plan.anomaly_share, 1e-3)
-        return shown_s * (1 - share) / share * self._anomaly_rng.uniform(0.75, 1.25)
+    def _schedule(self) -> list[_Entrance]:
+        """Anomalies in scope take turns, each in a slot of its own; those out of scope come once each, spread out."""
+        plan = self.plan
+        scoped = [kind for kind in plan.anomalies if kind in IN_SCOPE]
+        others = [kind for kind in plan.anomalies if kind not in IN_SCOPE]
+        slots = max(1, round(plan.duration_s * plan.anomaly_share / _SHOWN_S)) if scoped else 0
+        slot_s = plan.duration_s / max(slots, 1)
+        entrances = [
+            self._entrance(scoped[turn % len(scoped)], turn, turn * slot_s, slot_s, slot_s * plan.anomaly_share)
+            for turn in range(slots)
+        ]
+        slot_s = plan.duration_s / max(len(others), 1)
+        entrances += [
+            self._entrance(kind, turn, turn * slot_s, slot_s, _SHOWN_S * 1.4) for turn, kind in enumerate(others)
+        ]
+        return sorted(entrances, key=lambda entrance: entrance.time_s)
 
-    def _enter_anomaly(self) -> None:
-        """The next kind, on a path that is in view for a few seconds and in a depth of its own."""
+    def _entrance(self, kind: str, turn: int, slot_start_s: float, slot_s: float, shown_s: float) -> _Entrance:
+        """An entrance whose path is in view for about the wanted time, in a depth of its own."""
         rng = self._anomaly_rng
-        kind = self.plan.anomalies[self._next_kind % len(self.plan.anomalies)]
-        third = (self._next_kind * 2 + 1) % 3
+        third = (turn * 2 + 1) % 3
         speed = float(rng.uniform(*KINDS[kind].speed_m_s))
-        wanted_m = speed * rng.uniform(4.5, 7.5)
+        wanted_m = speed * shown_s * rng.uniform(0.85, 1.15)
         paths = []
-        for _ in range(24):
+        rows = (0.1 + 0.28 * third, 0.4 + 0.28 * third)
+        for trial in range(100):
             heading = self._draw_heading(rng) + math.pi if kind == "against" else rng.uniform(0, math.tau)
-            ends = self._path(rng, heading, (0.1 + 0.28 * third, 0.4 + 0.28 * third), 0.3 + KINDS[kind].radius_m)
-            paths.append((abs(self._view.length_inside(*ends) - wanted_m), ends))
-        ends = min(paths, key=lambda item: item[0])[1]
-        shown_s = self._view.length_inside(*ends) / speed
+            ends = self._path(rng, heading, rows, 0.3 + KINDS[kind].radius_m, aside=trial % 2 == 1)
+            low, high = self._view.inside(*ends)
+            paths.append((abs(high - low - wanted_m), low, high, ends))
+        _, low, high, ends = min(paths, key=lambda item: item[0])
+        begin_s = slot_start_s + rng.uniform(0.3, 0.7) * max(slot_s - (high - low) / speed, 0.0)
         if kind == "loiterer":
-            ends, shown_s = self._loiter(ends, rng), 20.0
-        self._next_kind += 1
-        hidden_s = float(np.linalg.norm(ends[-1] - ends[0])) / speed - shown_s if kind != "loiterer" else 0.0
-        self._next_anomaly_s = self.time_s + shown_s + max(self._gap_s(shown_s), hidden_s + 1.0)
-        self._new(kind, ends, speed, rng)
+            ends = self._loiter(ends, (low + high) / 2 / float(np.linalg.norm(ends[1] - ends[0])), rng)
+        return _Entrance(begin_s - low / speed, kind, ends, speed)
 
-    def _loiter(self, ends: Floats, rng: np.random.Generator) -> Floats:
-        """In, to and fro about one place, and out again."""
-        home = self._draw_place(rng, (0.35, 0.7))
-        about = home + rng.uniform(-2.2, 2.2, (7, 2))
-        return np.concatenate([ends[:1], about, ends[1:]])
+    def _loiter(self, ends: Floats, middle_share: float, rng: np.random.Generator) -> Floats:
+        """In, to and fro about one place on the way, and out again."""
+        home = ends[0] + middle_share * (ends[1] - ends[0])
+        return np.concatenate([ends[:1], home + rng.uniform(-1.2, 1.2, (4, 2)), ends[1:]])
 
     def _next_waypoint(self, agent: Agent) -> None:
         if agent.kind == "stander":
@@ -250,8 +275,3 @@ class Crowd:
         aside = np.stack([heading[:, 1], -heading[:, 0]], axis=-1)
         side = -np.sign((closest * aside[:, None]).sum(-1) + 1e-3)
         return (urgency * side).sum(axis=1)[:, None] * aside * 1.1
-
-
-def scope_of(kind: str) -> bool:
-    """Whether a kind is one that motion alone gives away."""
-    return kind not in OUT_OF_SCOPE

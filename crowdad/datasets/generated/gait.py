@@ -1,7 +1,7 @@
 """Poses of a human body: walking, running, standing, riding, sitting, as tables over a cycle.
 
-A pose is float64 (len(JOINTS), 3): x forward, y left, z up, from the point on the ground below the body, in body heights.
-While a foot is on the ground it moves back exactly as fast as the body moves on, so feet do not slide.
+A pose is float64 (len(JOINTS), 3): x forward, y left, z up, from the point on the ground below the body, in body
+heights.  While a foot is on the ground it moves back exactly as fast as the body moves on, so feet do not slide.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ __all__ = [
 Floats = npt.NDArray[np.float64]
 
 JOINTS = (
-    "hip_l hip_r knee_l knee_r ankle_l ankle_r heel_l heel_r toe_l toe_r "
-    "shoulder_l shoulder_r elbow_l elbow_r hand_l hand_r neck head"
-).split()
+    *("hip_l", "hip_r", "knee_l", "knee_r", "ankle_l", "ankle_r", "heel_l", "heel_r", "toe_l", "toe_r"),
+    *("shoulder_l", "shoulder_r", "elbow_l", "elbow_r", "hand_l", "hand_r", "neck", "head"),
+)
 _AT = {name: row for row, name in enumerate(JOINTS)}
 
 PHASES = 64
@@ -112,7 +112,7 @@ def _set_leg(pose: Floats, side: str, ankle: Floats, angle: float, y: float) -> 
     pose[_AT[f"ankle_{side}"]] = reached
     flat = reached[[0, 2]]
     for name, ahead in (("heel", _HEEL_X), ("toe", _TOE_X)):
-        x, z = _turn(flat + (ahead, -_ANKLE_Z + 0.018), flat, angle)
+        x, z = _turn(flat + np.array([ahead, 0.018 - _ANKLE_Z]), flat, angle)
         pose[_AT[f"{name}_{side}"]] = (x, y * (1.0 if name == "heel" else 1.25), max(z, 0.012))
 
 
@@ -127,19 +127,16 @@ def _set_arm(pose: Floats, side: str, swing: float, bend: float, out: float = 0.
 
 
 def _set_trunk(pose: Floats, hip_z: float, lean: float, twist: float, x: float = 0.0, y: float = 0.0) -> None:
-    """Hips at (x, y, hip_z), the trunk leaning forward by `lean`, shoulders turned by `twist` (radians), hips against it."""
+    """Hips at (x, y, hip_z); the trunk leans forward by `lean`, shoulders turn by `twist` radians, hips against it."""
     up = np.array([math.sin(lean), 0.0, math.cos(lean)])
     base = np.array([x, y, hip_z])
     for side, sign in (("l", 1.0), ("r", -1.0)):
-        pose[_AT[f"hip_{side}"]] = base + (
-            0.018 * math.copysign(min(abs(twist) * 6, 1), -twist) * sign,
-            sign * 0.05,
-            0.0,
-        )
+        ahead = -0.018 * sign * min(max(6 * twist, -1.0), 1.0)
+        pose[_AT[f"hip_{side}"]] = base + np.array([ahead, 0.05 * sign, 0.0])
         turned = np.array([-math.sin(twist) * sign, math.cos(twist) * sign, 0.0])
         pose[_AT[f"shoulder_{side}"]] = base + up * 0.288 + turned * 0.105
     pose[_AT["neck"]] = base + up * 0.325
-    pose[_AT["head"]] = base + up * 0.325 + (0.012 + 0.02 * lean, 0.0, 0.085)
+    pose[_AT["head"]] = base + up * 0.325 + np.array([0.012 + 0.02 * lean, 0.0, 0.085])
 
 
 def _smooth_cycle(values: Floats) -> Floats:
@@ -208,8 +205,8 @@ def stand_table() -> Floats:
     for pose, u in zip(table, np.arange(PHASES) / PHASES, strict=True):
         turn = 2 * math.pi * u
         _set_trunk(pose, 0.522, 0.02 + 0.012 * math.sin(turn), 0.05 * math.sin(turn + 1), y=0.012 * math.sin(turn))
-        _set_leg(pose, "l", flat + (0.02, 0.0), 0.0, 0.06)
-        _set_leg(pose, "r", flat - (0.02, 0.0), 0.0, -0.06)
+        _set_leg(pose, "l", flat + np.array([0.02, 0.0]), 0.0, 0.06)
+        _set_leg(pose, "r", flat - np.array([0.02, 0.0]), 0.0, -0.06)
         raised = max(0.0, math.sin(turn - 0.6)) ** 2
         _set_arm(pose, "l", 0.05 + 0.35 * raised, 0.2 + 1.1 * raised + 0.25 * raised * math.sin(5 * turn))
         _set_arm(pose, "r", 0.12 + 0.1 * math.sin(turn), 0.9)
@@ -218,7 +215,7 @@ def stand_table() -> Floats:
 
 @cache
 def pedal_table() -> Floats:
-    """Riding a bicycle: float64 (PHASES, J, 3) in body heights of a rider of 1.75 m; cranks at (0.02, 0.155) heights."""
+    """Riding a bicycle: float64 (PHASES, J, 3) in body heights of a rider of 1.75 m."""
     table = np.zeros((PHASES, len(JOINTS), 3))
     crank, arm = np.array([0.03, 0.165]), 0.095
     for pose, u in zip(table, np.arange(PHASES) / PHASES, strict=True):
@@ -226,7 +223,7 @@ def pedal_table() -> Floats:
         for side, shift, y in (("l", 0.0, 0.06), ("r", 0.5, -0.06)):
             turn = -2 * math.pi * (u + shift)
             pedal = crank + arm * np.array([math.cos(turn), math.sin(turn)])
-            _set_leg(pose, side, pedal + (-0.05, 0.06), -0.25, y)
+            _set_leg(pose, side, pedal + np.array([-0.05, 0.06]), -0.25, y)
             for name, ahead in (("heel", -0.05), ("toe", 0.1)):
                 x, z = pose[_AT[f"ankle_{side}"]][[0, 2]]
                 pose[_AT[f"{name}_{side}"]] = (x + ahead, y, z - 0.03 - 0.2 * ahead)
@@ -249,9 +246,6 @@ def glide_pose() -> Floats:
     pose[_AT["hip_r"]] = (0.03, -0.02, 0.53)
     _set_leg(pose, "l", np.array([-0.14, _ANKLE_Z + 0.065]), 0.0, 0.02)
     _set_leg(pose, "r", np.array([0.14, _ANKLE_Z + 0.065]), 0.0, -0.02)
-    for side in "lr":
-        for name in ("heel", "toe"):
-            pose[_AT[f"{name}_{side}"]][2] += 0.0
     _set_arm(pose, "l", -0.7, 0.25, 0.06)
     _set_arm(pose, "r", 0.55, 0.3, 0.06)
     return pose

@@ -47,12 +47,13 @@ class Region:
         start, end = self._span(place, way)
         return place + start * way, place + end * way
 
-    def length_inside(self, start: Floats, end: Floats) -> float:
-        """Metres of the segment from start to end that lie inside."""
+    def inside(self, start: Floats, end: Floats) -> tuple[float, float]:
+        """From where to where, metres from the start, a segment lies inside; equal where nowhere."""
         way = end - start
         length = float(np.linalg.norm(way)) + 1e-9
         low, high = self._span(start, way / length)
-        return max(0.0, min(high, length) - max(low, 0.0))
+        low = min(max(low, 0.0), length)
+        return low, max(low, min(high, length))
 
     def _span(self, place: Floats, way: Floats) -> tuple[float, float]:
         rate = self.normals @ way

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import cv2
 import numpy as np
@@ -13,7 +14,7 @@ import numpy.typing as npt
 from crowdad.datasets.generated.camera import Camera
 from crowdad.datasets.generated.model import Colour, Model
 
-__all__ = ["SUPERSAMPLING", "SUN", "Outlines", "fill", "outline", "shadow"]
+__all__ = ["POLYGON_UNIT", "SUN", "SUPERSAMPLING", "Outlines", "fill", "outline", "shadow"]
 
 SUPERSAMPLING = 2
 """Canvas pixels per picture pixel, each way."""
@@ -23,8 +24,12 @@ SUN = np.array([0.62, 0.3])
 
 Floats = npt.NDArray[np.float64]
 Canvas = npt.NDArray[np.uint8]
+Polygon = npt.NDArray[np.int32]
 
 _SHIFT = 4
+POLYGON_UNIT = 1 << _SHIFT
+"""Units of a polygon's coordinates in one canvas pixel."""
+
 _CIRCLE = np.stack([np.cos(np.arange(10) * math.tau / 10), np.sin(np.arange(10) * math.tau / 10)], axis=-1)
 _SUN_SIDE = np.array([-0.35, -0.3])
 _SHEEN = 1.13
@@ -38,7 +43,7 @@ class Outlines:
     box_xyxy: of everything, canvas pixels.  depth_m: of the body's foot, for the order among bodies.
     """
 
-    polygons: list[npt.NDArray[np.int32]]
+    polygons: list[Polygon]
     colours: list[Colour]
     box_xyxy: tuple[float, float, float, float]
     depth_m: float
@@ -51,8 +56,12 @@ def _circles(camera: Camera, world: Floats, radii_m: Floats) -> tuple[Floats, Fl
     return (xy + 0.5) * SUPERSAMPLING - 0.5, radii, depth
 
 
-def _fixed(points: Floats) -> npt.NDArray[np.int32]:
-    return np.rint(points * (1 << _SHIFT)).astype(np.int32)
+def _fixed(points: Floats) -> Polygon:
+    return np.rint(points * POLYGON_UNIT).astype(np.int32)
+
+
+def _hull(points: Polygon) -> Polygon:
+    return cast(Polygon, cv2.convexHull(points.reshape(-1, 1, 2)))
 
 
 def outline(camera: Camera, model: Model, world: Floats, foot_depth_m: float) -> Outlines:
@@ -65,31 +74,27 @@ def outline(camera: Camera, model: Model, world: Floats, foot_depth_m: float) ->
     polygons, colours = [], []
     for part in np.argsort(-near, kind="stable"):
         start, end = model.spans[part]
-        polygons.append(cv2.convexHull(points[start:end].reshape(-1, 1, 2)))
+        polygons.append(_hull(points[start:end]))
         colours.append(model.colours[part])
         if model.sheen[part]:
-            polygons.append(cv2.convexHull(bright[start:end].reshape(-1, 1, 2)))
+            polygons.append(_hull(bright[start:end]))
             blue, green, red = model.colours[part]
             colours.append((min(blue * _SHEEN + 3, 250), min(green * _SHEEN + 4, 250), min(red * _SHEEN + 5, 250)))
     low, high = (centres - radii[:, None]).min(axis=0), (centres + radii[:, None]).max(axis=0)
     return Outlines(polygons, colours, (low[0], low[1], high[0] + 1, high[1] + 1), foot_depth_m)
 
 
-def shadow(camera: Camera, model: Model, world: Floats) -> list[npt.NDArray[np.int32]]:
+def shadow(camera: Camera, model: Model, world: Floats) -> list[Polygon]:
     """The polygons of a body's shadow on the ground."""
     ground = np.zeros_like(world)
     ground[:, :2] = world[:, :2] + world[:, 2:] * SUN
     centres, radii, _ = _circles(camera, ground, model.radii_m)
     rims = centres[:, None] + radii[:, None, None] * _CIRCLE * (1.0, 0.75)
     points = _fixed(rims)
-    return [
-        cv2.convexHull(points[start:end].reshape(-1, 1, 2))
-        for (start, end), casts in zip(model.spans, model.casts, strict=True)
-        if casts
-    ]
+    return [_hull(points[start:end]) for (start, end), casts in zip(model.spans, model.casts, strict=True) if casts]
 
 
-def fill(canvas: Canvas, polygons: Sequence[npt.NDArray[np.int32]], colours: Sequence[Colour] | int) -> None:
+def fill(canvas: Canvas, polygons: Sequence[Polygon], colours: Sequence[Colour] | int) -> None:
     """Fill polygons in place, one colour each or one value for all."""
     if isinstance(colours, int):
         for polygon in polygons:

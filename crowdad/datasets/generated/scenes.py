@@ -71,15 +71,15 @@ _ONE_WAY = (Stream(0, 14, 4), Stream(30, 12, 2), Stream(-32, 12, 2), Stream(75, 
 
 
 def _demo() -> SceneConfig:
-    camera = Camera((360, 640), 8.6, 31.0, 640.0)
+    camera = Camera((360, 640), 9.4, 31.0, 640.0)
     things = [("bed", 0.2, 0.2, 2.6), ("tree", 0.2, 0.2, 0.4), ("bed", 0.86, 0.44, 1.7), ("tree", 0.87, 0.43, 0.4)]
     things += [("lamp", 0.44, 0.33, 0.35), ("lamp", 0.06, 0.62, 0.35), ("bench", 0.66, 0.12, 0.9)]
     kinds = ("runner", "bicycle", "cart", "skater", "against", "slow_bicycle", "loiterer", "wheelchair")
-    return SceneConfig("demo", camera, 25.0, 80.0, 20, 1, _ONE_WAY, kinds, fixtures=_stand(camera, *things))
+    return SceneConfig("demo", camera, 25.0, 80.0, 26, 1, _ONE_WAY, kinds, fixtures=_stand(camera, *things))
 
 
 def _plaza720() -> SceneConfig:
-    camera = Camera((720, 1280), 13.5, 35.0, 1000.0)
+    camera = Camera((720, 1280), 8.8, 34.0, 1000.0)
     things = [("bed", 0.12, 0.2, 2.2), ("tree", 0.12, 0.2, 0.4), ("lamp", 0.62, 0.3, 0.35), ("lamp", 0.95, 0.8, 0.35)]
     things += [("bench", 0.36, 0.08, 0.9), ("bed", 0.9, 0.16, 1.8)]
     fixtures = _stand(camera, *things)
@@ -87,22 +87,24 @@ def _plaza720() -> SceneConfig:
 
 
 def _steep() -> SceneConfig:
-    camera = Camera((360, 640), 15.0, 22.5, 700.0)
+    camera = Camera((360, 640), 11.8, 23.0, 640.0)
     things = [("lamp", 0.3, 0.2, 0.35), ("lamp", 0.22, 0.5, 0.35), ("lamp", 0.72, 0.2, 0.35), ("lamp", 0.84, 0.5, 0.35)]
     things += [("tree", 0.1, 0.34, 0.5), ("tree", 0.93, 0.3, 0.5)]
     streams = (Stream(90, 10, 4), Stream(-90, 10, 4), Stream(60, 10), Stream(240, 10), Stream(0, 12), Stream(180, 12))
     fixtures = _stand(camera, *things)
-    return SceneConfig("steep", camera, 25.0, 80.0, 34, 2, streams, fixtures=fixtures, scenery_seed=33)
+    return SceneConfig(
+        "steep", camera, 25.0, 80.0, 34, 2, streams, anomaly_share=0.2, fixtures=fixtures, scenery_seed=33
+    )
 
 
 def _top() -> SceneConfig:
-    camera = Camera((360, 640), 36.0, 62.0, 900.0)
+    camera = Camera((360, 640), 60.0, 50.0, 1500.0)
     fixtures = _stand(camera, ("bed", 0.3, 0.3, 2.4), ("tree", 0.3, 0.3, 0.4), ("bed", 0.75, 0.7, 2.0))
     return SceneConfig("top", camera, 25.0, 60.0, 24, 1, _ALL_WAYS, fixtures=fixtures, scenery_seed=45)
 
 
 def _ped2like() -> SceneConfig:
-    camera = Camera((240, 360), 43.0, 26.0, 1560.0)
+    camera = Camera((240, 360), 37.5, 26.0, 1560.0)
     fixtures = _stand(camera, ("bed", 0.05, 0.1, 2.0), ("tree", 0.05, 0.1, 0.4))
     return SceneConfig(
         "ped2like", camera, 10.0, 120.0, 20, 0, _BOTH_WAYS, fixtures=fixtures, scenery_seed=57, drift=0.01

@@ -26,19 +26,20 @@ def _own(x: float, y: float, z: float, radius: float = 0.0) -> Ball:
 
 
 def _on_wheel(x: float, y: float, wheel_m: float, turn: float, radius: float) -> Ball:
-    scale = wheel_m / _RIDER_M
-    anchor = {WHEEL_X: scale * math.cos(turn), WHEEL_Z: scale * math.sin(turn)}
-    return (anchor, (x / _RIDER_M, y / _RIDER_M, scale), radius / _RIDER_M)
+    """A sphere on a turning wheel that stands at (x, y), in metres; ends at its rim."""
+    reach = (wheel_m - radius) / _RIDER_M
+    anchor = {WHEEL_X: reach * math.cos(turn), WHEEL_Z: reach * math.sin(turn)}
+    return (anchor, (x / _RIDER_M, y / _RIDER_M, wheel_m / _RIDER_M), radius / _RIDER_M)
 
 
 def _add_wheel(body: Assembly, x: float, y: float, wheel_m: float, *, spokes: int = 6, tyre_m: float = 0.022) -> None:
     """Tyre as a ring of short tubes that turn with the wheel, and spokes."""
     turns = np.linspace(0, 2 * math.pi, 15)
     for start, end in pairwise(turns):
-        first, second = (_on_wheel(x, y, wheel_m - tyre_m, turn, tyre_m) for turn in (start, end))
+        first, second = (_on_wheel(x, y, wheel_m, turn, tyre_m) for turn in (start, end))
         body.add(_RUBBER, first, second, casts=True)
     for turn in np.arange(spokes) * math.pi / spokes:
-        ends = (_on_wheel(x, y, wheel_m - tyre_m, turn + half, 0.006) for half in (0.0, math.pi))
+        ends = (_on_wheel(x, y, wheel_m, turn + half, 0.006) for half in (0.0, math.pi))
         body.add(_METAL, *ends)
     body.add(_METAL, _own(x, y, wheel_m, 0.03))
 
@@ -103,10 +104,12 @@ def cart(rng: np.random.Generator) -> Model:
     paint = paints[rng.integers(len(paints))]
     for x in (-0.75, 0.85):
         for y in (-0.55, 0.55):
-            for turn in (0.0, math.pi / 2):
-                ends = (_on_wheel(x, y, CART_WHEEL_M - 0.09, turn + half, 0.09) for half in (0.0, math.pi))
-                body.add(_RUBBER, *ends, bias_m=0.05)
-            body.add(_METAL, _own(x, y * 1.1, CART_WHEEL_M, 0.08), bias_m=0.1)
+            sides = (y - 0.09, y + 0.09)
+            rim = [_on_wheel(x, side, CART_WHEEL_M, turn * math.tau / 12, 0.0) for side in sides for turn in range(12)]
+            body.add(_RUBBER, *rim, bias_m=0.05)
+            for turn in (0.0, math.pi / 3, 2 * math.pi / 3):
+                ends = (_on_wheel(x, y * 1.17, CART_WHEEL_M, turn + half, 0.06) for half in (0.0, math.pi))
+                body.add(_METAL, *ends, bias_m=0.1)
     _add_box(body, (-1.15, -0.55, 0.3), (1.2, 0.55, 0.5), paint)
     _add_box(body, (-1.15, -0.55, 0.5), (-0.35, 0.55, 1.05), paint)
     _add_box(body, (0.7, -0.5, 0.5), (1.15, 0.5, 0.95), paint)
