@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from crowdad.datasets.root import data_root
-from crowdad.datasets.ucsd import ARCHIVE_FOLDER, find_clips
+from crowdad.datasets.ucsd import ARCHIVE_FOLDER, ASSUMED_FPS, find_clips
 from crowdad.errors import DataError, DatasetNotFoundError
+from crowdad.sources.images import ImageFolder
 
 HEIGHT, WIDTH = 12, 16
 
@@ -113,6 +114,19 @@ def test_frames_are_in_order_of_their_numbers(tmp_path):
         draw(folder / f"{number}.tif", 90)
     names = [path.name for path in find_clips("ped2", tmp_path).train[0].frame_paths]
     assert names == ["001.tif", "002.tif", "003.tif", "9.tif", "10.tif", "100.tif"]
+
+
+@pytest.mark.parametrize("frames", ["tif", "jpg", "png", "bmp"])
+def test_reading_a_clips_folder_gives_its_frames_in_its_order(tmp_path, frames):
+    place = archive(tmp_path, frames=frames)
+    folder = place / "Train" / "Train001"
+    for number in range(1, 13):
+        draw(folder / f"{number:03}.{frames}", 20 * number)
+    (folder / f"._001.{frames}").write_bytes(b"AppleDouble")
+    clip = find_clips("ped2", tmp_path).train[0]
+    read = [int(frame.luma[0, 0]) for frame in ImageFolder(clip.folder, fps=ASSUMED_FPS).frames()]
+    assert read == pytest.approx([20 * number for number in range(1, 13)], abs=2)
+    assert len(read) == len(clip)
 
 
 def test_labels_from_the_m_file_where_a_clip_has_no_masks(tmp_path):

@@ -184,6 +184,62 @@ def test_flat_ground_does_not_use_up_the_thresholds():
     assert (region_thresholds([maps], 100) > 0).sum() > 60
 
 
+@pytest.mark.parametrize("overlap", ["box", "mask"])
+@pytest.mark.parametrize("cell_px", [1.0, 2.0, 1.5])
+def test_counts_equal_the_definition_spelled_out(overlap, cell_px):
+    rng = np.random.default_rng(5)
+    maps = rng.integers(0, 6, (12, 6, 9)).astype(np.float32)
+    height, width = (int(n * cell_px) for n in (6, 9))
+    masks = ndimage.binary_dilation(rng.random((12, height, width)) < 0.03, np.ones((1, 3, 3)))
+    tracks = derive_tracks(masks)
+    assert len(tracks) > 5
+    only = ClipMaps("clip", maps, masks, cell_px)
+    result = count_regions(only, tracks, np.arange(6.0), overlap)
+    for place in range(6):
+        expected = spelled_out(only, tracks, place, overlap)
+        assert (result.found_regions[place], result.found_tracks[place], result.false_positives[place]) == expected
+
+
+def spelled_out(clip: ClipMaps, tracks: list[TrueTrack], threshold: float, overlap: str) -> tuple[int, int, int]:
+    """Found regions, found tracks and false positives by the definition, on sets of pixels, one pair at a time."""
+    height, width = clip.masks.shape[1:]
+    found = [0] * len(tracks)
+    false_positives = 0
+    for t, cells in enumerate(clip.anomaly):
+        true = [(n, r) for n, track in enumerate(tracks) for r in track.regions if r.frame_index == t]
+        hit = [False] * len(true)
+        labels, count = ndimage.label(cells >= threshold, np.ones((3, 3)))
+        for number in range(1, count + 1):
+            rows, columns = np.nonzero(labels == number)
+            ends = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+            x0, y0, x1, y1 = (end * clip.cell_px for end in ends)
+            box = (x0, y0, min(x1, width), min(y1, height))
+            pixels = {
+                (y, x)
+                for y in range(height)
+                for x in range(width)
+                if labels[int((y + 0.5) / clip.cell_px), int((x + 0.5) / clip.cell_px)] == number
+            }
+            ious = [_box_overlap(box, r.box_xyxy) if overlap == "box" else _pixel_overlap(pixels, r) for _, r in true]
+            false_positives += not any(iou >= 0.1 for iou in ious)
+            hit = [was or iou >= 0.1 for was, iou in zip(hit, ious, strict=True)]
+        for (n, _), is_hit in zip(true, hit, strict=True):
+            found[n] += is_hit
+    found_tracks = sum(10 * n >= len(track.regions) for n, track in zip(found, tracks, strict=True))
+    return sum(found), found_tracks, false_positives
+
+
+def _box_overlap(a, b) -> float:
+    shared = max(0, min(a[2], b[2]) - max(a[0], b[0])) * max(0, min(a[3], b[3]) - max(a[1], b[1]))
+    return shared / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared)
+
+
+def _pixel_overlap(pixels: set, region: TrueRegion) -> float:
+    x0, y0 = region.box_xyxy[:2]
+    true = {(y + y0, x + x0) for y, x in np.argwhere(region.mask).tolist()}
+    return len(pixels & true) / len(pixels | true)
+
+
 def synthetic(n_clips: int, frames: int, seed: int = 0) -> list[ClipMaps]:
     """Smooth noise with a brighter square that wanders; the square is the anomaly of the second half."""
     rng = np.random.default_rng(seed)
