@@ -46,7 +46,7 @@ class ScaleSettings(_Section):
     max_upscale: float = Field(2.5, ge=1, description="small figures are enlarged by at most this")
     view_ratio: float = Field(1.6, gt=1, description="range of person heights that one view of the scene may hold")
     margin: float = Field(1.5, gt=0, description="what a view sees beyond the rows it scores, in ph")
-    sample_frames: int = Field(400, ge=8, description="frames looked at to measure the scale")
+    bursts: int = Field(24, ge=1, description="places in the footage where size and speed are measured")
 
 
 class MotionSettings(_Section):
@@ -112,6 +112,8 @@ class CalibrationSettings(_Section):
 
     false_alarms_per_hour: float = Field(1.0, gt=0, description="false alarms an hour wanted on normal footage")
     held_out: float = Field(0.2, gt=0, lt=1, description="share of the fitting footage kept for calibration")
+    block_steps: int = Field(10, ge=1, description="block whose largest anomaly counts as one peak, in steps")
+    block_cells: int = Field(10, ge=1, description="side of that block, in cells")
     tail: float = Field(0.9, gt=0, lt=1, description="quantile above which the tail is fitted")
 
 

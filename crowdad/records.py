@@ -67,23 +67,27 @@ class SourceInfo:
 
 @dataclass(frozen=True, eq=False)
 class Tubes:
-    """A batch of N patches that follow their subjects back through T steps of time.
+    """N patches that end at one step and follow their subjects back through T steps of time.
 
-    features: float32 (N, C, T, rows, columns), direction-free motion in walking speeds.
+    features: float32 (N, C, T, rows, columns), direction-free motion in walking speeds, newest step first.
     path_xy: float32 (N, T, 2), centre of each tube at steps t, t-1, ... in pixels of the displayed picture.
-    step: int64 (N,), the step (processed frame) at which each tube ends.
-    alive: bool (N, T), False from where the path has touched the picture's border.
-    scale: float32 (N,), displayed pixels per person height at the tube's place.
+    alive: bool (N, T), False from where the path has touched the border.
+    person_px: float32 (N,), height of a person at the tube's place, in displayed pixels.
+    view: int64 (N,), the view of the scene that each tube was seen in.
     """
 
     features: npt.NDArray[np.float32]
     path_xy: npt.NDArray[np.float32]
-    step: npt.NDArray[np.int64]
     alive: npt.NDArray[np.bool_]
-    scale: npt.NDArray[np.float32]
+    person_px: npt.NDArray[np.float32]
+    view: npt.NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.features)
+
+    def where(self, kept: npt.NDArray[np.bool_]) -> Tubes:
+        """The tubes for which `kept`, bool (N,), is True."""
+        return Tubes(**{name: getattr(self, name)[kept] for name in self.__dataclass_fields__})
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,117 @@
+"""From raw anomaly to a number a person can read: 0.5 at the threshold, the threshold from the wanted false alarms."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import CensoredData, genpareto
+
+from crowdad.errors import FitError
+
+__all__ = ["Calibration", "block_peaks", "fit_tail", "readable"]
+
+Floats = npt.NDArray[np.floating]
+
+_MIN_EXCESSES = 40
+_SHAPE_LIMITS = (-0.25, 0.15)
+_SHORT_HOURS = 0.25
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Tail of the raw anomaly of normal footage, in peaks: maxima over blocks of place and time.
+
+    level: raw anomaly above which the tail holds.  peaks_per_hour: how often normal footage passes it.
+    shape, scale: of the generalised Pareto tail above it.  hours: length of the footage it was read from.
+    how: "generalised Pareto tail" or "exponential tail"; note: what to know about it, empty where all is well.
+    """
+
+    level: float
+    peaks_per_hour: float
+    shape: float
+    scale: float
+    hours: float
+    how: str
+    note: str = ""
+
+    def threshold(self, false_alarms_per_hour: float) -> float:
+        """Raw anomaly that normal footage passes so many times an hour."""
+        ratio = max(self.peaks_per_hour / false_alarms_per_hour, 1e-6)
+        if abs(self.shape) < 1e-6:
+            above = self.scale * math.log(ratio)
+        else:
+            above = self.scale / self.shape * (ratio**self.shape - 1)
+        return max(self.level + above, 1e-6)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain numbers for a model file or a report."""
+        return asdict(self)
+
+
+def readable(raw: npt.NDArray[np.float32], threshold_raw: float) -> npt.NDArray[np.float32]:
+    """Anomaly in [0, 1) from raw anomaly >= 0: rising, 0.5 at the threshold.  float32, shape kept."""
+    squared = np.square(raw, dtype=np.float32)
+    return squared / (squared + np.float32(threshold_raw) ** 2)
+
+
+def block_peaks(maps: Sequence[npt.NDArray[np.float32]], steps: int, cells: int) -> Floats:
+    """Largest value of every block of `steps` maps x `cells` x `cells`, blocks without any vote left out.
+
+    maps: successive raw maps (rows, columns) of one run of footage.  Returns float32 (N,), N = 0 for no maps.
+    Neighbouring maps and cells share their votes; maxima over blocks as long as a tube are nearly independent.
+    """
+    if not len(maps):
+        return np.zeros(0, np.float32)
+    volume = np.stack(maps)
+    padding = [(0, -side % block) for side, block in zip(volume.shape, (steps, cells, cells), strict=True)]
+    volume = np.pad(volume, padding)
+    t, r, c = volume.shape
+    peaks = volume.reshape(t // steps, steps, r // cells, cells, c // cells, cells).max(axis=(1, 3, 5)).ravel()
+    return peaks[peaks > 0]
+
+
+def fit_tail(peaks: Floats, hours: float, *, tail: float, trusted: float = 1.0) -> Calibration:
+    """Fit the tail of normal peaks.
+
+    peaks: float (N,), raw anomaly of blocks.  hours: length of the footage they come from.
+    tail: quantile above which the tail is fitted.  trusted: share of the peaks, from below, taken as certainly normal;
+    the rest count only as "at least so large", so that anomalies among them do not raise the threshold.
+    Source of the method: peaks over threshold, generalised Pareto (Pickands 1975), censored maximum likelihood.
+    """
+    peaks = np.sort(np.asarray(peaks, float))
+    if len(peaks) < 4 or hours <= 0:
+        raise FitError(f"{len(peaks)} places with motion to calibrate on, at least 4 are needed; give longer footage")
+    note = ""
+    if hours < _SHORT_HOURS:
+        note = f"calibrated on {hours * 60:.1f} minutes of footage: rates below {1 / hours:.0f} an hour are extrapolated"
+    long_enough = (1 - tail) * len(peaks) >= _MIN_EXCESSES
+    start = tail if trusted >= 1 and long_enough else 0.5
+    level = float(np.quantile(peaks, start))
+    limit = float(np.quantile(peaks, trusted))
+    excess = peaks[peaks > level] - level
+    certain, censored = excess[excess + level <= limit], excess[excess + level > limit]
+    if not len(excess) or not len(certain):
+        certain, censored = np.array([max(level, 1e-6)]), np.zeros(0)
+    if trusted < 1 or not long_enough:
+        shape, scale, how = 0.0, float((certain.sum() + (limit - level) * len(censored)) / len(certain)), "exponential tail"
+    else:
+        shape, scale = _pareto(certain, censored)
+        how = "generalised Pareto tail"
+    rate = len(excess) / hours
+    return Calibration(level, rate, shape, max(scale, 1e-9), hours, how, note)
+
+
+def _pareto(certain: Floats, censored: Floats) -> tuple[float, float]:
+    """Shape and scale by maximum likelihood; a shape beyond what short footage can tell is held at the limit."""
+    sample = CensoredData(uncensored=certain, right=censored)
+    shape, _, scale = genpareto.fit(sample, floc=0)
+    low, high = _SHAPE_LIMITS
+    if not low <= shape <= high:
+        shape = min(max(shape, low), high)
+        _, _, scale = genpareto.fit(sample, floc=0, f0=shape)
+    return float(shape), float(scale)

@@ -1,0 +1,188 @@
+"""The spine: frames in, one result a frame out, in order, in bounded memory."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from crowdad.calibration import readable
+from crowdad.cuts import CutFinder
+from crowdad.heatmap import StepMap
+from crowdad.patches import Extractor
+from crowdad.records import Frame, FrameResult, Heatmap, Tubes
+from crowdad.scene import SceneModel
+
+__all__ = ["Detector"]
+
+_BATCH_STEPS = 8
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """A frame whose map is not known yet."""
+
+    index: int
+    time_s: float
+    place: float  # in steps since the start of its segment
+
+
+class Detector:
+    """Scores footage of one scene.
+
+    scene: the fitted model, already of the footage's size and frame rate (`SceneModel.fitted_to`).
+    threshold_raw: raw anomaly that reads 0.5; default: the calibration's, for the wanted false alarms an hour.
+    roi: bool (H, W), True where tubes count, or None for everywhere.
+    batch_steps: steps encoded at once; more is faster, fewer is prompter.
+
+        detector = Detector(scene)
+        for result in detector.run(source.frames()):
+            print(result.time_s, result.anomaly)
+
+    After or during a run: `cuts` (times of hard cuts, seconds), `strangeness` (share of tubes less normal than all but
+    5 % of the fitting footage's: about 0.05 on the scene it was fitted on).
+    """
+
+    def __init__(
+        self,
+        scene: SceneModel,
+        *,
+        threshold_raw: float | None = None,
+        roi: npt.NDArray[np.bool_] | None = None,
+        batch_steps: int = _BATCH_STEPS,
+    ) -> None:
+        calibration, wanted = scene.calibration, scene.settings.calibration.false_alarms_per_hour
+        self.scene = scene
+        self.threshold_raw = calibration.threshold(wanted) if threshold_raw is None else threshold_raw
+        self.cuts: list[float] = []
+        self._roi = roi
+        self._batch_steps = batch_steps
+        self._extractor = Extractor(scene.scale, scene.settings)
+        self._voter = scene.voter()
+        self._odd = 0
+        self._scored = 0
+
+    @property
+    def strangeness(self) -> float:
+        """Share of the tubes so far that are less normal than the fitting footage's 5 % quantile."""
+        return self._odd / max(self._scored, 1)
+
+    @property
+    def tubes_scored(self) -> int:
+        """Tubes so far."""
+        return self._scored
+
+    def run(self, frames: Iterable[Frame]) -> Iterator[FrameResult]:
+        """One result for every frame, in order; frames of a size unlike the scene's are scored as still."""
+        finder = CutFinder()
+        segment: tuple[int, int] | None = None
+        cuts = 0
+        run: _Segment | None = None
+        for frame in frames:
+            if finder.is_cut(frame) and segment is not None and segment[0] == frame.segment:
+                self.cuts.append(frame.time_s)
+                cuts += 1
+            if run is None or segment != (frame.segment, cuts):
+                if run is not None:
+                    yield from run.finish()
+                segment = (frame.segment, cuts)
+                self._extractor.reset()
+                self._voter.reset()
+                run = _Segment(self, cuts + frame.segment)
+            yield from run.push(frame)
+        if run is not None:
+            yield from run.finish()
+
+    def _tubes(self, luma: npt.NDArray[np.uint8]) -> Tubes | None:
+        if luma.shape != self.scene.scale.size_hw:
+            return None
+        tubes = self._extractor.push(luma)
+        if tubes is None or self._roi is None:
+            return tubes
+        height, width = self._roi.shape
+        column = np.clip(tubes.path_xy[:, 0, 0].astype(int), 0, width - 1)
+        row = np.clip(tubes.path_xy[:, 0, 1].astype(int), 0, height - 1)
+        return tubes.where(self._roi[row, column])
+
+    def _score(self, batch: list[Tubes | None]) -> list[npt.NDArray[np.float32] | None]:
+        """Normality of the tubes of several steps, encoded together."""
+        full = [tubes for tubes in batch if tubes is not None]
+        if not full:
+            return [None] * len(batch)
+        scores = self.scene.normality(np.concatenate([tubes.features for tubes in full]))
+        self._scored += len(scores)
+        self._odd += int((scores < self.scene.tube_normality[5]).sum())
+        parts = iter(np.split(scores, np.cumsum([len(tubes) for tubes in full])[:-1]))
+        return [None if tubes is None else next(parts) for tubes in batch]
+
+
+class _Segment:
+    """One run of frames without a break: steps are scored, frames between two steps get the maps between theirs."""
+
+    def __init__(self, detector: Detector, number: int) -> None:
+        self._detector = detector
+        self._number = number
+        self._gap = detector.scene.scale.gap
+        self._first_full = detector.scene.settings.tubes.steps  # the step at which the first window is full
+        self._count = 0
+        self._batch: list[Tubes | None] = []
+        self._frames: deque[_Waiting] = deque()
+        self._maps: deque[StepMap] = deque()
+        self._maps_from = 0  # the step of self._maps[0]
+
+    def push(self, frame: Frame) -> Iterator[FrameResult]:
+        detector = self._detector
+        self._frames.append(_Waiting(frame.index, frame.time_s, self._count / self._gap))
+        if self._count % self._gap == 0:
+            self._batch.append(detector._tubes(frame.luma))
+        self._count += 1
+        if len(self._batch) >= detector._batch_steps:
+            self._vote()
+            yield from self._told(final=False)
+
+    def finish(self) -> Iterator[FrameResult]:
+        self._vote()
+        self._maps.extend(self._detector._voter.finish())
+        yield from self._told(final=True)
+
+    def _vote(self) -> None:
+        for tubes, normality in zip(self._batch, self._detector._score(self._batch), strict=True):
+            self._maps.extend(self._detector._voter.push(tubes, normality))
+        self._batch.clear()
+
+    def _told(self, *, final: bool) -> Iterator[FrameResult]:
+        """Results of the frames whose two neighbouring steps are known."""
+        while self._frames and self._maps:
+            place = max(self._frames[0].place, 1.0)  # the first step has no flow: it takes the second one's map
+            last = self._maps_from + len(self._maps) - 1
+            if place > last and not final:
+                break
+            place = min(place, last)
+            while self._maps_from < int(place):
+                self._maps.popleft()
+                self._maps_from += 1
+            yield self._result(self._frames.popleft(), place - self._maps_from)
+
+    def _result(self, frame: _Waiting, share: float) -> FrameResult:
+        here = self._maps[0]
+        there = self._maps[1] if share > 0 else here
+        raw = here.raw if share == 0 else (1 - np.float32(share)) * here.raw + np.float32(share) * there.raw
+        detector = self._detector
+        heat = readable(raw, detector.threshold_raw)
+        anomaly = float(heat.max())
+        nearest = here if share < 0.5 else there
+        voter = detector._voter
+        return FrameResult(
+            index=frame.index,
+            time_s=frame.time_s,
+            normality=nearest.normality,
+            anomaly=anomaly,
+            flagged=anomaly >= 0.5,
+            warm_up=frame.place < self._first_full,
+            n_tubes=nearest.n_tubes,
+            heatmap=Heatmap(heat, voter.cell_px, detector.scene.scale.size_hw),
+            segment=self._number,
+        )

@@ -1,0 +1,160 @@
+"""Tube scores voted along their paths: a map of anomaly for every step.  The only place where the sign flips."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from crowdad.config import HeatmapSettings
+from crowdad.records import Tubes
+
+__all__ = ["CellGrid", "StepMap", "Voter", "anomaly_of"]
+
+Array = npt.NDArray[np.float32]
+
+
+def anomaly_of(normality: Array) -> Array:
+    """Raw anomaly of a tube, in [0, 2], higher = abnormal, from its normality in [-1, 1], higher = normal."""
+    return 1.0 - normality
+
+
+@dataclass(frozen=True)
+class CellGrid:
+    """Cells over a band of the picture: row r covers pixels [top + r * cell_px, top + (r + 1) * cell_px)."""
+
+    top: float
+    cell_px: float
+    shape: tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class StepMap:
+    """What the votes say of one step.
+
+    raw: float32 (rows, columns), smoothed votes before calibration, >= 0.  normality: of the least normal tube that
+    formed the map's maximum, 1.0 where nothing voted.  n_tubes: tubes that voted at this step.
+    """
+
+    raw: Array
+    normality: float
+    n_tubes: int
+
+
+class _Ballot:
+    """Votes of one view at one step: sum, number and least normality by cell."""
+
+    def __init__(self, shape: tuple[int, int]) -> None:
+        self.votes = np.zeros((*shape, 2), np.float32)
+        self.least = np.ones(shape, np.float32)
+
+    def add(self, rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64], normality: Array) -> None:
+        shape = self.least.shape
+        cell = rows * shape[1] + columns
+        sums = np.bincount(cell, anomaly_of(normality), minlength=shape[0] * shape[1])
+        self.votes[..., 0] += sums.reshape(shape)
+        self.votes[..., 1] += np.bincount(cell, minlength=shape[0] * shape[1]).reshape(shape)
+        np.minimum.at(self.least, (rows, columns), normality)
+
+
+class Voter:
+    """Collects the tubes of successive steps and gives each step's map once all its votes are in.
+
+    grids: one per view.  size_hw: the displayed picture.  steps: length of a tube.  A map comes `lag` steps late.
+    """
+
+    def __init__(
+        self, grids: Sequence[CellGrid], size_hw: tuple[int, int], steps: int, settings: HeatmapSettings
+    ) -> None:
+        self._grids = tuple(grids)
+        self._settings = settings
+        self._steps = steps
+        self._radius = math.ceil(3 * settings.sigma_steps)
+        self._kernel = np.exp(-0.5 * (np.arange(-self._radius, self._radius + 1) / settings.sigma_steps) ** 2)
+        self.lag = steps - 1 + self._radius
+        self.cell_px = min(grid.cell_px for grid in grids)
+        self.shape = (math.ceil(size_hw[0] / self.cell_px), math.ceil(size_hw[1] / self.cell_px))
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all votes."""
+        self._open: deque[list[_Ballot]] = deque()  # steps that tubes may still vote on, oldest first
+        self._closed: deque[tuple[list[Array], list[Array], int]] = deque()  # smoothed in space, oldest first
+        self._counts: deque[int] = deque()
+        self._waiting = 0  # closed steps at the end of `_closed` whose map was not given yet
+
+    def push(self, tubes: Tubes | None, normality: Array | None) -> Iterator[StepMap]:
+        """Add one step (None: a step without tubes); yields the map of every step that is now complete."""
+        self._open.append([_Ballot(grid.shape) for grid in self._grids])
+        self._counts.append(0)
+        if tubes is not None and normality is not None:
+            self._vote(tubes, normality)
+        if len(self._open) > self._steps - 1:
+            yield from self._close()
+
+    def finish(self) -> Iterator[StepMap]:
+        """The maps of the remaining steps, at the end of the footage or of a segment."""
+        while self._open:
+            yield from self._close()
+        while self._waiting:
+            yield self._map()
+        self.reset()
+
+    def _vote(self, tubes: Tubes, normality: Array) -> None:
+        for age in range(min(self._steps if self._settings.vote else 1, len(self._open))):
+            counted = 0
+            for view, (grid, ballot) in enumerate(zip(self._grids, self._open[-1 - age], strict=True)):
+                voting = tubes.alive[:, age] & (tubes.view == view)
+                place = tubes.path_xy[voting, age]
+                columns = np.clip(place[:, 0] / grid.cell_px, 0, grid.shape[1] - 1).astype(np.int64)
+                rows = np.clip((place[:, 1] - grid.top) / grid.cell_px, 0, grid.shape[0] - 1).astype(np.int64)
+                ballot.add(rows, columns, normality[voting])
+                counted += len(rows)
+            self._counts[-1 - age] += counted
+
+    def _close(self) -> Iterator[StepMap]:
+        sigma = self._settings.sigma_cells
+        ballots = self._open.popleft()
+        smooth = [cv2.GaussianBlur(b.votes, (0, 0), sigma, borderType=cv2.BORDER_REFLECT) for b in ballots]
+        self._closed.append((smooth, [b.least for b in ballots], self._counts.popleft()))
+        self._waiting += 1
+        if self._waiting > self._radius:
+            yield self._map()
+
+    def _map(self) -> StepMap:
+        """The map of the oldest waiting step: its own votes and its neighbours', weighted by distance in time."""
+        at = len(self._closed) - self._waiting
+        window = range(max(0, at - self._radius), min(len(self._closed), at + self._radius + 1))
+        weights = np.array([self._kernel[i - at + self._radius] for i in window], np.float32)
+        weights /= weights.sum()
+        raw = np.zeros(self.shape, np.float32)
+        least = np.ones(self.shape, np.float32)
+        for view, grid in enumerate(self._grids):
+            votes = sum(weight * self._closed[i][0][view] for weight, i in zip(weights, window, strict=True))
+            ratio = votes[..., 0] / (votes[..., 1] + self._settings.prior_votes)
+            lowest = np.minimum.reduce([self._closed[i][1][view] for i in window])
+            self._lay(raw, ratio, grid, np.maximum)
+            self._lay(least, cv2.erode(lowest, np.ones((5, 5), np.uint8)), grid, np.minimum)
+        count = self._closed[at][2]
+        self._waiting -= 1
+        while len(self._closed) - self._waiting > self._radius:
+            self._closed.popleft()
+        peak = np.unravel_index(int(np.argmax(raw)), raw.shape)
+        return StepMap(raw, float(least[peak]), count)
+
+    def _lay(self, target: Array, values: Array, grid: CellGrid, combine: np.ufunc) -> None:
+        """Put one view's cells onto the picture's grid."""
+        if grid.shape == target.shape and grid.cell_px == self.cell_px:
+            combine(target, values, out=target)
+            return
+        first = round(grid.top / self.cell_px)
+        rows = min(round(grid.shape[0] * grid.cell_px / self.cell_px), target.shape[0] - first)
+        columns = round(grid.shape[1] * grid.cell_px / self.cell_px)
+        fine = cv2.resize(values, (max(columns, 1), max(rows, 1)), interpolation=cv2.INTER_LINEAR)
+        part = target[first : first + fine.shape[0], : fine.shape[1]]
+        combine(part, fine[: part.shape[0], : part.shape[1]], out=part)

@@ -1,0 +1,87 @@
+"""Frames in, tubes out: flow, statistics and sampling over every view of a scene."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+import numpy.typing as npt
+
+from crowdad.config import Settings
+from crowdad.motion import BackwardFlow, MotionMaps, motion_maps
+from crowdad.patches import grid, tubes
+from crowdad.patches._sampling import sample
+from crowdad.records import Tubes
+from crowdad.scale import SceneScale, View, views
+
+__all__ = ["EXTRACTORS", "Extractor"]
+
+EXTRACTORS = {"tubes": tubes, "grid": grid}
+_CHANNELS = 3  # the fourth map channel only decides which tubes are kept
+
+
+class _ViewState:
+    """One view's previous picture and latest motion maps."""
+
+    def __init__(self, view: View, scale: SceneScale, settings: Settings) -> None:
+        self.view = view
+        rows, columns = (np.mgrid[0 : view.size_hw[0] // 2, 0 : view.size_hw[1] // 2] * 2).astype(np.float32)
+        person = view.local_person_px(scale, np.stack([columns, rows], axis=-1))
+        self.unit_px = (person * scale.walk * scale.gap).astype(np.float32)
+        self.earlier: npt.NDArray[np.uint8] | None = None
+        self.history: deque[MotionMaps] = deque(maxlen=settings.tubes.steps)
+
+
+class Extractor:
+    """Turns the steps of one scene into tubes.
+
+    scale: the scene's geometry.  settings: motion, tubes and scale sections are used.
+    """
+
+    def __init__(self, scale: SceneScale, settings: Settings) -> None:
+        self.views = views(scale, settings.scale)
+        self._scale = scale
+        self._settings = settings
+        self._kind = EXTRACTORS[settings.tubes.kind]
+        self._flow = BackwardFlow(settings.motion.preset)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the past: nothing is tracked across a cut."""
+        self._states = [_ViewState(view, self._scale, self._settings) for view in self.views]
+
+    def push(self, luma: npt.NDArray[np.uint8]) -> Tubes | None:
+        """Tubes that end at this step, or None while the window is not full.
+
+        luma: uint8 (H, W), the scene's size.
+        """
+        found = [self._push(state, index, luma) for index, state in enumerate(self._states)]
+        parts = [tubes for tubes in found if tubes is not None]
+        if not parts:
+            return None
+        return Tubes(
+            *(np.concatenate([getattr(part, name) for part in parts]) for name in Tubes.__dataclass_fields__),
+        )
+
+    def _push(self, state: _ViewState, index: int, luma: npt.NDArray[np.uint8]) -> Tubes | None:
+        view, tube = state.view, self._settings.tubes
+        picture = view.cut(luma)
+        if state.earlier is not None:
+            flow = self._flow(picture, state.earlier)
+            state.history.appendleft(motion_maps(flow, state.unit_px, view.person_px, self._settings.motion))
+        state.earlier = picture
+        if len(state.history) < tube.steps:
+            return None
+        points = self._kind.propose(state.history[0], view.person_px, tube)
+        place = view.to_picture(points)
+        points = points[(place[:, 1] >= view.owned[0]) & (place[:, 1] < view.owned[1])]
+        person_px = view.local_person_px(self._scale, points)
+        features, path, alive = sample(state.history, points, person_px, tube, self._kind.previous_place)
+        kept = features[:, _CHANNELS].mean(axis=(1, 2, 3)) > tube.min_fill
+        return Tubes(
+            np.ascontiguousarray(features[kept, :_CHANNELS]),
+            view.to_picture(path[kept]),
+            alive[kept],
+            person_px[kept] / np.float32(view.zoom_xy[1]),
+            np.full(int(kept.sum()), index),
+        )

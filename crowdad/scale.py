@@ -1,0 +1,283 @@
+"""How tall people are and how fast they walk, measured from the footage; the views that follow from it.
+
+Everything after this module counts in person heights (ph) and walking speeds, so that footage of any size, frame rate
+and perspective looks alike to it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from sklearn.linear_model import QuantileRegressor
+
+from crowdad.config import ScaleSettings
+from crowdad.errors import TooLittleMotionError
+from crowdad.motion import BackwardFlow
+
+__all__ = ["ScaleProbe", "SceneScale", "View", "views"]
+
+Luma = npt.NDArray[np.uint8]
+Array = npt.NDArray[np.float64]
+
+_MIN_FIGURES = 30
+_MIN_PERSON_PX = 6.0
+_WIDEST_PX = 1280
+_MIN_CONTRAST = 7.0
+_GAPS = (1, 2, 3, 4, 6, 8, 12, 16)
+
+
+@dataclass(frozen=True)
+class SceneScale:
+    """Size and speed of people in one camera's picture.
+
+    size_hw: the displayed picture.  person: (height at the picture's centre, its change to the right, its change
+    downwards), in pixels and pixels per pixel.  walk: walking speed in person heights a frame.  gap: frames a step.
+    rows: (first, last) row in which figures were seen.  figures: how many the height was read from; 0 = assumed.
+    fps: frames a second of the footage it was measured on.
+    """
+
+    size_hw: tuple[int, int]
+    person: tuple[float, float, float]
+    walk: float
+    gap: int
+    rows: tuple[float, float]
+    figures: int
+    fps: float
+
+    def person_px(self, x: npt.ArrayLike, y: npt.ArrayLike) -> Array:
+        """Height of a person whose middle is at pixel (x, y), in pixels; broadcasts."""
+        height, width = self.size_hw
+        centre, right, down = self.person
+        plane = centre + right * (np.asarray(x, float) - width / 2) + down * (np.asarray(y, float) - height / 2)
+        return np.maximum(plane, _MIN_PERSON_PX)
+
+    def fitted_to(self, size_hw: tuple[int, int], fps: float) -> SceneScale:
+        """The same scene recorded at another size (of the same shape) or frame rate."""
+        zoom = size_hw[0] / self.size_hw[0]
+        centre, right, down = self.person
+        pace = self.fps / fps
+        return replace(
+            self,
+            size_hw=size_hw,
+            person=(centre * zoom, right, down),
+            rows=(self.rows[0] * zoom, self.rows[1] * zoom),
+            walk=self.walk * pace,
+            gap=max(1, round(self.gap / pace)),
+            fps=fps,
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain numbers for a model file or a report."""
+        return asdict(self)
+
+    @staticmethod
+    def from_dict(numbers: dict[str, Any]) -> SceneScale:
+        """The inverse of `as_dict`."""
+        return SceneScale(**{key: tuple(value) if isinstance(value, list) else value for key, value in numbers.items()})
+
+
+@dataclass(frozen=True)
+class View:
+    """A band of rows, resized so that the people in it have about the working height.
+
+    seen: rows (first, end) of the displayed picture that are looked at.  owned: the rows whose tubes it scores.
+    size_hw: of the resized band.  zoom_xy: view pixels per picture pixel.  person_px: working height of a person.
+    """
+
+    seen: tuple[int, int]
+    owned: tuple[float, float]
+    size_hw: tuple[int, int]
+    zoom_xy: tuple[float, float]
+    person_px: float
+
+    def cut(self, luma: Luma) -> Luma:
+        """The view's picture, uint8 `size_hw`, out of a whole frame."""
+        band = luma[self.seen[0] : self.seen[1]]
+        if band.shape == self.size_hw:
+            return band
+        shrinks = self.size_hw[0] < band.shape[0]
+        return cv2.resize(band, self.size_hw[::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+
+    def to_picture(self, points_xy: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """View pixels (..., 2) -> pixels of the displayed picture."""
+        return points_xy / np.float32(self.zoom_xy) + np.float32((0, self.seen[0]))
+
+    def local_person_px(self, scale: SceneScale, points_xy: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Height of a person at view positions (..., 2), in view pixels."""
+        place = self.to_picture(points_xy)
+        return (scale.person_px(place[..., 0], place[..., 1]) * self.zoom_xy[1]).astype(np.float32)
+
+
+def views(scale: SceneScale, settings: ScaleSettings) -> tuple[View, ...]:
+    """Cut the picture into bands in which people's heights differ by at most `view_ratio`, far ones first."""
+    height, _ = scale.size_hw
+    centre_x = scale.size_hw[1] / 2
+    top, bottom = scale.rows
+    ends = [float(scale.person_px(centre_x, y)) for y in (top, bottom)]
+    count = max(1, math.ceil(abs(math.log(ends[1] / ends[0])) / math.log(settings.view_ratio) - 1e-9))
+    levels = np.geomspace(ends[0], ends[1], count + 1)
+    slope = scale.person[2]
+    edges = [scale.size_hw[0] / 2 + (level - scale.person[0]) / slope for level in levels] if count > 1 else [0, height]
+    edges[0], edges[-1] = 0.0, float(height)
+    return tuple(
+        _view(scale, settings, edges[i], edges[i + 1], float(math.sqrt(levels[i] * levels[i + 1])))
+        for i in range(count)
+    )
+
+
+def _view(scale: SceneScale, settings: ScaleSettings, top: float, bottom: float, person_px: float) -> View:
+    height, width = scale.size_hw
+    margin = settings.margin * person_px
+    seen = (max(0, math.floor(top - margin)), min(height, math.ceil(bottom + margin)))
+    zoom = min(settings.person_px / person_px, settings.max_upscale)
+    if abs(math.log(zoom)) < math.log(1.08):
+        zoom = 1.0
+    rows = max(16, 2 * round((seen[1] - seen[0]) * zoom / 2))
+    columns = max(16, 2 * round(width * zoom / 2))
+    zoom_xy = (columns / width, rows / (seen[1] - seen[0]))
+    return View(seen, (top, bottom), (rows, columns), zoom_xy, person_px * zoom_xy[1])
+
+
+class ScaleProbe:
+    """Measures one camera from short runs of consecutive frames, taken all over its footage while it streams by.
+
+    expected_frames: rough length of the footage.  fps: its frame rate.
+    """
+
+    def __init__(self, expected_frames: int, fps: float, settings: ScaleSettings) -> None:
+        self._settings = settings
+        self._fps = fps
+        self._period = max(_GAPS[-1] + 1, expected_frames // settings.bursts)
+        self._place = 0
+        self._zoom = 1.0
+        self._size_hw: tuple[int, int] | None = None
+        self._bursts: list[dict[int, Luma]] = []
+
+    def push(self, luma: Luma, *, fresh: bool = False) -> None:
+        """Look at the next frame; fresh: it does not continue the one before."""
+        if self._size_hw is None:
+            self._size_hw = (luma.shape[0], luma.shape[1])
+            self._zoom = min(1.0, _WIDEST_PX / max(luma.shape))
+        if fresh:
+            self._place = 0
+        if self._place == 0:
+            self._bursts.append({})
+        if self._place in (0, *_GAPS):
+            self._bursts[-1][self._place] = self._shrunk(luma)
+        self._place = (self._place + 1) % self._period
+
+    def _shrunk(self, luma: Luma) -> Luma:
+        if self._zoom == 1.0:
+            return luma.copy()
+        return cv2.resize(luma, None, fx=self._zoom, fy=self._zoom, interpolation=cv2.INTER_AREA)
+
+    def measure(self) -> SceneScale:
+        """What was seen; raises TooLittleMotionError where nothing moves."""
+        if self._size_hw is None:
+            raise TooLittleMotionError("no frame to measure people's size from; give footage with people walking")
+        frames = [luma for burst in self._bursts for luma in (burst[0], burst[max(burst)])]
+        size_hw = (frames[0].shape[0], frames[0].shape[1])
+        person, rows, figures = _person_plane(_figures(frames), size_hw)
+        rough = SceneScale(size_hw, person, 0.0, 1, rows, figures, self._fps)
+        walk = _walking_speed(self._bursts, rough, self._settings)
+        gap = max(1, round(self._settings.walk_px / self._settings.person_px / walk))
+        return replace(rough, walk=walk, gap=gap).fitted_to(self._size_hw, self._fps)
+
+
+def _figures(frames: Sequence[Luma]) -> Array:
+    """Boxes of what stands out from the median background: rows of (x centre, y centre, width, height, area)."""
+    background = np.median(np.stack(frames[:: max(1, len(frames) // 48)]), axis=0).astype(np.float32)
+    height, width = background.shape
+    found = []
+    for frame in frames:
+        difference = frame - background
+        difference = cv2.GaussianBlur(np.abs(difference - np.median(difference)), (3, 3), 0)
+        noise = 1.4826 * float(np.median(difference))
+        weak = (difference > max(3 * noise, _MIN_CONTRAST)).astype(np.uint8)
+        strong = difference > max(6 * noise, 2 * _MIN_CONTRAST)
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(weak, connectivity=8)
+        strength = np.bincount(labels[strong], minlength=count)[1:]
+        x, y, w, h, area = stats[1:].T
+        inside = (x > 0) & (y > 0) & (x + w < width) & (y + h < height)
+        upright = (h >= 1.3 * w) & (h <= 4 * w) & (h >= _MIN_PERSON_PX)
+        solid = (area >= 0.25 * w * h) & (strength >= 0.15 * area)
+        keep = inside & upright & solid
+        found.append(np.stack([x + w / 2, y + h / 2, w, h, area], axis=1)[keep])
+    return np.concatenate(found)
+
+
+def _weighted_median(values: Array, weights: Array) -> float:
+    order = np.argsort(values)
+    mass = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(mass, mass[-1] / 2)])
+
+
+def _person_plane(
+    boxes: Array, size_hw: tuple[int, int]
+) -> tuple[tuple[float, float, float], tuple[float, float], int]:
+    """Person height as a plane over the picture: median regression on the figures, flat where they show no slope."""
+    height, width = size_hw
+    if len(boxes) < _MIN_FIGURES:
+        return (height / 8, 0.0, 0.0), (0.0, float(height)), 0
+    tall, weights = boxes[:, 3], np.sqrt(boxes[:, 4])
+    rows = (float(np.quantile(boxes[:, 1], 0.02)), float(np.quantile(boxes[:, 1], 0.98)))
+    places = boxes[:, :2] - (width / 2, height / 2)
+    slopes = _slopes(places, tall)
+    eighth = np.arange(len(places)) % 8
+    parts = np.stack([_slopes(places[eighth != part], tall[eighth != part]) for part in range(8)])
+    error = np.sqrt(7 / 8 * ((parts - parts.mean(axis=0)) ** 2).sum(axis=0))  # delete-an-eighth jackknife
+    slopes = np.where(np.abs(slopes) > 3 * error, slopes, 0.0)
+    shape = places @ slopes
+    level = _weighted_median(tall - shape, weights)
+    return (level, float(slopes[0]), float(slopes[1])), rows, len(boxes)
+
+
+def _slopes(places: Array, tall: Array) -> Array:
+    """Change of height to the right and downwards, by least absolute deviations."""
+    return QuantileRegressor(quantile=0.5, alpha=0, solver="highs").fit(places, tall).coef_
+
+
+def _walking_speed(bursts: Sequence[dict[int, Luma]], scale: SceneScale, settings: ScaleSettings) -> float:
+    """Mode of the moving pixels' speed, in person heights a frame, over the shortest gap that shows it well."""
+    flow_of = BackwardFlow()
+    bands = views(scale, settings)
+    best = 0.0
+    for gap in _GAPS:
+        pairs = [(burst[gap], burst[0]) for burst in bursts if gap in burst]
+        if not pairs:
+            break
+        speeds = np.concatenate([_speeds(flow_of, band, scale, *pair) for pair in pairs for band in bands])
+        if len(speeds) < 500:
+            continue
+        mode_px = _log_mode(speeds) * settings.person_px
+        best = mode_px / settings.person_px / gap
+        if mode_px >= 4:
+            break
+    if not best:
+        raise TooLittleMotionError(
+            "hardly anything moves in the footage, so neither people's size nor their speed can be measured; "
+            "give footage with people walking, or a fitted scene with --model"
+        )
+    return best
+
+
+def _speeds(flow_of: BackwardFlow, view: View, scale: SceneScale, luma: Luma, earlier: Luma) -> Array:
+    """Speeds of the moving pixels of one view, in person heights."""
+    flow = flow_of(view.cut(luma), view.cut(earlier))
+    rows, columns = np.mgrid[0 : flow.shape[0], 0 : flow.shape[1]].astype(np.float32) * 2
+    speed = cv2.magnitude(flow[..., 0], flow[..., 1])
+    local = view.local_person_px(scale, np.stack([columns, rows], axis=-1))
+    return (speed / local)[speed > 0.8].astype(float)
+
+
+def _log_mode(values: Array) -> float:
+    counts, edges = np.histogram(np.log(values), bins=np.log(np.geomspace(0.01, 4, 90)))
+    smooth = np.convolve(counts, np.hanning(9), mode="same")
+    peak = int(np.argmax(smooth))
+    return float(np.exp((edges[peak] + edges[peak + 1]) / 2))

@@ -1,0 +1,181 @@
+"""`SceneModel`: all that is needed to score one camera, in one safetensors file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from crowdad.calibration import Calibration
+from crowdad.config import Settings
+from crowdad.errors import ModelError, ModelFormatError, ModelVersionError, OutputNotWritableError
+from crowdad.heatmap import CellGrid, Voter
+from crowdad.normality import normality
+from crowdad.scale import SceneScale, views
+
+__all__ = ["FORMAT_VERSION", "SceneModel"]
+
+FORMAT_VERSION = 1
+_FORMAT = "crowdad-scene"
+
+Array = npt.NDArray[np.float32]
+
+
+@dataclass(eq=False)
+class SceneModel:
+    """One camera's normality.
+
+    settings: what it was fitted with.  scale: the scene's geometry.  calibration: tail of normal anomaly.
+    weights: the encoder's state, name -> array.  centres: float32 (K, D), unit rows.  shares: float32 (K,), the share
+    of tubes nearest to each centre.  mean, spread: float32 (C, 1, rows, 1), standardisation of tube features.
+    tube_normality: float32 (101,), percentiles of the normality of tubes that were held out.
+    thumbnails: uint8 (K, h, w), the most typical subject of each centre.
+    provenance: how, when and from what it was fitted.
+    """
+
+    settings: Settings
+    scale: SceneScale
+    calibration: Calibration
+    weights: dict[str, npt.NDArray[Any]]
+    centres: Array
+    shares: Array
+    mean: Array
+    spread: Array
+    tube_normality: Array
+    thumbnails: npt.NDArray[np.uint8]
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._encoder: Any = None
+        self._device = "cpu"
+
+    def to(self, device: str) -> SceneModel:
+        """Score on "cpu" or "cuda" from now on; returns self."""
+        self._device = device
+        self._encoder = None
+        return self
+
+    def codes(self, features: Array) -> Array:
+        """Unit codes float32 (N, D) of tube features float32 (N, C, T, rows, columns)."""
+        import torch
+
+        if self._encoder is None:
+            from crowdad.encoders import Conv3dAutoEncoder
+
+            self._encoder = Conv3dAutoEncoder.from_settings(self.settings.encoder, self.settings.tubes)
+            self._encoder.load_state_dict({name: torch.as_tensor(array) for name, array in self.weights.items()})
+            self._encoder.eval().to(self._device)
+        with torch.inference_mode():
+            samples = torch.from_numpy((features - self.mean) / self.spread).to(self._device)
+            return self._encoder.encode(samples).float().cpu().numpy()
+
+    def normality(self, features: Array) -> Array:
+        """Normality of tubes: float32 (N,) in [-1, 1], higher = normal, from features (N, C, T, rows, columns)."""
+        if not len(features):
+            return np.zeros(0, np.float32)
+        return normality(self.codes(features), self.centres)
+
+    def fitted_to(self, size_hw: tuple[int, int], fps: float) -> SceneModel:
+        """This scene for footage of another size or frame rate; raises ModelError where the shape differs."""
+        own_h, own_w = self.scale.size_hw
+        if abs(size_hw[1] / size_hw[0] * own_h / own_w - 1) > 0.03:
+            raise ModelError(
+                f"the model was fitted on {own_w}x{own_h} pictures, the footage has {size_hw[1]}x{size_hw[0]}: "
+                "another shape is another camera; fit a model on this camera's footage"
+            )
+        return replace(self, scale=self.scale.fitted_to(size_hw, fps)).to(self._device)
+
+    def voter(self) -> Voter:
+        """A fresh voter with one grid of cells per view, a cell being `heatmap.cell` person heights wide."""
+        grids = []
+        for view in views(self.scale, self.settings.scale):
+            cell_px = self.settings.heatmap.cell * view.person_px / view.zoom_xy[1]
+            rows = math.ceil((view.seen[1] - view.seen[0]) / cell_px)
+            grids.append(CellGrid(view.seen[0], cell_px, (rows, math.ceil(self.scale.size_hw[1] / cell_px))))
+        return Voter(grids, self.scale.size_hw, self.settings.tubes.steps, self.settings.heatmap)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write one safetensors file, whole or not at all."""
+        path = Path(path)
+        arrays = {f"encoder.{name}": np.ascontiguousarray(array) for name, array in self.weights.items()}
+        for name in ("centres", "shares", "mean", "spread", "tube_normality", "thumbnails"):
+            arrays[name] = np.ascontiguousarray(getattr(self, name))
+        metadata = {
+            "format": _FORMAT,
+            "format_version": str(FORMAT_VERSION),
+            "settings": self.settings.model_dump_json(),
+            "scale": json.dumps(self.scale.as_dict()),
+            "calibration": json.dumps(self.calibration.as_dict()),
+            "provenance": json.dumps(self.provenance),
+        }
+        part = path.with_name(path.name + ".part")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            save_file(arrays, str(part), metadata)
+            os.replace(part, path)
+        except (OSError, SafetensorError) as error:
+            part.unlink(missing_ok=True)
+            raise OutputNotWritableError(f"{path}: the model cannot be written ({error}); give another -o") from error
+        return path
+
+    @staticmethod
+    def load(path: str | os.PathLike[str]) -> SceneModel:
+        """Read a model file; raises ModelFormatError or ModelVersionError with one line for anything else."""
+        path = Path(path)
+        if not path.is_file():
+            raise ModelError(f"{path}: no such model file; make one with: crowdad fit FOOTAGE -o {path.name}")
+        try:
+            with safe_open(str(path), framework="numpy") as file:
+                metadata = file.metadata() or {}
+                _check_header(path, metadata)
+                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return _assemble(metadata, arrays)
+        except ModelError:
+            raise
+        except (SafetensorError, OSError, KeyError, ValueError, TypeError, ValidationError) as error:
+            what = str(error).splitlines()[0]
+            raise ModelFormatError(
+                f"{path}: not a whole crowdad scene model ({what}); fit it again with: crowdad fit"
+            ) from error
+
+    @staticmethod
+    def sha256(path: str | os.PathLike[str]) -> str:
+        """SHA-256 of a model file, hexadecimal."""
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check_header(path: Path, metadata: dict[str, str]) -> None:
+    if metadata.get("format") != _FORMAT:
+        raise ModelFormatError(f"{path}: a safetensors file, but no crowdad scene model; make one with: crowdad fit")
+    version = metadata.get("format_version", "")
+    if version != str(FORMAT_VERSION):
+        raise ModelVersionError(
+            f"{path}: scene model of format {version or '?'}, this crowdad reads format {FORMAT_VERSION}; "
+            "fit the scene again, or use the crowdad that wrote it"
+        )
+
+
+def _assemble(metadata: dict[str, str], arrays: dict[str, npt.NDArray[Any]]) -> SceneModel:
+    weights = {name.removeprefix("encoder."): array for name, array in arrays.items() if name.startswith("encoder.")}
+    rest = {name: array for name, array in arrays.items() if not name.startswith("encoder.")}
+    if rest["centres"].ndim != 2 or rest["shares"].shape != rest["centres"].shape[:1]:
+        raise ModelFormatError(f"centres are {rest['centres'].shape}, shares {rest['shares'].shape}: they do not fit")
+    return SceneModel(
+        settings=Settings.model_validate_json(metadata["settings"]),
+        scale=SceneScale.from_dict(json.loads(metadata["scale"])),
+        calibration=Calibration(**json.loads(metadata["calibration"])),
+        weights=weights,
+        provenance=json.loads(metadata["provenance"]),
+        **rest,
+    )

@@ -1,0 +1,289 @@
+"""Fitting a `SceneModel`: scale, tubes, encoder, centres, calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from crowdad.calibration import Calibration, block_peaks, fit_tail
+from crowdad.config import Settings
+from crowdad.encoders import AutoEncoder, Conv3dAutoEncoder
+from crowdad.encoders.fitting import TrainingPlan, fit_autoencoder
+from crowdad.errors import FitError, TooLittleMotionError
+from crowdad.normality import UnitKMeans
+from crowdad.patches import Extractor
+from crowdad.purification import keep_by_mass
+from crowdad.records import Frame, Tubes
+from crowdad.scale import ScaleProbe, SceneScale
+from crowdad.scene import SceneModel
+from crowdad.sources import Source
+
+__all__ = ["Progress", "fit_scene"]
+
+Array = npt.NDArray[np.float32]
+Progress = Callable[[str, float], None]
+"""(what is being done, share done in [0, 1])."""
+
+_HELD_BLOCK = 20  # steps; long against a tube, short against a clip
+_MAX_HELD_STEPS = 1500
+_THUMBNAIL_HW = (36, 24)
+
+
+def _silent(_what: str, _share: float) -> None:
+    pass
+
+
+@dataclass(eq=False)
+class _Gathered:
+    """Tubes to learn from, and the runs of steps kept apart for calibration."""
+
+    features: Array
+    thumbnails: npt.NDArray[np.uint8]
+    held: list[list[Tubes]]
+    frames: int
+    steps: int
+    tubes: int
+
+
+def fit_scene(
+    sources: Sequence[Source],
+    settings: Settings | None = None,
+    *,
+    unlabelled: bool = False,
+    device: str = "cpu",
+    progress: Progress = _silent,
+) -> SceneModel:
+    """Learn what is normal in one camera's footage.
+
+    sources: footage of one camera, all of one picture size.  unlabelled: it may hold anomalies; centres are learnt from
+    the largest clusters only.  device: "cpu" or "cuda".
+    Raises FitError (TooLittleMotionError where people hardly move), SourceError.
+    """
+    settings = settings or Settings()
+    scale = _measure(sources, settings, progress)
+    gathered = _gather(sources, scale, settings, progress)
+    clusters = settings.normality.clusters_unlabelled if unlabelled else settings.normality.clusters
+    if len(gathered.features) < 8 * clusters:
+        share = len(gathered.features) / (8 * clusters)
+        raise TooLittleMotionError(
+            f"{len(gathered.features)} moving patches in {gathered.frames} frames, at least {8 * clusters} are needed "
+            f"to learn from; give about {np.ceil(1 / max(share, 0.01)):.0f} times as much footage"
+        )
+    mean, spread = _standard(gathered.features)
+    encoder, losses = _train(gathered.features, mean, spread, settings, device, progress)
+    scene = SceneModel(
+        settings=settings,
+        scale=scale,
+        calibration=Calibration(0, 0, 0, 1, 0, "none"),
+        weights={name: weight.detach().cpu().numpy() for name, weight in encoder.state_dict().items()},
+        centres=np.zeros((0, 0), np.float32),
+        shares=np.zeros(0, np.float32),
+        mean=mean,
+        spread=spread,
+        tube_normality=np.zeros(101, np.float32),
+        thumbnails=np.zeros((0, *_THUMBNAIL_HW), np.uint8),
+        provenance=_provenance(sources, gathered, unlabelled, losses),
+    ).to(device)
+    progress("finding what is common", 0.0)
+    _cluster(scene, gathered, clusters, unlabelled)
+    _calibrate(scene, gathered, unlabelled)
+    progress("finding what is common", 1.0)
+    return scene
+
+
+def _provenance(sources: Sequence[Source], gathered: _Gathered, unlabelled: bool, losses: list[float]) -> dict[str, Any]:
+    return {
+        "how": "unlabelled" if unlabelled else "one-class",
+        "sources": [source.name for source in sources][:100],
+        "frames": gathered.frames,
+        "tubes": gathered.tubes,
+        "losses": [round(loss, 5) for loss in losses],
+        "torch": torch.__version__,
+    }
+
+
+def _length(source: Source) -> int:
+    return source.info.frame_count or 1500
+
+
+def _measure(sources: Sequence[Source], settings: Settings, progress: Progress) -> SceneScale:
+    sizes = {source.info.size_hw for source in sources}
+    if len(sizes) > 1:
+        listed = ", ".join(f"{width}x{height}" for height, width in sorted(sizes))
+        raise FitError(f"the footage has pictures of {listed}; one scene is one camera, fit each size by itself")
+    total = sum(_length(source) for source in sources)
+    probe = ScaleProbe(total, sources[0].info.fps, settings.scale)
+    done = 0
+    for source in sources:
+        segment = None
+        for frame in source.frames():
+            if frame.luma.shape == source.info.size_hw:
+                probe.push(frame.luma, fresh=frame.segment != segment)
+            segment = frame.segment
+            done += 1
+            if done % 50 == 0:
+                progress("measuring people", min(done / total, 1.0))
+    progress("measuring people", 1.0)
+    return probe.measure()
+
+
+def _steps(frames: Iterable[Frame], scale: SceneScale, extractor: Extractor) -> Iterator[tuple[Frame, Tubes | None]]:
+    """Every `gap`-th frame of each segment with the tubes that end there."""
+    segment, place = None, 0
+    for frame in frames:
+        if frame.segment != segment:
+            segment, place = frame.segment, 0
+            extractor.reset()
+        if place % scale.gap == 0 and frame.luma.shape == scale.size_hw:
+            yield frame, extractor.push(frame.luma)
+        place += 1
+
+
+def _gather(sources: Sequence[Source], scale: SceneScale, settings: Settings, progress: Progress) -> _Gathered:
+    """Tubes from all the footage: a uniform sample to learn from, and every fifth block of steps for calibration."""
+    rng = np.random.default_rng(settings.seed)
+    extractor = Extractor(scale, settings)
+    total = sum(_length(source) for source in sources)
+    cycle = max(round(_HELD_BLOCK / settings.calibration.held_out), _HELD_BLOCK * total // scale.gap // _MAX_HELD_STEPS)
+    pool = _Reservoir(settings.encoder.max_tubes, rng)
+    held: list[list[Tubes]] = []
+    frames = step = tubes_seen = 0
+    for source in sources:
+        fresh = True
+        for frame, tubes in _steps(source.frames(), scale, extractor):
+            step += 1
+            if step % 20 == 0:
+                progress("following people", min(step * scale.gap / total, 1.0))
+            if tubes is None:
+                fresh = True
+                continue
+            tubes_seen += len(tubes)
+            phase = step % cycle
+            if phase >= cycle - _HELD_BLOCK:
+                if fresh or phase == cycle - _HELD_BLOCK:
+                    held.append([])
+                    fresh = False
+                held[-1].append(tubes)
+            else:
+                fresh = True
+                pool.add(tubes, frame.luma)
+        frames += source.report.frames_read
+    progress("following people", 1.0)
+    return _Gathered(*pool.drawn(), held, frames, step, tubes_seen)
+
+
+class _Reservoir:
+    """A uniform sample of a stream of tubes (Vitter 1985, algorithm R), each with a small picture of its subject."""
+
+    def __init__(self, size: int, rng: np.random.Generator) -> None:
+        self._size = size
+        self._rng = rng
+        self._seen = 0
+        self._features: list[Array] = []
+        self._thumbnails: list[npt.NDArray[np.uint8]] = []
+
+    def add(self, tubes: Tubes, luma: npt.NDArray[np.uint8]) -> None:
+        """Offer the tubes that end in this picture."""
+        for i in range(len(tubes)):
+            self._seen += 1
+            if len(self._features) < self._size:
+                self._features.append(tubes.features[i])
+                self._thumbnails.append(_crop(luma, tubes, i))
+                continue
+            place = int(self._rng.integers(self._seen))
+            if place < self._size:
+                self._features[place] = tubes.features[i]
+                self._thumbnails[place] = _crop(luma, tubes, i)
+
+    def drawn(self) -> tuple[Array, npt.NDArray[np.uint8]]:
+        """The sample: features (N, C, T, rows, columns) and thumbnails (N, h, w)."""
+        if not self._features:
+            return np.zeros((0, 1, 1, 1, 1), np.float32), np.zeros((0, *_THUMBNAIL_HW), np.uint8)
+        return np.stack(self._features), np.stack(self._thumbnails)
+
+
+def _crop(luma: npt.NDArray[np.uint8], tubes: Tubes, index: int) -> npt.NDArray[np.uint8]:
+    """The subject of a tube, about 1.2 person heights tall."""
+    height = 1.2 * float(tubes.person_px[index])
+    width = height * _THUMBNAIL_HW[1] / _THUMBNAIL_HW[0]
+    x, y = (float(value) for value in tubes.path_xy[index, 0])
+    zoom = _THUMBNAIL_HW[0] / height
+    shift = np.array([[zoom, 0, -zoom * (x - width / 2)], [0, zoom, -zoom * (y - height / 2)]])
+    return cv2.warpAffine(luma, shift, _THUMBNAIL_HW[::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _standard(features: Array) -> tuple[Array, Array]:
+    """Mean and spread (of the mean over time) by channel and row of the body: (C, 1, rows, 1) each."""
+    mean = features.mean(axis=(0, 2, 4))[:, None, :, None]
+    spread = features.mean(axis=2).std(axis=(0, 3))[:, None, :, None] + 1e-6
+    return mean.astype(np.float32), spread.astype(np.float32)
+
+
+def _train(
+    features: Array, mean: Array, spread: Array, settings: Settings, device: str, progress: Progress
+) -> tuple[Conv3dAutoEncoder, list[float]]:
+    torch.manual_seed(settings.seed)
+    encoder = Conv3dAutoEncoder.from_settings(settings.encoder, settings.tubes, features.shape[1])
+    samples = torch.from_numpy((features - mean) / spread).to(device)
+    generator = torch.Generator().manual_seed(settings.seed + 1)
+    losses: list[float] = []
+
+    def objective(model: AutoEncoder, batch: Tensor, _rows: Tensor) -> Tensor:
+        mirrored = torch.rand(len(batch), generator=generator).to(batch.device) < 0.5
+        batch = torch.where(mirrored[:, None, None, None, None], batch.flip(-1), batch)
+        return functional.mse_loss(model(batch).float(), encoder.target(batch))
+
+    def on_epoch(epoch: int, loss: float) -> None:
+        losses.append(loss)
+        progress(f"learning, loss {loss:.4f}", epoch / settings.encoder.epochs)
+
+    plan = TrainingPlan(
+        settings.encoder.epochs,
+        min(settings.encoder.batch, len(samples)),
+        settings.encoder.learning_rate,
+        decay="one-cycle",
+        bf16=True,
+    )
+    fit_autoencoder(encoder, samples, plan, seed=settings.seed, objective=objective, on_epoch=on_epoch)
+    return encoder, losses
+
+
+def _cluster(scene: SceneModel, gathered: _Gathered, clusters: int, unlabelled: bool) -> None:
+    """Centres, their shares and their most typical subjects."""
+    chosen = scene.settings.normality
+    codes = scene.codes(gathered.features)
+    kmeans = UnitKMeans(clusters, max_iter=chosen.iterations, seed=scene.settings.seed).fit(codes)
+    kept = keep_by_mass(kmeans.shares_, chosen.keep_mass) if unlabelled else kmeans.shares_ > 0
+    scene.centres = kmeans.centres_[kept]
+    scene.shares = (kmeans.shares_[kept] / kmeans.shares_[kept].sum()).astype(np.float32)
+    closeness = codes @ scene.centres.T
+    scene.thumbnails = gathered.thumbnails[closeness.argmax(axis=0)]
+
+
+def _calibrate(scene: SceneModel, gathered: _Gathered, unlabelled: bool) -> None:
+    """Tail of the held-out steps' maps."""
+    settings, scale = scene.settings, scene.scale
+    voter = scene.voter()
+    peaks, tube_scores = [], []
+    for run in gathered.held:
+        maps = []
+        for tubes in run:
+            score = scene.normality(tubes.features)
+            tube_scores.append(score)
+            maps.extend(step.raw for step in voter.push(tubes, score))
+        maps.extend(step.raw for step in voter.finish())
+        peaks.append(block_peaks(maps, settings.calibration.block_steps, settings.calibration.block_cells))
+    if not peaks:
+        raise FitError("no step was left to calibrate on; give longer footage, or raise calibration.held_out")
+    hours = sum(len(run) for run in gathered.held) * scale.gap / scale.fps / 3600
+    trusted = settings.normality.keep_mass if unlabelled else 1.0
+    scene.calibration = fit_tail(np.concatenate(peaks), hours, tail=settings.calibration.tail, trusted=trusted)
+    scene.tube_normality = np.percentile(np.concatenate(tube_scores), range(101)).astype(np.float32)
