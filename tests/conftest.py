@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def moving_square(
     for index in range(count):
         x = (2 * index) % max(1, width - side)
         y = (height - side) // 2 + index % 3
-        frames[index, y : y + side, x : x + side] = 150 + (4 * index) % 80
+        frames[index, y : y + side, x : x + side] = 150 + (7 * index) % 90
     if not color:
         return frames
     tint = np.array([1.0, 0.8, 0.6])
@@ -52,17 +52,21 @@ def write_video(
     times_s: Sequence[float] | None = None,
     rotation_deg: int = 0,
     container_format: str | None = None,
+    container_options: Mapping[str, str] | None = None,
+    metadata: Mapping[str, str] | None = None,
     **codec_options: str,
 ) -> Path:
     """Encode uint8 grey (H, W) or BGR (H, W, 3) frames and return `path`.
 
     times_s: display time of each frame, for variable frame rates; None spaces them by `fps`.
     rotation_deg: what a player turns the picture by, counterclockwise, written as the container's display matrix.
+    container_options: passed to the muxer, such as {"movflags": "faststart"}; metadata: the container's tags.
     codec_options: passed to the encoder, such as `g="12"`, `crf="18"` or `bf="2"`.
     """
     height, width = frames[0].shape[:2]
     time_base = Fraction(1, 90_000) if times_s is not None else 1 / Fraction(fps)
-    with av.open(str(path), "w", format=container_format) as container:
+    with av.open(str(path), "w", format=container_format, options=dict(container_options or {})) as container:
+        container.metadata.update(metadata or {})
         stream = container.add_stream(codec, rate=Fraction(fps), options=codec_options)
         assert isinstance(stream, av.VideoStream)
         stream.width, stream.height, stream.pix_fmt = width, height, pix_fmt

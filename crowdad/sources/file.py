@@ -139,6 +139,8 @@ class VideoFile(Source):
                 self._count(tally, frame, placed)
                 load = partial(self._load, pixels, frame)
                 yield Picture(placed.index, placed.time_s, load, placed.restarted)
+            if seek:
+                raise _SeekMissed
             self._finish(reading, stream, container, sought=bool(self._cut.start_s))
 
     def _load(self, pixels: PixelReader, frame: av.VideoFrame, color: bool) -> Pixels:
@@ -255,6 +257,7 @@ class _Reading:
             self._expect(packet)
             yield from self._decoded(packet)
             if self._bad_in_row > MAX_BAD_IN_ROW:
+                self.ended_badly = True
                 break
         yield from self._decoded(None)
 
