@@ -46,7 +46,12 @@ class H264Writer:
         self._size_hw = size_hw
         self._frame_ticks = max(1, round(_TICKS_PER_S / fps))
         self._last_pts = -1
-        self._container = av.open(str(path), "w", format="mp4", options=_IN_PIECES)
+        self._file = _PatientFile(self._path)
+        try:
+            self._container = av.open(self._file, "w", format="mp4", options=_IN_PIECES)
+        except BaseException:
+            self._file.close()
+            raise
         self._stream = self._add_stream(fps, crf, preset)
 
     def _add_stream(self, fps: float, crf: int, preset: str) -> VideoStream:
@@ -65,7 +70,10 @@ class H264Writer:
         return stream
 
     def write(self, bgr: npt.NDArray[np.uint8], time_s: float) -> None:
-        """Append a picture, uint8 (H, W, 3), shown from `time_s` on; times that do not rise are moved up by a tick."""
+        """Append a picture, uint8 (H, W, 3), shown from `time_s` on; times that do not rise are moved up by a tick.
+
+        Raises OSError when the disk refuses.
+        """
         height, width = bgr.shape[:2]
         if height % 2 or width % 2:
             bgr = cv2.copyMakeBorder(bgr, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)  # type: ignore[assignment]
@@ -76,10 +84,12 @@ class H264Writer:
         frame.time_base = Fraction(1, _TICKS_PER_S)
         frame.duration = self._frame_ticks
         self._container.mux(self._stream.encode(frame))
+        self._file.complain()
 
     def finish(self) -> None:
         """Write what the encoder still holds and put the index in front."""
         self._close()
+        self._file.complain()
         if self._last_pts >= 0:
             _put_index_in_front(self._path)
 
@@ -99,6 +109,35 @@ class H264Writer:
             self._container.mux(self._stream.encode(None))
         finally:
             self._container.close()
+            self._file.close()
+
+
+class _PatientFile:
+    """A file that keeps its first error for later: FFmpeg's mp4 writer crashes when a write fails while it closes."""
+
+    def __init__(self, path: Path) -> None:
+        self.name = str(path)
+        self._file = open(path, "wb", buffering=0)  # noqa: SIM115
+        self._error: OSError | None = None
+
+    def write(self, content: bytes) -> int:
+        view = memoryview(content)
+        while view and self._error is None:
+            try:
+                view = view[self._file.write(view) :]
+            except OSError as error:
+                self._error = error
+        return len(content)
+
+    def seekable(self) -> bool:
+        return False
+
+    def complain(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def close(self) -> None:
+        self._file.close()
 
 
 def _put_index_in_front(path: Path) -> None:
