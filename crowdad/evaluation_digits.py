@@ -42,6 +42,7 @@ __all__ = [
     "anomaly_aucs",
     "anomaly_split",
     "cluster_codes",
+    "clustered_row",
     "confusion",
     "digit_tensor",
     "evaluate_clustering",
@@ -93,8 +94,9 @@ class DigitRow:
     """One finished measurement: a method on a data set with one seed.
 
     table: "clustering" (I, II), "normalisation" (III), "anomaly" (IV), "duad" or "beyond".
-    epochs, seconds: of training, on `device`.  loss: the last epoch's mean.  inertia: of k-means on the codes.
-    accuracy, nmi, ari: of the clusters against the classes.  confusion: counts, [class][matched cluster].
+    epochs: of each training.  seconds: of all that the row took, on `device`.  loss: the last epoch's mean.
+    inertia: of k-means on the codes.  accuracy, nmi, ari: of the clusters against the classes.
+    confusion: counts, [class][matched cluster].
     history: (epoch, loss, accuracy) along the way.
     auc: ROC AUC by digit ("0" to "9").  auc_mean: over all digits asked for, once all are there.
     contamination: share of anomalies in the training data.
@@ -184,6 +186,26 @@ def confusion(classes: Labels, clusters: Labels) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(int(count) for count in row) for row in counts[:, matched])
 
 
+def clustered_row(
+    row: DigitRow, codes: npt.NDArray[np.float32], classes: Labels, settings: DigitSettings
+) -> tuple[DigitRow, Labels]:
+    """`row` with all that k-means on `codes` says, and the clusters.
+
+    codes: float32 (N, D).  classes: int64 (N,).  Returns the row and int64 (N,).
+    """
+    kmeans = cluster_codes(codes, settings, row.seed)
+    clusters = kmeans.labels_.astype(np.int64)
+    measured = replace(
+        row,
+        inertia=kmeans.inertia_,
+        accuracy=clustering_accuracy(classes, clusters),
+        nmi=normalised_mutual_information(classes, clusters),
+        ari=adjusted_rand_index(classes, clusters),
+        confusion=confusion(classes, clusters),
+    )
+    return measured, clusters
+
+
 def evaluate_clustering(
     digits: Digits, method: str, settings: DigitSettings, *, seed: int, device: str, progress: Progress | None = None
 ) -> ClusteringOutcome:
@@ -218,30 +240,13 @@ def evaluate_clustering(
     table = "normalisation" if network.code_norm in ("batch", "layer") else "clustering"
     blank = DigitRow(table, digits.name, method, seed, epochs, seconds, device, loss=loss)
     codes = encode_all(model, pictures)
-    row, clusters = _clustered(blank, codes, digits.classes, settings)
+    row, clusters = clustered_row(blank, codes, digits.classes, settings)
     assert row.accuracy is not None
     rows = [replace(row, history=(*history, (epochs, loss, row.accuracy)))]
     if method == "cae":
         after = replace(blank, table="normalisation", method="cae-l2-after")
-        rows.append(_clustered(after, normalize(codes), digits.classes, settings)[0])
+        rows.append(clustered_row(after, normalize(codes), digits.classes, settings)[0])
     return ClusteringOutcome(tuple(rows), codes, clusters)
-
-
-def _clustered(
-    row: DigitRow, codes: npt.NDArray[np.float32], classes: Labels, settings: DigitSettings
-) -> tuple[DigitRow, Labels]:
-    """`row` with all that k-means on `codes` says, and the clusters."""
-    kmeans = cluster_codes(codes, settings, row.seed)
-    clusters = kmeans.labels_.astype(np.int64)
-    measured = replace(
-        row,
-        inertia=kmeans.inertia_,
-        accuracy=clustering_accuracy(classes, clusters),
-        nmi=normalised_mutual_information(classes, clusters),
-        ari=adjusted_rand_index(classes, clusters),
-        confusion=confusion(classes, clusters),
-    )
-    return measured, clusters
 
 
 def anomaly_split(digits: Digits, digit: int, contamination: float, seed: int) -> npt.NDArray[np.int64]:
@@ -298,8 +303,8 @@ def anomaly_aucs(
     return aucs
 
 
-def mean_auc(auc: dict[str, float], digits: Sequence[int]) -> float | None:
-    """Mean over `digits`, or None while one is missing."""
+def mean_auc(auc: dict[str, float], digits: Sequence[int | str]) -> float | None:
+    """Mean over `digits` (or other names of classes), or None while one is missing."""
     if any(str(digit) not in auc for digit in digits):
         return None
     return float(np.mean([auc[str(digit)] for digit in digits]))

@@ -1,0 +1,221 @@
+"""Every row of the digit tables as a job: skipped where its row is there, stored as soon as it is done."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from benchmarks.digits.beyond import BEYOND_METHODS, train_augmented, train_clustered
+from benchmarks.digits.duad import DUAD_METHODS, TABULAR, Task, digit_task, duad_epochs, run_duad, tabular_task
+from benchmarks.digits.store import RowStore
+from crowdad.config_digits import DigitSettings
+from crowdad.datasets.digits import Digits
+from crowdad.encoders import AutoEncoder
+from crowdad.encoders.fitting import encode_all
+from crowdad.evaluation_digits import (
+    ANOMALY_METHODS,
+    CLUSTERING_METHODS,
+    DigitRow,
+    anomaly_aucs,
+    clustered_row,
+    digit_tensor,
+    evaluate_clustering,
+)
+
+__all__ = ["TABLES", "Runner"]
+
+TABLES = ("clustering", "normalisation", "anomaly", "duad", "beyond")
+"""What the runner can fill, in the order in which it does."""
+
+
+@dataclass
+class Runner:
+    """Fills the rows of one data set.
+
+    device: "cpu" or "cuda".  codes_dir: where the codes behind the plots go; None keeps none.
+    """
+
+    digits: Digits
+    settings: DigitSettings
+    store: RowStore
+    device: str
+    device_name: str
+    codes_dir: Path | None = None
+
+    def run(self, tables: Sequence[str], seeds: Sequence[int]) -> None:
+        """Every missing row of `tables`, seed by seed, so that a stop leaves whole seeds behind."""
+        for seed in seeds:
+            for table in tables:
+                if table in ("clustering", "normalisation"):
+                    self._clustering(table, seed)
+                else:
+                    {"anomaly": self._anomaly, "duad": self._duad, "beyond": self._beyond}[table](seed)
+
+    def _clustering(self, table: str, seed: int) -> None:
+        wanted = self.settings.clustering
+        for method, network in CLUSTERING_METHODS.items():
+            normalised = network.code_norm in ("batch", "layer")
+            if normalised != (table == "normalisation"):
+                continue
+            epochs = wanted.conv_epochs if network.kind == "conv" else wanted.dense_epochs
+            if self._has(table, method, seed, epochs):
+                continue
+            with _Bar() as bar:
+                outcome = evaluate_clustering(
+                    self.digits, method, self.settings, seed=seed, device=self.device, progress=bar.show
+                )
+            for row in outcome.rows:
+                self._put(row)
+            if seed == 0:
+                self._keep_codes(method, outcome.codes, outcome.clusters)
+
+    def _anomaly(self, seed: int) -> None:
+        wanted = self.settings.anomaly
+        for contamination in wanted.contaminations:
+            for digit in wanted.digits:
+                stored = self.store.find("anomaly", self.digits.name, "cae-l2-clusters", seed, contamination)
+                if self.store.has_digit(stored, str(digit), wanted.epochs):
+                    continue
+                began = time.perf_counter()
+                with _Bar() as bar:
+                    aucs = anomaly_aucs(
+                        self.digits,
+                        digit,
+                        self.settings,
+                        seed=seed,
+                        contamination=contamination,
+                        device=self.device,
+                        progress=bar.show,
+                    )
+                seconds = time.perf_counter() - began
+                # The method asked for above is stored last, so that a stop in between repeats the digit.
+                for method in sorted(ANOMALY_METHODS, key=lambda name: name == "cae-l2-clusters"):
+                    row = DigitRow(
+                        "anomaly",
+                        self.digits.name,
+                        method,
+                        seed,
+                        wanted.epochs,
+                        round(seconds, 2),
+                        self.device_name,
+                        auc={str(digit): aucs[method]},
+                        contamination=contamination,
+                    )
+                    self.store.put_digit(row, str(digit), [str(each) for each in wanted.digits])
+
+    def _duad(self, seed: int) -> None:
+        wanted = self.settings.duad
+        for contamination in wanted.contaminations:
+            for digit in wanted.digits:
+                classes = [str(each) for each in wanted.digits]
+                task = digit_task(self.digits, digit, contamination, self.settings, seed, self.device)
+                self._duad_task(task, self.digits.name, str(digit), classes, contamination, seed)
+            if self.digits.name != "usps":
+                continue  # the tables of scikit-learn belong to neither data set; they are filled once
+            for name, load in TABULAR.items():
+                count = len(np.unique(load().target))
+                for cls in range(count):
+                    task = tabular_task(name, cls, contamination, self.settings, seed, self.device)
+                    self._duad_task(
+                        task, f"sklearn-{name}", str(cls), [str(k) for k in range(count)], contamination, seed
+                    )
+
+    def _duad_task(
+        self, task: Task, dataset: str, cls: str, classes: list[str], contamination: float, seed: int
+    ) -> None:
+        epochs = duad_epochs(self.settings)
+        for method in DUAD_METHODS:
+            if self.store.has_digit(self.store.find("duad", dataset, method, seed, contamination), cls, epochs):
+                continue
+            with _Bar() as bar:
+                outcome = run_duad(
+                    task, method, self.settings, seed=seed, on_epoch=bar.named(f"{task.name} {method}", epochs)
+                )
+            row = DigitRow(
+                "duad",
+                dataset,
+                method,
+                seed,
+                epochs,
+                outcome.seconds,
+                self.device_name,
+                auc={cls: outcome.auc},
+                contamination=contamination,
+                purity=None if outcome.purity is None else {cls: outcome.purity},
+            )
+            self.store.put_digit(row, cls, classes)
+
+    def _beyond(self, seed: int) -> None:
+        wanted = self.settings.beyond
+        first, second = BEYOND_METHODS
+        total = wanted.epochs_augmented + wanted.epochs_clustered
+        if self._has("beyond", first, seed, wanted.epochs_augmented) and self._has("beyond", second, seed, total):
+            return
+        pictures = digit_tensor(self.digits.pictures, "conv", self.device)
+        began = time.perf_counter()
+        name = f"{self.digits.name} {first} seed {seed}"
+        with _Bar() as bar:
+            model = train_augmented(
+                pictures, self.settings, seed=seed, on_epoch=bar.named(name, wanted.epochs_augmented)
+            )
+        self._put_beyond(first, seed, wanted.epochs_augmented, time.perf_counter() - began, model)
+        name = f"{self.digits.name} {second} seed {seed}"
+        with _Bar() as bar:
+            train_clustered(
+                model, pictures, self.settings, seed=seed, on_epoch=bar.named(name, wanted.epochs_clustered)
+            )
+        self._put_beyond(second, seed, total, time.perf_counter() - began, model)
+
+    def _put_beyond(self, method: str, seed: int, epochs: int, seconds: float, model: AutoEncoder) -> None:
+        blank = DigitRow("beyond", self.digits.name, method, seed, epochs, round(seconds, 2), self.device)
+        codes = encode_all(model, digit_tensor(self.digits.pictures, "conv", self.device))
+        row, clusters = clustered_row(blank, codes, self.digits.classes, self.settings)
+        self._put(row)
+        if seed == 0:
+            self._keep_codes(method, codes, clusters)
+
+    def _has(self, table: str, method: str, seed: int, epochs: int) -> bool:
+        row = self.store.find(table, self.digits.name, method, seed)
+        return row is not None and row["epochs"] == epochs
+
+    def _put(self, row: DigitRow) -> None:
+        self.store.put(replace(row, device=self.device_name))
+        tqdm.write(f"{row.dataset} {row.method} seed {row.seed}: accuracy {row.accuracy:.4f}, loss {row.loss or 0:.5f}")
+
+    def _keep_codes(self, method: str, codes: npt.NDArray[np.float32], clusters: npt.NDArray[np.int64]) -> None:
+        if self.codes_dir is None:
+            return
+        self.codes_dir.mkdir(parents=True, exist_ok=True)
+        path = self.codes_dir / f"{self.digits.name}-{method}.npz"
+        np.savez_compressed(path, codes=codes, clusters=clusters, classes=self.digits.classes)
+
+
+class _Bar:
+    """A progress bar over one training's epochs: epoch, loss, time left."""
+
+    def __init__(self) -> None:
+        self._bar: tqdm | None = None
+
+    def __enter__(self) -> _Bar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def show(self, name: str, epoch: int, epochs: int, loss: float) -> None:
+        if self._bar is None or self._bar.desc != f"{name}: ":
+            self.__exit__()
+            self._bar = tqdm(total=epochs, desc=name, unit="epoch", leave=False)
+        self._bar.set_postfix(loss=f"{loss:.5f}", refresh=False)
+        self._bar.update(epoch - self._bar.n)
+
+    def named(self, name: str, epochs: int) -> Callable[[int, float], None]:
+        """`show` for trainings that report epoch and loss only."""
+        return lambda epoch, loss: self.show(name, epoch, epochs, loss)
