@@ -1,0 +1,77 @@
+"""Tables in README.md and benchmarks/README.md, generated from benchmarks/results/*.json between markers.
+
+`python -m benchmarks.tables` rewrites them, `--check` only says whether they are up to date (exit code 1 where not).
+A table stands between `<!-- table:NAME -->` and `<!-- /table:NAME -->`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.digits.tables import DIGIT_TABLES
+
+__all__ = ["TABLES", "fill", "load_rows", "main"]
+
+Row = dict[str, Any]
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+PAGES = (ROOT / "README.md", ROOT / "benchmarks" / "README.md")
+
+# A new benchmark adds one entry: its results file, and its tables by name.
+TABLES: dict[str, Mapping[str, Callable[[Sequence[Row]], str]]] = {"digits.json": DIGIT_TABLES}
+
+_MARKED = re.compile(r"<!-- table:(?P<name>[\w-]+) -->\n.*?<!-- /table:(?P=name) -->", re.DOTALL)
+
+
+def load_rows(path: Path) -> list[Row]:
+    """Rows of one results file, `{"rows": [...]}`; none where there is no file yet."""
+    return json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else []
+
+
+def fill(page: str, results: Path = RESULTS) -> str:
+    """`page` with every marked table written anew from the files in `results`.
+
+    Raises ValueError for a marker that names no table.
+    """
+    known = {name: (file, table) for file, tables in TABLES.items() for name, table in tables.items()}
+
+    def written(match: re.Match[str]) -> str:
+        name = match["name"]
+        if name not in known:
+            raise ValueError(f"no table called {name!r}; one of {', '.join(sorted(known))} is needed")
+        file, table = known[name]
+        return f"<!-- table:{name} -->\n{table(load_rows(results / file)).strip()}\n<!-- /table:{name} -->"
+
+    return _MARKED.sub(written, page)
+
+
+def main(arguments: Sequence[str] | None = None, pages: Sequence[Path] = PAGES) -> int:
+    """Rewrite the pages, or check them; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.tables", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="change nothing, fail where a table is out of date")
+    check = parser.parse_args(arguments).check
+    stale = 0
+    for path in pages:
+        if not path.exists():
+            continue
+        old = path.read_text(encoding="utf-8")
+        new = fill(old)
+        if new == old:
+            continue
+        stale += 1
+        if check:
+            print(f"{path.name}: tables differ from the results; run python -m benchmarks.tables", file=sys.stderr)
+        else:
+            path.write_text(new, encoding="utf-8")
+    return 1 if check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
