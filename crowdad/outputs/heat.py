@@ -20,7 +20,7 @@ COLOUR_MAPS = {
 }
 
 _RISE = 0.2
-_DARKEST = 0.35
+_DARKEST, _BRIGHTEST = 0.35, 0.86
 _MARGIN_CELLS = 2
 
 
@@ -33,15 +33,16 @@ class HeatPaint:
     Raises ConfigError for an unknown colour map.
     """
 
-    def __init__(self, colour_map: str = "inferno", threshold: float = 0.5, strength: float = 0.7) -> None:
+    def __init__(self, colour_map: str = "inferno", threshold: float = 0.5, strength: float = 0.65) -> None:
         if colour_map not in COLOUR_MAPS:
             raise ConfigError(f"colour map {colour_map!r} is unknown; choose one of {', '.join(COLOUR_MAPS)}")
         self.first_visible = threshold - _RISE
         anomaly = np.arange(256) / 255
         rise = np.clip((anomaly - self.first_visible) / (2 * _RISE), 0, 1)
         alpha = strength * rise**2 * (3 - 2 * rise)
-        # Dark ends of the colour maps would read as shade, not as heat: the ramp starts at a colour that glows.
-        ramp = _DARKEST + (1 - _DARKEST) * np.clip((anomaly - self.first_visible) / (1 - self.first_visible), 0, 1)
+        # The dark ends of the colour maps would read as shade and the pale ones as light; between them they glow.
+        reach = np.clip((anomaly - self.first_visible) / max(1 - self.first_visible, 0.01), 0, 1)
+        ramp = _DARKEST + (_BRIGHTEST - _DARKEST) * reach
         levels = np.rint(ramp * 255).astype(np.uint8)[:, None]
         self.colours = np.asarray(cv2.applyColorMap(levels, COLOUR_MAPS[colour_map]), dtype=np.uint8)[:, 0]
         self._ink = np.rint(self.colours * alpha[:, None]).astype(np.uint8)[:, None]

@@ -40,7 +40,7 @@ class OverlaySettings:
 
     colour_map: str = "inferno"
     threshold: float = 0.5
-    strength: float = 0.7
+    strength: float = 0.65
     saturation: float = 0.5
     crf: int = 23
 
