@@ -13,7 +13,7 @@ from crowdad.metrics.frames import FrameScores, frame_auc_micro
 
 __all__ = ["ClipMaps", "PixelScores", "cell_of_pixel", "pixel_auc", "pixel_scores"]
 
-_FOUND_SHARE = 0.4
+_FOUND_TENTHS = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,8 +86,7 @@ def pixel_scores(clip: ClipMaps) -> PixelScores:
     for t in np.flatnonzero(anomalous):
         ys, xs = np.nonzero(clip.masks[t])
         values = clip.anomaly[t][row_of[ys], column_of[xs]]
-        # The small term keeps 0.4 n from being rounded up past a whole number.
-        needed = math.ceil(_FOUND_SHARE * len(values) - 1e-9)
+        needed = -(-_FOUND_TENTHS * len(values) // 10)  # rounded up, in whole numbers so that no rounding decides
         levels[t] = np.partition(values, len(values) - needed)[len(values) - needed]
     return PixelScores(clip.name, levels, anomalous)
 

@@ -94,6 +94,12 @@ def test_masks_of_zero_and_one_count(tmp_path):
     assert find_clips("ped2", tmp_path).test[0].labels().tolist() == [True, False, True, True]
 
 
+def test_black_of_a_jpeg_mask_need_not_be_zero(tmp_path):
+    place = archive(tmp_path, masks="jpg")
+    draw(place / "Test" / "Test001_gt" / "001.jpg", 9, from_x=8)
+    assert find_clips("ped2", tmp_path).test[0].labels().tolist() == LABELS[0]
+
+
 def test_files_of_other_systems_are_skipped(tmp_path):
     place = archive(tmp_path)
     for folder in ("Train/Train001", "Test/Test001", "Test/Test001_gt"):
