@@ -40,8 +40,8 @@ def augment(pictures: Tensor, wanted: BeyondSettings) -> Tensor:
 
 def train_augmented(
     pictures: Tensor, settings: DigitSettings, *, seed: int, on_epoch: Callable[[int, float], None] | None = None
-) -> AutoEncoder:
-    """The unit-code auto-encoder, reconstructing augmented pictures."""
+) -> tuple[AutoEncoder, float]:
+    """The unit-code auto-encoder, reconstructing augmented pictures, and its last mean loss."""
 
     def objective(model: AutoEncoder, batch: Tensor, _rows: Tensor) -> Tensor:
         turned = augment(batch, settings.beyond)
@@ -49,8 +49,8 @@ def train_augmented(
 
     model = CLUSTERING_METHODS["cae-l2"].build(pictures, seed)
     epochs = settings.beyond.epochs_augmented
-    train_digits(model, pictures, settings, epochs=epochs, seed=seed, objective=objective, on_epoch=on_epoch)
-    return model
+    loss = train_digits(model, pictures, settings, epochs=epochs, seed=seed, objective=objective, on_epoch=on_epoch)
+    return model, loss
 
 
 class SelfLabels:
@@ -96,8 +96,11 @@ def train_clustered(
     *,
     seed: int,
     on_epoch: Callable[[int, float], None] | None = None,
-) -> None:
-    """Pull augmented pictures to the centre of their unturned selves, while they are still reconstructed."""
+) -> float:
+    """Pull augmented pictures to the centre of their unturned selves, while they are still reconstructed.
+
+    Changes `model`; returns its last mean loss.
+    """
     wanted = settings.beyond
     labels = SelfLabels(encode_all(model, pictures), settings, seed)
     device = pictures.device
@@ -126,4 +129,4 @@ def train_clustered(
 
     publish()
     epochs = wanted.epochs_clustered
-    train_digits(model, pictures, settings, epochs=epochs, seed=seed, objective=objective, on_epoch=after)
+    return train_digits(model, pictures, settings, epochs=epochs, seed=seed, objective=objective, on_epoch=after)

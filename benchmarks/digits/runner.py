@@ -161,19 +161,19 @@ class Runner:
         began = time.perf_counter()
         name = f"{self.digits.name} {first} seed {seed}"
         with _Bar() as bar:
-            model = train_augmented(
+            model, loss = train_augmented(
                 pictures, self.settings, seed=seed, on_epoch=bar.named(name, wanted.epochs_augmented)
             )
-        self._put_beyond(first, seed, wanted.epochs_augmented, time.perf_counter() - began, model)
+        self._put_beyond(first, seed, wanted.epochs_augmented, time.perf_counter() - began, model, loss)
         name = f"{self.digits.name} {second} seed {seed}"
         with _Bar() as bar:
-            train_clustered(
+            loss = train_clustered(
                 model, pictures, self.settings, seed=seed, on_epoch=bar.named(name, wanted.epochs_clustered)
             )
-        self._put_beyond(second, seed, total, time.perf_counter() - began, model)
+        self._put_beyond(second, seed, total, time.perf_counter() - began, model, loss)
 
-    def _put_beyond(self, method: str, seed: int, epochs: int, seconds: float, model: AutoEncoder) -> None:
-        blank = DigitRow("beyond", self.digits.name, method, seed, epochs, round(seconds, 2), self.device)
+    def _put_beyond(self, method: str, seed: int, epochs: int, seconds: float, model: AutoEncoder, loss: float) -> None:
+        blank = DigitRow("beyond", self.digits.name, method, seed, epochs, round(seconds, 2), self.device, loss)
         codes = encode_all(model, digit_tensor(self.digits.pictures, "conv", self.device))
         row, clusters = clustered_row(blank, codes, self.digits.classes, self.settings)
         self._put(row)
@@ -186,7 +186,7 @@ class Runner:
 
     def _put(self, row: DigitRow) -> None:
         self.store.put(replace(row, device=self.device_name))
-        tqdm.write(f"{row.dataset} {row.method} seed {row.seed}: accuracy {row.accuracy:.4f}, loss {row.loss or 0:.5f}")
+        tqdm.write(f"{row.dataset} {row.method} seed {row.seed}: accuracy {row.accuracy:.4f}, loss {row.loss:.5f}")
 
     def _keep_codes(self, method: str, codes: npt.NDArray[np.float32], clusters: npt.NDArray[np.int64]) -> None:
         if self.codes_dir is None:

@@ -86,6 +86,7 @@ def test_quick_fills_every_table_and_a_second_run_trains_nothing(tiny_data, tmp_
     for row in rows:
         assert {"seed", "epochs", "seconds", "device", "versions", "commit", "command"} <= set(row)
         assert ("accuracy" in row) != ("auc" in row)
+        assert ("accuracy" in row) == ("loss" in row) == ("inertia" in row)
     anomaly = next(row for row in rows if row["method"] == "cae-l2-clusters")
     assert set(anomaly["auc"]) == {"4", "9"}
     assert anomaly["auc_mean"] == pytest.approx(np.mean(list(anomaly["auc"].values())))
