@@ -54,13 +54,15 @@ def write_video(
     container_format: str | None = None,
     container_options: Mapping[str, str] | None = None,
     metadata: Mapping[str, str] | None = None,
+    stream_metadata: Mapping[str, str] | None = None,
     **codec_options: str,
 ) -> Path:
     """Encode uint8 grey (H, W) or BGR (H, W, 3) frames and return `path`.
 
     times_s: display time of each frame, for variable frame rates; None spaces them by `fps`.
     rotation_deg: what a player turns the picture by, counterclockwise, written as the container's display matrix.
-    container_options: passed to the muxer, such as {"movflags": "faststart"}; metadata: the container's tags.
+    container_options: passed to the muxer, such as {"movflags": "faststart"}; metadata,
+    stream_metadata: tags of the container and of its stream.
     codec_options: passed to the encoder, such as `g="12"`, `crf="18"` or `bf="2"`.
     """
     height, width = frames[0].shape[:2]
@@ -72,6 +74,7 @@ def write_video(
         stream.width, stream.height, stream.pix_fmt = width, height, pix_fmt
         stream.codec_context.time_base = time_base
         stream.codec_context.thread_count = 1
+        stream.metadata.update(stream_metadata or {})
         if rotation_deg:
             stream.set_display_rotation(rotation_deg)
         for index, picture in enumerate(frames):

@@ -31,17 +31,26 @@ class FrameClock:
     time_base: seconds for each unit of a timestamp.  fps: spaces frames that carry no timestamp.
     origin_pts: timestamp of the footage's first frame, from which times and indices count; None: the first one placed.
     may_restart: whether the container's clock may be set back half way, as in joined transport streams.
+    from_s: up to here indices follow from times, for a pass that began by seeking; behind it frames are counted.
 
     The decoder hands frames out in the order of their timestamps, so a timestamp that went in (`expect`) and is
     overtaken by a later one coming out belongs to no frame: either it was lost, or it was never to be shown (second
     fields, hidden frames).  It counts as lost where the decoder complained (`failed`) or the time line has a hole.
     """
 
-    def __init__(self, time_base: Fraction, fps: float, origin_pts: int | None, may_restart: bool = False) -> None:
+    def __init__(
+        self,
+        time_base: Fraction,
+        fps: float,
+        origin_pts: int | None,
+        may_restart: bool = False,
+        from_s: float = 0.0,
+    ) -> None:
         self._time_base = time_base
         self._fps = fps
         self._origin_pts = origin_pts
         self._may_restart = may_restart
+        self._from_s = from_s
         self._shift_s = 0.0
         self._waiting: list[int] = []
         self._errors = 0
@@ -72,7 +81,8 @@ class FrameClock:
         time_s, restarted = self._time(pts)
         lost = self._count_lost(len(overtaken), time_s)
         self._hidden += len(overtaken) - lost
-        self._index += 1 + lost
+        sought = self._time_s < self._from_s
+        self._index = round(time_s * self._fps) if sought else self._index + 1 + lost
         self._time_s = time_s
         self._anchor = (self._index, time_s)
         return Placed(self._index, time_s, tuple(self.seconds(waited) for waited in overtaken[:lost]), restarted)

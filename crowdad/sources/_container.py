@@ -52,7 +52,8 @@ def video_stream(path: Path, container: InputContainer) -> VideoStream:
     """The stream of moving pictures, cover pictures of sound files left aside."""
     moving = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
     if not moving:
-        kinds = " and ".join(sorted({stream.type for stream in container.streams})) or "nothing"
+        names = {"a cover picture" if stream.type == "video" else stream.type for stream in container.streams}
+        kinds = " and ".join(sorted(names, reverse=True)) or "nothing"
         raise NoVideoError(f"{path.name}: holds {kinds} but no video; give a file with a video stream")
     best = container.streams.best("video")
     stream = best if isinstance(best, VideoStream) and best in moving else moving[0]

@@ -39,6 +39,7 @@ ASSUMED_FPS = 25.0
 _MAX_FPS = 1000.0
 _SHORTFALL_S = 0.5
 _NO_TIMESTAMPS, _CLOCK_MAY_RESTART = 0x80, 0x200  # AVFMT_NOTIMESTAMPS, AVFMT_TS_DISCONT of libavformat
+_TIMES_SLIP_AFTER_SEEK = ("mpeg",)  # Program streams stamp only some packets; the rest is guessed from those before.
 _LOST = "could not be decoded"
 
 
@@ -126,7 +127,8 @@ class VideoFile(Source):
             if seek:
                 self._seek(container, stream)
             may_restart = bool(container.format.flags & _CLOCK_MAY_RESTART)
-            clock = FrameClock(_time_base(stream), probe.info.fps, probe.origin_pts, may_restart)
+            from_s = self._cut.start_s if seek else None
+            clock = FrameClock(_time_base(stream), probe.info.fps, probe.origin_pts, may_restart, from_s or 0.0)
             reading = _Reading(container, stream, clock, tally, careful)
             for frame in reading.frames():
                 self._check_size(frame)
@@ -166,7 +168,8 @@ class VideoFile(Source):
 
     def _seek(self, container: InputContainer, stream: VideoStream) -> None:
         wanted_s = (self._cut.start_s or 0.0) - SEEK_MARGIN_S
-        if not self._probe.timed or self._probe.origin_pts is None or wanted_s <= 0:
+        inexact = container.format.name in _TIMES_SLIP_AFTER_SEEK
+        if inexact or not self._probe.timed or self._probe.origin_pts is None or wanted_s <= 0:
             raise _SeekMissed
         try:
             container.seek(self._probe.origin_pts + int(wanted_s / _time_base(stream)), stream=stream)
@@ -214,7 +217,7 @@ class VideoFile(Source):
             frame_count=stream.frames or None,
             duration_s=_duration_s(container, stream),
             size_bytes=self.path.stat().st_size,
-            codec=stream.codec_context.name,
+            codec=stream.codec_context.codec.canonical_name,
             recorded_at=recorded_at(container),
             audio=bool(container.streams.audio),
         )

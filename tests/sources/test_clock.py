@@ -104,6 +104,12 @@ def test_counting_starts_at_the_origin_after_a_seek() -> None:
     assert clock(origin_pts=3).place(28) == Placed(25, 2.5)
 
 
+def test_indices_follow_times_up_to_the_start_of_a_sought_part() -> None:
+    """The two frames before the keyframe that come out late, or not at all, must not shift the count."""
+    here = FrameClock(TENTH, 10.0, 0, from_s=1.0)
+    assert [here.place(pts).index for pts in (5, 8, 9, 10, 13)] == [5, 8, 9, 10, 11]
+
+
 def test_packets_that_never_come_out_are_told_at_the_end() -> None:
     here = clock()
     feed(here, 0, 1, 2)

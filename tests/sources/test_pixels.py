@@ -1,0 +1,80 @@
+"""Display matrices, worked out by hand on a picture of 2 x 3 pixels."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from crowdad.sources._pixels import Orientation, PixelReader
+
+STORED = np.array([[1, 2, 3], [4, 5, 6]], np.uint8)
+ONE = 65536
+
+
+def frame_with(*matrix: int) -> Any:
+    a, b, c, d = matrix
+    side = np.array([a, b, 0, c, d, 0, 0, 0, 1 << 30], np.int32).tobytes()
+    return SimpleNamespace(side_data={"DISPLAYMATRIX": side})
+
+
+@pytest.mark.parametrize(
+    ("matrix", "shown"),
+    [
+        ((ONE, 0, 0, ONE), [[1, 2, 3], [4, 5, 6]]),
+        ((0, -ONE, ONE, 0), [[3, 6], [2, 5], [1, 4]]),
+        ((0, ONE, -ONE, 0), [[4, 1], [5, 2], [6, 3]]),
+        ((-ONE, 0, 0, -ONE), [[6, 5, 4], [3, 2, 1]]),
+        ((-ONE, 0, 0, ONE), [[3, 2, 1], [6, 5, 4]]),
+        ((0, ONE, ONE, 0), [[1, 4], [2, 5], [3, 6]]),
+    ],
+    ids=["as stored", "quarter left", "quarter right", "half", "mirrored", "mirrored and turned"],
+)
+def test_matrix_shows_the_picture_upright(matrix: tuple[int, ...], shown: list[list[int]]) -> None:
+    orientation = Orientation.of(frame_with(*matrix))
+    upright = orientation.upright(STORED)
+    assert upright.tolist() == shown
+    assert upright.shape == orientation.size_hw(2, 3)
+    assert upright.flags.owndata
+
+
+@pytest.mark.parametrize(
+    ("clockwise_deg", "shown"),
+    [
+        (0, [[1, 2, 3], [4, 5, 6]]),
+        (90, [[4, 1], [5, 2], [6, 3]]),
+        (180, [[6, 5, 4], [3, 2, 1]]),
+        (270, [[3, 6], [2, 5], [1, 4]]),
+    ],
+)
+def test_rotate_tag_turns_clockwise(clockwise_deg: int, shown: list[list[int]]) -> None:
+    assert Orientation.of(SimpleNamespace(side_data={}), clockwise_deg).upright(STORED).tolist() == shown  # type: ignore[arg-type]
+
+
+def test_matrix_wins_over_the_tag() -> None:
+    assert Orientation.of(frame_with(ONE, 0, 0, ONE), 90) == Orientation()
+
+
+@pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuvj444p", "nv12", "gray", "yuva420p", "yuv410p"])
+def test_the_brightness_plane_is_taken_as_it_is(pix_fmt: str) -> None:
+    frame = av.VideoFrame(52, 36, pix_fmt)
+    plane = np.frombuffer(frame.planes[0], np.uint8).reshape(36, -1)  # type: ignore[call-overload]
+    plane[:] = np.arange(36)[:, None]
+    luma, bgr = PixelReader().read(frame, Orientation(), color=False)
+    assert bgr is None
+    assert luma.shape == (36, 52)
+    assert np.array_equal(luma[:, 0], np.arange(36))
+
+
+@pytest.mark.parametrize("pix_fmt", ["rgb24", "gbrp", "ya8", "yuyv422", "gray10le", "yuv420p10le", "monow"])
+def test_other_formats_are_converted(pix_fmt: str) -> None:
+    white = np.full((36, 52), 255, np.uint8)
+    frame = av.VideoFrame.from_ndarray(white, format="gray").reformat(format=pix_fmt)
+    luma, bgr = PixelReader().read(frame, Orientation(), color=True)
+    assert luma.min() >= 250
+    assert bgr is not None
+    assert bgr.shape == (36, 52, 3)
+    assert bgr.min() >= 250
