@@ -17,8 +17,7 @@ __all__ = ["Background", "Fixture", "Occluder", "draw_background"]
 Floats = npt.NDArray[np.float64]
 Canvas = npt.NDArray[np.uint8]
 
-_PAVING = np.array([150.0, 160.0, 168.0])
-_PATH = np.array([132.0, 142.0, 158.0])
+_BAND = np.array([0.88, 0.89, 0.95])
 _GRASS = np.array([66.0, 122.0, 104.0])
 _KERB = np.array([168.0, 174.0, 178.0])
 _SHADE = 0.6
@@ -84,7 +83,7 @@ def _slab_tint(number: Floats) -> Floats:
     return (value - np.floor(value)) * 2 - 1
 
 
-def _ground(camera: Camera, rng: np.random.Generator, fixtures: tuple[Fixture, ...]) -> Floats:
+def _ground(camera: Camera, rng: np.random.Generator, fixtures: tuple[Fixture, ...], paving: Floats) -> Floats:
     """Colour of the ground without shadows: float64 (H, W, 3) on the canvas."""
     height, width = camera.size_hw[0] * SUPERSAMPLING, camera.size_hw[1] * SUPERSAMPLING
     grid = np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1)
@@ -94,11 +93,11 @@ def _ground(camera: Camera, rng: np.random.Generator, fixtures: tuple[Fixture, .
     bands = _grain(rng, places, 9.0)
     joint, slab = _joints(places, (1.2, 0.8), 0.012, footprint)
     tint = _slab_tint(slab) * np.clip(0.35 / footprint[..., 1], 0, 1)
-    colour = _PAVING * (1 + 0.035 * tint + 0.05 * bands + 0.03 * _grain(rng, places, 0.35))[..., None]
+    colour = paving * (1 + 0.035 * tint + 0.05 * bands + 0.03 * _grain(rng, places, 0.35))[..., None]
     colour *= (1 - 0.22 * joint)[..., None]
     period = np.abs((places[..., 1] / 7.0) % 1 - 0.5) * 7.0
     stripe = np.clip((0.45 - period) / footprint[..., 1] + 0.5, 0, 1)[..., None]
-    colour = colour * (1 - stripe) + stripe * _PATH * (1 + 0.05 * tint - 0.15 * joint)[..., None]
+    colour = colour * (1 - stripe) + stripe * paving * _BAND * (1 + 0.05 * tint - 0.15 * joint)[..., None]
     for fixture in fixtures:
         if fixture.kind == "bed":
             _lay_bed(colour, places, footprint, fixture, rng)
@@ -140,10 +139,12 @@ def _model(fixture: Fixture, rng: np.random.Generator) -> Model:
     return body.build()
 
 
-def draw_background(camera: Camera, fixtures: tuple[Fixture, ...], seed: int) -> Background:
+def draw_background(
+    camera: Camera, fixtures: tuple[Fixture, ...], paving_bgr: tuple[float, float, float], seed: int
+) -> Background:
     """Draw the empty scene.  The same seed draws the same place."""
     rng = np.random.default_rng(seed)
-    ground = _ground(camera, rng, fixtures)
+    ground = _ground(camera, rng, fixtures, np.array(paving_bgr))
     shaded = np.clip(ground * _SHADE * (1.06, 1.0, 0.96), 0, 255).astype(np.uint8)
     lit = np.clip(ground, 0, 255).astype(np.uint8)
     standing = [(fixture, _model(fixture, rng)) for fixture in fixtures if fixture.kind != "bed"]

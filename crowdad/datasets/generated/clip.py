@@ -88,20 +88,20 @@ class GeneratedClip:
     def __iter__(self) -> Iterator[tuple[Picture, Truth]]:
         """Frames with their truth: uint8 (H, W, 3) BGR and `Truth`."""
         studio = Studio(self.config, self.seed)
-        for index, bodies in enumerate(self._scenes()):
+        for index, bodies in enumerate(map(studio.near, self._scenes())):
             picture, offset = studio.picture(bodies, index)
             yield picture, studio.truth(bodies, index, offset)
 
     def frames(self) -> Iterator[Picture]:
         """Frames alone: uint8 (H, W, 3) BGR."""
         studio = Studio(self.config, self.seed)
-        for index, bodies in enumerate(self._scenes()):
+        for index, bodies in enumerate(map(studio.near, self._scenes())):
             yield studio.picture(bodies, index)[0]
 
     def truths(self) -> Iterator[Truth]:
         """What is true of each frame, without drawing it."""
         studio = Studio(self.config, self.seed)
-        for index, bodies in enumerate(self._scenes()):
+        for index, bodies in enumerate(map(studio.near, self._scenes())):
             yield studio.truth(bodies, index, studio.shake(index))
 
     def positions(self) -> Iterator[list[Whereabouts]]:

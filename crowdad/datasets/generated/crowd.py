@@ -205,12 +205,20 @@ class Crowd:
             heading = self._draw_heading(rng) + math.pi if kind == "against" else rng.uniform(0, math.tau)
             ends = self._path(rng, heading, rows, 0.3 + KINDS[kind].radius_m, aside=trial % 2 == 1)
             low, high = self._view.inside(*ends)
-            paths.append((abs(high - low - wanted_m), low, high, ends))
+            middle = ends[0] + (low + high) / 2 * (ends[1] - ends[0]) / np.linalg.norm(ends[1] - ends[0])
+            cost = abs(high - low - wanted_m) / wanted_m + self._off_centre(middle)
+            paths.append((cost, low, high, ends))
         _, low, high, ends = min(paths, key=lambda item: item[0])
         begin_s = slot_start_s + rng.uniform(0.3, 0.7) * max(slot_s - (high - low) / speed, 0.0)
         if kind == "loiterer":
             ends = self._loiter(ends, (low + high) / 2 / float(np.linalg.norm(ends[1] - ends[0])), rng)
         return _Entrance(begin_s - low / speed, kind, ends, speed)
+
+    def _off_centre(self, place: Floats) -> float:
+        """0 for what is seen in the middle two thirds of the picture, 1 at its border."""
+        seen, _ = self._camera.project([*place, 0.9])
+        height, width = self._camera.size_hw
+        return max(0.0, float(np.abs(seen / (width, height) - 0.5).max()) * 2 - 0.66) / 0.34
 
     def _loiter(self, ends: Floats, middle_share: float, rng: np.random.Generator) -> Floats:
         """In, to and fro about one place on the way, and out again."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -54,26 +55,36 @@ def write_clip(clip: GeneratedClip, path: str | Path, *, crf: int = 20) -> Path:
     Both get their names when whole.  Raises OutputNotWritableError.
     """
     path = Path(path)
-    part = path.with_name(path.stem + ".part" + path.suffix)
-    records = []
+    video_part, truth_part = (path.with_name(f"{path.stem}.part{end}") for end in (path.suffix, ".json"))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with av.open(str(part), "w", options={"movflags": "faststart"}) as video:
-            stream = video.add_stream("libx264", rate=Fraction(clip.fps).limit_denominator(1001))
-            stream.height, stream.width = clip.size_hw
-            stream.pix_fmt = "yuv420p"
-            stream.options = {"crf": str(crf), "preset": "veryfast"}
-            for picture, truth in clip:
-                video.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
-                subjects = zip(truth.kinds, truth.track_ids, truth.boxes_xyxy, strict=True)
-                records.append([{"kind": k, "track_id": t, "box_xyxy": b} for k, t, b in subjects])
-            video.mux(stream.encode())
-        part.replace(path)
-        truth_path(path).write_text(json.dumps(_document(clip, records)), encoding="utf-8")
+        records = _encode(clip, video_part, crf)
+        truth_part.write_text(json.dumps(_document(clip, records)), encoding="utf-8")
+        truth_part.replace(truth_path(path))
+        video_part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise OutputNotWritableError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
+    finally:
+        for part in (video_part, truth_part):
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
     return truth_path(path)
+
+
+def _encode(clip: GeneratedClip, path: Path, crf: int) -> list[list[dict[str, object]]]:
+    """Write the video; gives what is visible in each frame."""
+    records: list[list[dict[str, object]]] = []
+    with av.open(str(path), "w", options={"movflags": "faststart"}) as video:
+        stream = video.add_stream("libx264", rate=Fraction(clip.fps).limit_denominator(1001))
+        stream.height, stream.width = clip.size_hw
+        stream.pix_fmt = "yuv420p"
+        stream.options = {"crf": str(crf), "preset": "veryfast"}
+        for picture, truth in clip:
+            video.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
+            subjects = zip(truth.kinds, truth.track_ids, truth.boxes_xyxy, strict=True)
+            records.append([{"kind": kind, "track_id": track, "box_xyxy": box} for kind, track, box in subjects])
+        video.mux(stream.encode())
+    return records
 
 
 def _document(clip: GeneratedClip, records: list[list[dict[str, object]]]) -> dict[str, object]:

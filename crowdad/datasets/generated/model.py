@@ -32,19 +32,19 @@ class Model:
     """A body that can be posed.
 
     weights: (M, J), offsets: (M, 3), radii: (M,), of M spheres in units of `scale_m` metres.
-    spans: first and last + 1 sphere of each of P parts.  colours: P.  bias_m: (P,) metres nearer to the camera than
-    drawn, for painting order.  casts: (P,) whether the part throws a shadow.  sheen: (P,) whether it is lit.
+    starts: int (P + 1,), part p is made of spheres starts[p] to starts[p + 1].  colours: P.  bias_m: (P,) metres nearer
+    to the camera than drawn, for painting order.  sheen: P, whether a part is lit.  shadow_parts: those that throw one.
     """
 
     scale_m: float
     weights: Floats
     offsets: Floats
     radii_m: Floats
-    spans: tuple[tuple[int, int], ...]
+    starts: npt.NDArray[np.int64]
     colours: tuple[Colour, ...]
     bias_m: Floats
-    casts: npt.NDArray[np.bool_]
-    sheen: npt.NDArray[np.bool_]
+    sheen: tuple[bool, ...]
+    shadow_parts: tuple[int, ...]
 
     def place(self, pose: Floats, xy: Floats, heading: float, wheel_angle: float = 0.0) -> Floats:
         """Sphere centres in the world: float64 (M, 3), metres.
@@ -68,7 +68,7 @@ class Assembly:
 
     scale_m: float = 1.0
     _balls: list[Ball] = field(default_factory=list)
-    _spans: list[tuple[int, int]] = field(default_factory=list)
+    _starts: list[int] = field(default_factory=lambda: [0])
     _colours: list[Colour] = field(default_factory=list)
     _bias: list[float] = field(default_factory=list)
     _casts: list[bool] = field(default_factory=list)
@@ -78,8 +78,8 @@ class Assembly:
         self, colour: Colour, *balls: Ball, bias_m: float = 0.0, casts: bool = False, sheen: bool = False
     ) -> Assembly:
         """One part, the hull of the given spheres."""
-        self._spans.append((len(self._balls), len(self._balls) + len(balls)))
         self._balls.extend(balls)
+        self._starts.append(len(self._balls))
         self._colours.append(colour)
         self._bias.append(bias_m)
         self._casts.append(casts)
@@ -98,9 +98,9 @@ class Assembly:
             weights,
             np.array([offset for _, offset, _ in self._balls], dtype=np.float64),
             np.array([radius for _, _, radius in self._balls]) * self.scale_m,
-            tuple(self._spans),
+            np.array(self._starts),
             tuple(self._colours),
             np.array(self._bias),
-            np.array(self._casts),
-            np.array(self._sheen),
+            tuple(self._sheen),
+            tuple(part for part, casts in enumerate(self._casts) if casts),
         )

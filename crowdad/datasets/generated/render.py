@@ -30,7 +30,8 @@ _SHIFT = 4
 POLYGON_UNIT = 1 << _SHIFT
 """Units of a polygon's coordinates in one canvas pixel."""
 
-_CIRCLE = np.stack([np.cos(np.arange(10) * math.tau / 10), np.sin(np.arange(10) * math.tau / 10)], axis=-1)
+_TURNS = np.arange(12) * math.tau / 12
+_CIRCLE = np.stack([np.cos(_TURNS), np.sin(_TURNS)], axis=-1)
 _SUN_SIDE = np.array([-0.35, -0.3])
 _SHEEN = 1.13
 
@@ -57,11 +58,12 @@ def _circles(camera: Camera, world: Floats, radii_m: Floats) -> tuple[Floats, Fl
 
 
 def _fixed(points: Floats) -> Polygon:
-    return np.rint(points * POLYGON_UNIT).astype(np.int32)
+    """All points in one column: int32 (n, 2), in polygon units."""
+    return np.rint(points * POLYGON_UNIT).astype(np.int32).reshape(-1, 2)
 
 
 def _hull(points: Polygon) -> Polygon:
-    return cast(Polygon, cv2.convexHull(points.reshape(-1, 1, 2)))
+    return cast(Polygon, cv2.convexHull(points))
 
 
 def outline(camera: Camera, model: Model, world: Floats, foot_depth_m: float) -> Outlines:
@@ -70,10 +72,12 @@ def outline(camera: Camera, model: Model, world: Floats, foot_depth_m: float) ->
     rims = centres[:, None] + radii[:, None, None] * _CIRCLE
     lit = centres[:, None] + radii[:, None, None] * (0.58 * _CIRCLE + _SUN_SIDE)
     points, bright = _fixed(rims), _fixed(lit)
-    near = np.array([depth[start:end].mean() for start, end in model.spans]) - model.bias_m
+    starts = model.starts
+    near = np.add.reduceat(depth, starts[:-1]) / np.diff(starts) - model.bias_m
     polygons, colours = [], []
-    for part in np.argsort(-near, kind="stable"):
-        start, end = model.spans[part]
+    corners = (starts * len(_CIRCLE)).tolist()
+    for part in np.argsort(-near, kind="stable").tolist():
+        start, end = corners[part], corners[part + 1]
         polygons.append(_hull(points[start:end]))
         colours.append(model.colours[part])
         if model.sheen[part]:
@@ -89,9 +93,9 @@ def shadow(camera: Camera, model: Model, world: Floats) -> list[Polygon]:
     ground = np.zeros_like(world)
     ground[:, :2] = world[:, :2] + world[:, 2:] * SUN
     centres, radii, _ = _circles(camera, ground, model.radii_m)
-    rims = centres[:, None] + radii[:, None, None] * _CIRCLE * (1.0, 0.75)
-    points = _fixed(rims)
-    return [_hull(points[start:end]) for (start, end), casts in zip(model.spans, model.casts, strict=True) if casts]
+    points = _fixed(centres[:, None] + radii[:, None, None] * _CIRCLE * (1.0, 0.75))
+    corners = (model.starts * len(_CIRCLE)).tolist()
+    return [_hull(points[corners[part] : corners[part + 1]]) for part in model.shadow_parts]
 
 
 def fill(canvas: Canvas, polygons: Sequence[Polygon], colours: Sequence[Colour] | int) -> None:

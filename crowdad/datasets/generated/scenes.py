@@ -21,7 +21,8 @@ class SceneConfig:
 
     fps: 5 to 50.  duration_s: of a clip.  people: mean number of walkers in view or just outside it.  standing: pairs
     that stand and talk.  streams: where walkers head.  anomalies: kinds in order of appearance.  anomaly_share: wanted
-    share of frames with one, in (0, 1).  fixtures: what stands about, in metres.  scenery_seed: of the place.
+    share of frames with one, in (0, 1).  fixtures: what stands about, in metres.
+    paving_bgr: colour of the ground in full sun.  scenery_seed: of the place.
     noise: standard deviation of the sensor noise, grey values.  drift: amplitude of the slow change of brightness,
     share.  shake_px: standard deviation of the camera's shake.  jpeg_quality: 1 to 100, or None for no compression.
     """
@@ -36,6 +37,7 @@ class SceneConfig:
     anomalies: tuple[str, ...] = IN_SCOPE
     anomaly_share: float = 0.27
     fixtures: tuple[Fixture, ...] = field(default=())
+    paving_bgr: tuple[float, float, float] = (150.0, 160.0, 168.0)
     scenery_seed: int = 7
     noise: float = 2.0
     drift: float = 0.02
@@ -83,7 +85,18 @@ def _plaza720() -> SceneConfig:
     things = [("bed", 0.12, 0.2, 2.2), ("tree", 0.12, 0.2, 0.4), ("lamp", 0.62, 0.3, 0.35), ("lamp", 0.95, 0.8, 0.35)]
     things += [("bench", 0.36, 0.08, 0.9), ("bed", 0.9, 0.16, 1.8)]
     fixtures = _stand(camera, *things)
-    return SceneConfig("plaza720", camera, 25.0, 60.0, 18, 1, _ALL_WAYS, fixtures=fixtures, scenery_seed=21)
+    return SceneConfig(
+        "plaza720",
+        camera,
+        25.0,
+        60.0,
+        18,
+        1,
+        _ALL_WAYS,
+        fixtures=fixtures,
+        paving_bgr=(148.0, 172.0, 190.0),
+        scenery_seed=21,
+    )
 
 
 def _steep() -> SceneConfig:
@@ -93,21 +106,52 @@ def _steep() -> SceneConfig:
     streams = (Stream(90, 10, 4), Stream(-90, 10, 4), Stream(60, 10), Stream(240, 10), Stream(0, 12), Stream(180, 12))
     fixtures = _stand(camera, *things)
     return SceneConfig(
-        "steep", camera, 25.0, 80.0, 34, 2, streams, anomaly_share=0.2, fixtures=fixtures, scenery_seed=33
+        "steep",
+        camera,
+        25.0,
+        80.0,
+        34,
+        2,
+        streams,
+        anomaly_share=0.2,
+        fixtures=fixtures,
+        paving_bgr=(150.0, 150.0, 148.0),
+        scenery_seed=33,
     )
 
 
 def _top() -> SceneConfig:
     camera = Camera((360, 640), 60.0, 50.0, 1500.0)
     fixtures = _stand(camera, ("bed", 0.3, 0.3, 2.4), ("tree", 0.3, 0.3, 0.4), ("bed", 0.75, 0.7, 2.0))
-    return SceneConfig("top", camera, 25.0, 60.0, 24, 1, _ALL_WAYS, fixtures=fixtures, scenery_seed=45)
+    return SceneConfig(
+        "top",
+        camera,
+        25.0,
+        60.0,
+        24,
+        1,
+        _ALL_WAYS,
+        fixtures=fixtures,
+        paving_bgr=(116.0, 132.0, 164.0),
+        scenery_seed=45,
+    )
 
 
 def _ped2like() -> SceneConfig:
     camera = Camera((240, 360), 37.5, 26.0, 1560.0)
     fixtures = _stand(camera, ("bed", 0.05, 0.1, 2.0), ("tree", 0.05, 0.1, 0.4))
     return SceneConfig(
-        "ped2like", camera, 10.0, 120.0, 20, 0, _BOTH_WAYS, fixtures=fixtures, scenery_seed=57, drift=0.01
+        "ped2like",
+        camera,
+        10.0,
+        120.0,
+        20,
+        0,
+        _BOTH_WAYS,
+        fixtures=fixtures,
+        paving_bgr=(158.0, 162.0, 162.0),
+        scenery_seed=57,
+        drift=0.01,
     )
 
 

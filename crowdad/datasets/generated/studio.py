@@ -19,6 +19,8 @@ __all__ = ["VISIBLE_SHARE", "Body", "Studio", "Truth"]
 VISIBLE_SHARE = 0.3
 """A subject counts as visible from this share of its pixels on."""
 
+_REACH_M = 2.4
+
 Picture = npt.NDArray[np.uint8]
 Body = tuple[Agent, npt.NDArray[np.float64]]
 """An agent and its state at the time of a frame."""
@@ -48,7 +50,9 @@ class Studio:
 
     def __init__(self, config: SceneConfig, seed: int) -> None:
         self.config = config
-        self.background: Background = draw_background(config.camera, config.fixtures, config.scenery_seed)
+        self.background: Background = draw_background(
+            config.camera, config.fixtures, config.paving_bgr, config.scenery_seed
+        )
         self.canvas = np.empty_like(self.background.lit)
         self.shade = np.empty(self.canvas.shape[:2], np.uint8)
         height, width = config.camera.size_hw
@@ -57,6 +61,17 @@ class Studio:
         self.less = np.clip(np.rint(-grain), 0, 255).astype(np.uint8)
         self.seed = seed
         self._last: tuple[int, list[Outlines]] = (-1, [])
+
+    def near(self, bodies: list[Body]) -> list[Body]:
+        """Those of whom a part, or the shadow, may be in the picture."""
+        if not bodies:
+            return []
+        places = np.array([(state[0], state[1], 0.0) for _, state in bodies])
+        xy, depth = self.config.camera.project(places)
+        reach = (_REACH_M * self.config.camera.focal_px / depth)[:, None]
+        height, width = self.config.camera.size_hw
+        inside = ((xy > -reach) & (xy < np.array([width, height]) + reach)).all(axis=1)
+        return [bodies[row] for row in np.flatnonzero(inside)]
 
     def outlines(self, bodies: list[Body], index: int) -> list[Outlines]:
         """Everybody's outlines, and their shadows in `shade`."""
