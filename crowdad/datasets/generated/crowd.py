@@ -169,7 +169,8 @@ class Crowd:
         for _ in range(60):
             place = self._draw_place(rng, (0.15, 0.8))
             others = all(np.hypot(*(agent.state[:2] - place)) > 4 for agent in self.agents)
-            if others and self._view.contains(place) and self._is_clear(place, place + 0.01, 1.2):
+            before = place * (1 - 5 / np.linalg.norm(place))
+            if others and self._view.contains(place) and self._is_clear(place, before, 1.2):
                 break
         angle = rng.uniform(0, math.tau)
         half = np.array([math.cos(angle), math.sin(angle)]) * 0.45

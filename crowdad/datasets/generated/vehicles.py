@@ -107,9 +107,10 @@ def cart(rng: np.random.Generator) -> Model:
             sides = (y - 0.09, y + 0.09)
             rim = [_on_wheel(x, side, CART_WHEEL_M, turn * math.tau / 12, 0.0) for side in sides for turn in range(12)]
             body.add(_RUBBER, *rim, bias_m=0.05)
-            for turn in (0.0, math.pi / 3, 2 * math.pi / 3):
-                ends = (_on_wheel(x, y * 1.17, CART_WHEEL_M, turn + half, 0.06) for half in (0.0, math.pi))
-                body.add(_METAL, *ends, bias_m=0.1)
+            body.add(_METAL, _own(x, y * 1.17, CART_WHEEL_M, 0.12), bias_m=0.1)
+            for turn in (0.0, math.pi / 2):
+                ends = (_on_wheel(x, y * 1.2, CART_WHEEL_M, turn + half, 0.02) for half in (0.0, math.pi))
+                body.add(_RUBBER, *ends, bias_m=0.12)
     _add_box(body, (-1.15, -0.55, 0.3), (1.2, 0.55, 0.5), paint)
     _add_box(body, (-1.15, -0.55, 0.5), (-0.35, 0.55, 1.05), paint)
     _add_box(body, (0.7, -0.5, 0.5), (1.15, 0.5, 0.95), paint)
