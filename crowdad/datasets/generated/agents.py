@@ -42,7 +42,7 @@ KINDS: dict[str, Kind] = {
     "bicycle": Kind(vehicles.bicycle, "pedal", (3.5, 5.0), 0.7, 4.6, vehicles.BICYCLE_WHEEL_M),
     "slow_bicycle": Kind(vehicles.bicycle, "pedal", (1.9, 2.2), 0.7, 3.6, vehicles.BICYCLE_WHEEL_M),
     "skater": Kind(vehicles.skater, "glide", (2.0, 3.0), 0.4),
-    "cart": Kind(vehicles.cart, "sit", (2.7, 3.3), 1.1, 0.0, vehicles.CART_WHEEL_M),
+    "cart": Kind(vehicles.cart, "sit", (2.7, 3.3), 1.4, 0.0, vehicles.CART_WHEEL_M),
     "wheelchair": Kind(vehicles.wheelchair, "sit", (1.3, 1.8), 0.5, 0.0, vehicles.CHAIR_WHEEL_M),
     "against": Kind(person, "walk", (1.25, 1.45)),
     "loiterer": Kind(person, "walk", (0.7, 0.9)),

@@ -28,6 +28,7 @@ _WARM_UP_S = 12.0
 _MARGIN_M = 2.2
 _SHOWN_S = 3.7
 _LOOKAHEAD_M = 3.5
+_SIGHT_M = 5.0
 _HORIZON_S = 2.5
 
 
@@ -80,9 +81,9 @@ class Crowd:
         self._stage = Region.of_view(camera, body_m=2.0).grown(_MARGIN_M)
         self._next_id = 0
         self._wait_s = 0.0
-        self._entrances = self._schedule()
         for _ in range(plan.standing):
             self._place_pair()
+        self._entrances = self._schedule()
         while sum(agent.kind == "walker" for agent in self.agents) < plan.people:
             self._enter_walkers(on_the_way=True)
         while self.time_s < -STEP_S / 2:
@@ -134,6 +135,10 @@ class Crowd:
         gaps = np.linalg.norm(start + along[:, None] * way - self._obstacles[:, :2], axis=1)
         return bool((gaps > self._obstacles[:, 2] + room_m).all())
 
+    def _is_in_sight(self, place: Floats) -> bool:
+        """Whether nothing stands at a place or between it and the camera."""
+        return self._is_clear(place, place * (1 - _SIGHT_M / np.linalg.norm(place)), 1.0)
+
     def _path(
         self, rng: np.random.Generator, heading: float, rows: tuple[float, float], room_m: float, *, aside: bool = False
     ) -> Floats:
@@ -169,9 +174,9 @@ class Crowd:
         for _ in range(60):
             place = self._draw_place(rng, (0.15, 0.8))
             others = all(np.hypot(*(agent.state[:2] - place)) > 4 for agent in self.agents)
-            before = place * (1 - 5 / np.linalg.norm(place))
-            if others and self._view.contains(place) and self._is_clear(place, before, 1.2):
+            if others and self._view.contains(place) and self._is_in_sight(place):
                 break
+        self._obstacles = np.concatenate([self._obstacles, [[*place, 0.6]]])
         angle = rng.uniform(0, math.tau)
         half = np.array([math.cos(angle), math.sin(angle)]) * 0.45
         for sign in (-1, 1):
@@ -207,7 +212,7 @@ class Crowd:
             ends = self._path(rng, heading, rows, 0.3 + KINDS[kind].radius_m, aside=trial % 2 == 1)
             low, high = self._view.inside(*ends)
             middle = ends[0] + (low + high) / 2 * (ends[1] - ends[0]) / np.linalg.norm(ends[1] - ends[0])
-            cost = abs(high - low - wanted_m) / wanted_m + self._off_centre(middle)
+            cost = abs(high - low - wanted_m) / wanted_m + self._off_centre(middle) + (not self._is_in_sight(middle))
             paths.append((cost, low, high, ends))
         _, low, high, ends = min(paths, key=lambda item: item[0])
         begin_s = slot_start_s + rng.uniform(0.3, 0.7) * max(slot_s - (high - low) / speed, 0.0)
@@ -279,6 +284,7 @@ class Crowd:
         miss = np.linalg.norm(closest, axis=-1)
         room = radii[:, None] + all_radii[None] + 0.25
         urgency = np.clip(1 - miss / room, 0, 1) * (1 - meet_s / (_HORIZON_S * 1.2))
+        urgency *= room / room.min()  # a cart is given a wider berth, and sooner
         urgency[np.arange(count), np.arange(count)] = 0.0
         heading = speeds / (np.linalg.norm(speeds, axis=1, keepdims=True) + 1e-6)
         aside = np.stack([heading[:, 1], -heading[:, 0]], axis=-1)
