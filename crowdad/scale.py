@@ -26,9 +26,14 @@ Luma = npt.NDArray[np.uint8]
 Array = npt.NDArray[np.float64]
 
 _MIN_FIGURES = 30
+_BOOTSTRAPS = 16
+_PRIOR_SLOPE = (0.3, 1.5)  # to the right, downwards; pictures high or wide
+_SPEED_SLOPE_ERROR = 0.4
+_GOOD_MOVE = 0.1  # person heights: far enough against the flow's noise
 _MIN_PERSON_PX = 6.0
-_WIDEST_PX = 1280
+_LONGEST_PX = (640, 1280)  # pictures are measured at a size in this range
 _MIN_CONTRAST = 7.0
+_MIN_SPEED_PX = 0.7
 _GAPS = (1, 2, 3, 4, 6, 8, 12, 16)
 
 
@@ -163,7 +168,8 @@ class ScaleProbe:
         """Look at the next frame; fresh: it does not continue the one before."""
         if self._size_hw is None:
             self._size_hw = (luma.shape[0], luma.shape[1])
-            self._zoom = min(1.0, _WIDEST_PX / max(luma.shape))
+            longest = max(luma.shape)
+            self._zoom = min(_LONGEST_PX[1] / longest, max(1.0, min(2.0, _LONGEST_PX[0] / longest)))
         if fresh:
             self._place = 0
         if self._place == 0:
@@ -175,41 +181,79 @@ class ScaleProbe:
     def _shrunk(self, luma: Luma) -> Luma:
         if self._zoom == 1.0:
             return luma.copy()
-        return cv2.resize(luma, None, fx=self._zoom, fy=self._zoom, interpolation=cv2.INTER_AREA)
+        how = cv2.INTER_AREA if self._zoom < 1 else cv2.INTER_LINEAR
+        return cv2.resize(luma, None, fx=self._zoom, fy=self._zoom, interpolation=how)
 
     def measure(self) -> SceneScale:
         """What was seen; raises TooLittleMotionError where nothing moves."""
         if self._size_hw is None:
             raise TooLittleMotionError("no frame to measure people's size from; give footage with people walking")
-        frames = [luma for burst in self._bursts for luma in (burst[0], burst[max(burst)])]
-        size_hw = (frames[0].shape[0], frames[0].shape[1])
-        person, rows, figures = _person_plane(_figures(frames), size_hw)
-        rough = SceneScale(size_hw, person, 0.0, 1, rows, figures, self._fps)
-        walk = _walking_speed(self._bursts, rough, self._settings)
-        gap = max(1, round(self._settings.walk_px / self._settings.person_px / walk))
-        return replace(rough, walk=walk, gap=gap).fitted_to(self._size_hw, self._fps)
+        size_hw = (self._bursts[0][0].shape[0], self._bursts[0][0].shape[1])
+        figures, gap = _figures(self._bursts)
+        person, rows = _person_plane(figures, size_hw)
+        scale = SceneScale(size_hw, person, 0.0, 1, rows, len(figures), self._fps)
+        walk = _walking_speed(figures, scale) / gap
+        step = max(1, round(self._settings.walk_px / self._settings.person_px / walk))
+        return replace(scale, walk=walk, gap=step).fitted_to(self._size_hw, self._fps)
 
 
-def _figures(frames: Sequence[Luma]) -> Array:
-    """Boxes of what stands out from the median background: rows of (x centre, y centre, width, height, area)."""
-    background = np.median(np.stack(frames[:: max(1, len(frames) // 48)]), axis=0).astype(np.float32)
+def _figures(bursts: Sequence[dict[int, Luma]]) -> tuple[Array, int]:
+    """What stands out from the median background and moves, at the shortest gap over which it moves far enough.
+
+    Returns rows of (x, y of the centre, w, h, area, displacement), in pixels, and the gap in frames.
+    """
+    stills = [luma for burst in bursts for luma in (burst[0], burst[max(burst)])]
+    background = np.median(np.stack(stills[:: max(1, len(stills) // 48)]), axis=0).astype(np.float32)
+    flow_of = BackwardFlow()
+    best, best_gap = np.zeros((0, 6)), 0
+    for gap in _GAPS:
+        pairs = [pair for burst in bursts for pair in _pairs(burst, gap)]
+        if not pairs:
+            break
+        figures = np.concatenate([_moving_blobs(luma, background, flow_of(luma, earlier)) for luma, earlier in pairs])
+        if len(figures) >= max(_MIN_FIGURES, len(best) // 2):
+            best, best_gap = figures, gap
+            if np.median(figures[:, 5] / figures[:, 3]) >= _GOOD_MOVE:
+                break
+    if not best_gap:
+        raise TooLittleMotionError(
+            "hardly anybody moves in the footage, so neither people's size nor their speed can be measured; "
+            "give footage with people walking, or a fitted scene with --model"
+        )
+    return best, best_gap
+
+
+def _pairs(burst: dict[int, Luma], gap: int) -> list[tuple[Luma, Luma]]:
+    """The first and the last two pictures of a burst that lie `gap` frames apart: (later, earlier)."""
+    starts = [time for time in sorted(burst) if time + gap in burst]
+    return [(burst[start + gap], burst[start]) for start in {*starts[:1], *starts[-1:]}]
+
+
+def _moving_blobs(luma: Luma, background: npt.NDArray[np.float32], flow: npt.NDArray[np.float32]) -> Array:
+    """Connected blobs of one picture that may be one person: (x, y of the centre, w, h, area, displacement) each.
+
+    Hysteresis (weak pixels that touch strong ones) keeps a figure whole where its clothes match the ground; what does
+    not move is foliage, flicker or a change of light.
+    """
     height, width = background.shape
-    found = []
-    for frame in frames:
-        difference = frame - background
-        difference = cv2.GaussianBlur(np.abs(difference - np.median(difference)), (3, 3), 0)
-        noise = 1.4826 * float(np.median(difference))
-        weak = (difference > max(3 * noise, _MIN_CONTRAST)).astype(np.uint8)
-        strong = difference > max(6 * noise, 2 * _MIN_CONTRAST)
-        count, labels, stats, _ = cv2.connectedComponentsWithStats(weak, connectivity=8)
-        strength = np.bincount(labels[strong], minlength=count)[1:]
-        x, y, w, h, area = stats[1:].T
-        inside = (x > 0) & (y > 0) & (x + w < width) & (y + h < height)
-        upright = (h >= 1.3 * w) & (h <= 4 * w) & (h >= _MIN_PERSON_PX)
-        solid = (area >= 0.25 * w * h) & (strength >= 0.15 * area)
-        keep = inside & upright & solid
-        found.append(np.stack([x + w / 2, y + h / 2, w, h, area], axis=1)[keep])
-    return np.concatenate(found)
+    difference = luma - background
+    difference = cv2.GaussianBlur(np.abs(difference - np.median(difference)), (3, 3), 0)
+    noise = 1.4826 * float(np.median(difference))
+    weak = (difference > max(3 * noise, _MIN_CONTRAST)).astype(np.uint8)
+    strong = difference > max(6 * noise, 2 * _MIN_CONTRAST)
+    flow = cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR)
+    moving = cv2.magnitude(flow[..., 0], flow[..., 1]) > _MIN_SPEED_PX
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(weak, connectivity=8)
+    strength = np.bincount(labels[strong], minlength=count)[1:]
+    motion, *sums = (
+        np.bincount(labels[moving], weights, minlength=count)[1:] for weights in (None, *flow[moving].T.astype(float))
+    )
+    displacement = np.hypot(*sums) / np.maximum(motion, 1)
+    x, y, w, h, area = stats[1:].T
+    inside = (x > 0) & (y > 0) & (x + w < width) & (y + h < height)
+    upright = (h >= w) & (h <= 4 * w) & (h >= _MIN_PERSON_PX) & (area >= 12)
+    solid = (area >= 0.25 * w * h) & (strength >= 0.15 * area) & (motion >= 0.5 * area)
+    return np.stack([x + w / 2, y + h / 2, w, h, area, displacement], axis=1)[inside & upright & solid]
 
 
 def _weighted_median(values: Array, weights: Array) -> float:
@@ -218,66 +262,48 @@ def _weighted_median(values: Array, weights: Array) -> float:
     return float(values[order][np.searchsorted(mass, mass[-1] / 2)])
 
 
-def _person_plane(
-    boxes: Array, size_hw: tuple[int, int]
-) -> tuple[tuple[float, float, float], tuple[float, float], int]:
-    """Person height as a plane over the picture: median regression on the figures, flat where they show no slope."""
+def _person_plane(figures: Array, size_hw: tuple[int, int]) -> tuple[tuple[float, float, float], tuple[float, float]]:
+    """Person height as a plane over the picture, and the rows in which figures were seen.
+
+    Two witnesses of the slope, weighted by their certainty: the figures' heights, which groups and broken outlines
+    mislead, and their displacements, which differ by walking direction (a systematic error on top of the random one).
+    """
     height, width = size_hw
-    if len(boxes) < _MIN_FIGURES:
-        return (height / 8, 0.0, 0.0), (0.0, float(height)), 0
-    tall, weights = boxes[:, 3], np.sqrt(boxes[:, 4])
-    rows = (float(np.quantile(boxes[:, 1], 0.02)), float(np.quantile(boxes[:, 1], 0.98)))
-    places = boxes[:, :2] - (width / 2, height / 2)
-    slopes = _slopes(places, tall)
-    eighth = np.arange(len(places)) % 8
-    parts = np.stack([_slopes(places[eighth != part], tall[eighth != part]) for part in range(8)])
-    error = np.sqrt(7 / 8 * ((parts - parts.mean(axis=0)) ** 2).sum(axis=0))  # delete-an-eighth jackknife
-    slopes = np.where(np.abs(slopes) > 3 * error, slopes, 0.0)
-    shape = places @ slopes
-    level = _weighted_median(tall - shape, weights)
-    return (level, float(slopes[0]), float(slopes[1])), rows, len(boxes)
+    x, y, _, tall, area, displacement = figures.T
+    rows = (float(np.quantile(y, 0.02)), float(np.quantile(y, 0.98)))
+    middle = np.array([np.median(x), np.median(y)])
+    places = (figures[:, :2] - middle) / (width, height)
+    precision = 1 / np.square(_PRIOR_SLOPE)
+    total = np.zeros(2)
+    for witness, systematic in ((tall, 0.0), (displacement, _SPEED_SLOPE_ERROR)):
+        slopes, error = _relative_slopes(places, witness)
+        weight = 1 / (error**2 + systematic**2)
+        precision = precision + weight
+        total = total + weight * slopes
+    right, down = total / precision
+    shape = np.maximum(1 + right * places[:, 0] + down * places[:, 1], 0.1)
+    level = _weighted_median(tall / shape, np.sqrt(area))
+    at_centre = 1 + right * (0.5 - middle[0] / width) + down * (0.5 - middle[1] / height)
+    return (float(level * at_centre), float(level * right / width), float(level * down / height)), rows
 
 
-def _slopes(places: Array, tall: Array) -> Array:
-    """Change of height to the right and downwards, by least absolute deviations."""
-    return QuantileRegressor(quantile=0.5, alpha=0, solver="highs").fit(places, tall).coef_
+def _relative_slopes(places: Array, values: Array) -> tuple[Array, Array]:
+    """Change (to the right, downwards) over the picture relative to the middle, and its bootstrap error."""
+
+    def slopes(drawn: npt.NDArray[np.intp]) -> Array:
+        fit = QuantileRegressor(quantile=0.5, alpha=0, solver="highs").fit(places[drawn], values[drawn])
+        return fit.coef_ / max(fit.intercept_, 1e-6)
+
+    rng = np.random.default_rng(0)
+    count = len(places)
+    drawn = [slopes(rng.integers(count, size=count)) for _ in range(_BOOTSTRAPS)]
+    return slopes(np.arange(count)), np.std(drawn, axis=0) + 1e-3
 
 
-def _walking_speed(bursts: Sequence[dict[int, Luma]], scale: SceneScale, settings: ScaleSettings) -> float:
-    """Mode of the moving pixels' speed, in person heights a frame, over the shortest gap that shows it well."""
-    flow_of = BackwardFlow()
-    bands = views(scale, settings)
-    best = 0.0
-    for gap in _GAPS:
-        pairs = [(burst[gap], burst[0]) for burst in bursts if gap in burst]
-        if not pairs:
-            break
-        speeds = np.concatenate([_speeds(flow_of, band, scale, *pair) for pair in pairs for band in bands])
-        if len(speeds) < 500:
-            continue
-        mode_px = _log_mode(speeds) * settings.person_px
-        best = mode_px / settings.person_px / gap
-        if mode_px >= 4:
-            break
-    if not best:
-        raise TooLittleMotionError(
-            "hardly anything moves in the footage, so neither people's size nor their speed can be measured; "
-            "give footage with people walking, or a fitted scene with --model"
-        )
-    return best
-
-
-def _speeds(flow_of: BackwardFlow, view: View, scale: SceneScale, luma: Luma, earlier: Luma) -> Array:
-    """Speeds of the moving pixels of one view, in person heights."""
-    flow = flow_of(view.cut(luma), view.cut(earlier))
-    rows, columns = np.mgrid[0 : flow.shape[0], 0 : flow.shape[1]].astype(np.float32) * 2
-    speed = cv2.magnitude(flow[..., 0], flow[..., 1])
-    local = view.local_person_px(scale, np.stack([columns, rows], axis=-1))
-    return (speed / local)[speed > 0.8].astype(float)
-
-
-def _log_mode(values: Array) -> float:
-    counts, edges = np.histogram(np.log(values), bins=np.log(np.geomspace(0.01, 4, 90)))
-    smooth = np.convolve(counts, np.hanning(9), mode="same")
+def _walking_speed(figures: Array, scale: SceneScale) -> float:
+    """Mode of the figures' displacement in person heights of their place."""
+    moves = figures[:, 5] / scale.person_px(figures[:, 0], figures[:, 1])
+    counts, edges = np.histogram(np.log(moves), bins=np.log(np.geomspace(0.005, 4, 100)))
+    smooth = np.convolve(counts, np.hanning(17), mode="same")
     peak = int(np.argmax(smooth))
     return float(np.exp((edges[peak] + edges[peak + 1]) / 2))

@@ -221,10 +221,14 @@ def _crop(luma: npt.NDArray[np.uint8], tubes: Tubes, index: int) -> npt.NDArray[
 
 
 def _standard(features: Array) -> tuple[Array, Array]:
-    """Mean and spread (of the mean over time) by channel and row of the body: (C, 1, rows, 1) each."""
-    mean = features.mean(axis=(0, 2, 4))[:, None, :, None]
-    spread = features.mean(axis=2).std(axis=(0, 3))[:, None, :, None] + 1e-6
-    return mean.astype(np.float32), spread.astype(np.float32)
+    """Centre and spread (of the mean over time) by channel and row of the body: (C, 1, rows, 1) each.
+
+    Median and interquartile range: anomalies in unlabelled footage would widen a standard deviation.
+    """
+    lasting = features.mean(axis=2).transpose(1, 2, 0, 3).reshape(features.shape[1], features.shape[3], -1)
+    low, middle, high = np.percentile(lasting, (25, 50, 75), axis=-1)
+    spread = (high - low) / 1.349 + 1e-3
+    return middle[:, None, :, None].astype(np.float32), spread[:, None, :, None].astype(np.float32)
 
 
 def _train(

@@ -22,7 +22,7 @@ def look_up(image: Array, points_xy: Array) -> Array:
     """Values of a half-size map at full-size pixel positions (..., 2), bilinear, borders repeated."""
     shape = points_xy.shape[:-1]
     flat = (points_xy.reshape(-1, 2) - 0.5) / 2
-    rows = -(-len(flat) // _TABLE_COLUMNS)
+    rows = max(-(-len(flat) // _TABLE_COLUMNS), 1)
     table = np.zeros((rows * _TABLE_COLUMNS, 2), np.float32)
     table[: len(flat)] = flat
     table = table.reshape(rows, _TABLE_COLUMNS, 2)
