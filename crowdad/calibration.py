@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import CensoredData, genpareto
+from scipy.stats import genpareto
 
 from crowdad.errors import FitError
 
 __all__ = ["Calibration", "block_peaks", "fit_tail", "readable"]
 
-Floats = npt.NDArray[np.floating]
+Floats = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 
 _MIN_EXCESSES = 40
 _SHAPE_LIMITS = (-0.25, 0.15)
@@ -54,9 +54,9 @@ class Calibration:
 
 
 def readable(raw: npt.NDArray[np.float32], threshold_raw: float) -> npt.NDArray[np.float32]:
-    """Anomaly in [0, 1) from raw anomaly >= 0: rising, 0.5 at the threshold.  float32, shape kept."""
+    """Anomaly in [0, 1] from raw anomaly >= 0: rising, 0.5 at the threshold.  float32, shape kept."""
     squared = np.square(raw, dtype=np.float32)
-    return squared / (squared + np.float32(threshold_raw) ** 2)
+    return squared / (squared + np.square(np.float32(threshold_raw)))
 
 
 def block_peaks(maps: Sequence[npt.NDArray[np.float32]], steps: int, cells: int) -> Floats:
@@ -83,35 +83,40 @@ def fit_tail(peaks: Floats, hours: float, *, tail: float, trusted: float = 1.0) 
     the rest count only as "at least so large", so that anomalies among them do not raise the threshold.
     Source of the method: peaks over threshold, generalised Pareto (Pickands 1975), censored maximum likelihood.
     """
-    peaks = np.sort(np.asarray(peaks, float))
-    if len(peaks) < 4 or hours <= 0:
-        raise FitError(f"{len(peaks)} places with motion to calibrate on, at least 4 are needed; give longer footage")
+    values = np.asarray(peaks, np.float64)
+    if len(values) < 4 or hours <= 0:
+        raise FitError(f"{len(values)} places with motion to calibrate on, at least 4 are needed; give longer footage")
     note = ""
     if hours < _SHORT_HOURS:
-        note = f"calibrated on {hours * 60:.1f} minutes of footage: rates below {1 / hours:.0f} an hour are extrapolated"
-    long_enough = (1 - tail) * len(peaks) >= _MIN_EXCESSES
-    start = tail if trusted >= 1 and long_enough else 0.5
-    level = float(np.quantile(peaks, start))
-    limit = float(np.quantile(peaks, trusted))
-    excess = peaks[peaks > level] - level
-    certain, censored = excess[excess + level <= limit], excess[excess + level > limit]
-    if not len(excess) or not len(certain):
-        certain, censored = np.array([max(level, 1e-6)]), np.zeros(0)
-    if trusted < 1 or not long_enough:
-        shape, scale, how = 0.0, float((certain.sum() + (limit - level) * len(censored)) / len(certain)), "exponential tail"
-    else:
-        shape, scale = _pareto(certain, censored)
+        note = (
+            f"calibrated on {hours * 60:.1f} minutes of footage: rates below {1 / hours:.0f} an hour are extrapolated"
+        )
+    long_enough = trusted >= 1 and (1 - tail) * len(values) >= _MIN_EXCESSES
+    level = float(np.quantile(values, tail if long_enough else 0.5))
+    excess = values[values > level] - level
+    if long_enough and len(excess):
+        shape, scale = _pareto(excess)
         how = "generalised Pareto tail"
-    rate = len(excess) / hours
+    else:
+        limit = float(np.quantile(values, trusted)) - level
+        shape, scale = 0.0, _censored_mean(excess, limit) or level
+        how = "exponential tail"
+    # Peaks all of one height show no tail, which is no proof that there is none: at least one passes the level.
+    rate = max(len(excess), 1) / hours
     return Calibration(level, rate, shape, max(scale, 1e-9), hours, how, note)
 
 
-def _pareto(certain: Floats, censored: Floats) -> tuple[float, float]:
+def _censored_mean(excess: npt.NDArray[np.float64], limit: float) -> float:
+    """Scale of an exponential tail by maximum likelihood, what passes `limit` counted as just above it; 0 = unknown."""
+    certain = int((excess <= limit).sum())
+    return float(np.minimum(excess, limit).sum() / certain) if certain else 0.0
+
+
+def _pareto(excess: npt.NDArray[np.float64]) -> tuple[float, float]:
     """Shape and scale by maximum likelihood; a shape beyond what short footage can tell is held at the limit."""
-    sample = CensoredData(uncensored=certain, right=censored)
-    shape, _, scale = genpareto.fit(sample, floc=0)
+    shape, _, scale = genpareto.fit(excess, floc=0)
     low, high = _SHAPE_LIMITS
     if not low <= shape <= high:
         shape = min(max(shape, low), high)
-        _, _, scale = genpareto.fit(sample, floc=0, f0=shape)
+        _, _, scale = genpareto.fit(excess, floc=0, f0=shape)
     return float(shape), float(scale)

@@ -120,7 +120,8 @@ class Voter:
     def _close(self) -> Iterator[StepMap]:
         sigma = self._settings.sigma_cells
         ballots = self._open.popleft()
-        smooth = [cv2.GaussianBlur(b.votes, (0, 0), sigma, borderType=cv2.BORDER_REFLECT) for b in ballots]
+        blurred = (cv2.GaussianBlur(b.votes, (0, 0), sigma, borderType=cv2.BORDER_REFLECT) for b in ballots)
+        smooth = [np.asarray(votes, np.float32) for votes in blurred]
         self._closed.append((smooth, [b.least for b in ballots], self._counts.popleft()))
         self._waiting += 1
         if self._waiting > self._radius:
@@ -139,7 +140,8 @@ class Voter:
             ratio = votes[..., 0] / (votes[..., 1] + self._settings.prior_votes)
             lowest = np.minimum.reduce([self._closed[i][1][view] for i in window])
             self._lay(raw, ratio, grid, np.maximum)
-            self._lay(least, cv2.erode(lowest, np.ones((5, 5), np.uint8)), grid, np.minimum)
+            around = np.asarray(cv2.erode(lowest, np.ones((5, 5), np.uint8)), np.float32)
+            self._lay(least, around, grid, np.minimum)
         count = self._closed[at][2]
         self._waiting -= 1
         while len(self._closed) - self._waiting > self._radius:

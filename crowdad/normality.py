@@ -33,7 +33,8 @@ def normality(codes: npt.NDArray[np.float32], centres: npt.NDArray[np.float32]) 
 class UnitKMeans(BaseEstimator):
     """k-means over unit codes; centres are brought back to length 1 after the fit.
 
-    n_clusters: K.  n_init: restarts, the one of least inertia is kept.  max_iter: iterations of each.  seed: of restarts.
+    n_clusters: K.  n_init: restarts, the one of least inertia is kept.  max_iter: iterations of each.
+    seed: of restarts.
 
     Learned: `centres_` float32 (K, D), rows of length 1; `shares_` float64 (K,), the share of codes nearest to each
     centre; `inertia_`, the least sum of squared distances.
@@ -49,7 +50,9 @@ class UnitKMeans(BaseEstimator):
         """Learn the centres from unit codes, float32 (N, D), N >= n_clusters; raises FitError with fewer."""
         codes = np.ascontiguousarray(codes, dtype=np.float32)
         if codes.ndim != 2 or len(codes) < self.n_clusters:
-            raise FitError(f"{codes.shape} codes, {self.n_clusters} clusters need at least as many rows; lower n_clusters")
+            raise FitError(
+                f"{codes.shape} codes, {self.n_clusters} clusters need at least as many rows; lower n_clusters"
+            )
         kmeans = KMeans(self.n_clusters, n_init=self.n_init, max_iter=self.max_iter, random_state=self.seed)
         self.labels_ = kmeans.fit_predict(codes)
         self.centres_ = _unit(kmeans.cluster_centers_)

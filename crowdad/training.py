@@ -99,7 +99,9 @@ def fit_scene(
     return scene
 
 
-def _provenance(sources: Sequence[Source], gathered: _Gathered, unlabelled: bool, losses: list[float]) -> dict[str, Any]:
+def _provenance(
+    sources: Sequence[Source], gathered: _Gathered, unlabelled: bool, losses: list[float]
+) -> dict[str, Any]:
     return {
         "how": "unlabelled" if unlabelled else "one-class",
         "sources": [source.name for source in sources][:100],
@@ -217,7 +219,9 @@ def _crop(luma: npt.NDArray[np.uint8], tubes: Tubes, index: int) -> npt.NDArray[
     x, y = (float(value) for value in tubes.path_xy[index, 0])
     zoom = _THUMBNAIL_HW[0] / height
     shift = np.array([[zoom, 0, -zoom * (x - width / 2)], [0, zoom, -zoom * (y - height / 2)]])
-    return cv2.warpAffine(luma, shift, _THUMBNAIL_HW[::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    size = _THUMBNAIL_HW[::-1]
+    crop = cv2.warpAffine(luma, shift, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(crop, np.uint8)
 
 
 def _standard(features: Array) -> tuple[Array, Array]:
@@ -278,7 +282,7 @@ def _calibrate(scene: SceneModel, gathered: _Gathered, unlabelled: bool) -> None
     voter = scene.voter()
     peaks, tube_scores = [], []
     for run in gathered.held:
-        maps = []
+        maps: list[Array] = []
         for tubes in run:
             score = scene.normality(tubes.features)
             tube_scores.append(score)
@@ -289,5 +293,7 @@ def _calibrate(scene: SceneModel, gathered: _Gathered, unlabelled: bool) -> None
         raise FitError("no step was left to calibrate on; give longer footage, or raise calibration.held_out")
     hours = sum(len(run) for run in gathered.held) * scale.gap / scale.fps / 3600
     trusted = settings.normality.keep_mass if unlabelled else 1.0
-    scene.calibration = fit_tail(np.concatenate(peaks), hours, tail=settings.calibration.tail, trusted=trusted)
+    scene.calibration = fit_tail(
+        np.concatenate(peaks, dtype=np.float32), hours, tail=settings.calibration.tail, trusted=trusted
+    )
     scene.tube_normality = np.percentile(np.concatenate(tube_scores), range(101)).astype(np.float32)

@@ -23,12 +23,11 @@ def look_up(image: Array, points_xy: Array) -> Array:
     shape = points_xy.shape[:-1]
     flat = (points_xy.reshape(-1, 2) - 0.5) / 2
     rows = max(-(-len(flat) // _TABLE_COLUMNS), 1)
-    table = np.zeros((rows * _TABLE_COLUMNS, 2), np.float32)
-    table[: len(flat)] = flat
-    table = table.reshape(rows, _TABLE_COLUMNS, 2)
-    values = cv2.remap(image, table, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    table = np.zeros((rows, _TABLE_COLUMNS, 2), np.float32)
+    table.reshape(-1, 2)[: len(flat)] = flat
+    values = cv2.remap(image, table, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
     depth = () if image.ndim == 2 else (image.shape[2],)
-    return values.reshape(-1, *depth)[: len(flat)].reshape(*shape, *depth)
+    return np.asarray(values, np.float32).reshape(-1, *depth)[: len(flat)].reshape(*shape, *depth)
 
 
 def seeds(maps: MotionMaps, person_px: float, settings: TubeSettings) -> Array:
