@@ -113,7 +113,7 @@ def _provenance(
 
 
 def _length(source: Source) -> int:
-    return source.info.frame_count or 1500
+    return source.expected_frames or 1500
 
 
 def _measure(sources: Sequence[Source], settings: Settings, progress: Progress) -> SceneScale:
@@ -122,7 +122,7 @@ def _measure(sources: Sequence[Source], settings: Settings, progress: Progress) 
         listed = ", ".join(f"{width}x{height}" for height, width in sorted(sizes))
         raise FitError(f"the footage has pictures of {listed}; one scene is one camera, fit each size by itself")
     total = sum(_length(source) for source in sources)
-    probe = ScaleProbe(total, sources[0].info.fps, settings.scale)
+    probe = ScaleProbe(total, sources[0].fps, settings.scale)
     done = 0
     for source in sources:
         segment = None

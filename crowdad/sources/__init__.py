@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from crowdad.errors import UnreadableSourceError
+from crowdad.sources._ahead import read_ahead
 from crowdad.sources._base import Source
 from crowdad.sources._expand import expand, refuse_address, require_existing
 from crowdad.sources._report import Break, ReadReport, Skip
 from crowdad.sources.arrays import ArraySource
 from crowdad.sources.file import VideoFile
 from crowdad.sources.images import ImageFolder, is_picture
+from crowdad.sources.mask import read_mask
 
 __all__ = [
     "SOURCES",
@@ -28,6 +30,8 @@ __all__ = [
     "VideoFile",
     "expand",
     "open_source",
+    "read_ahead",
+    "read_mask",
 ]
 
 SOURCES: tuple[type[Source], ...] = (

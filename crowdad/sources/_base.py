@@ -103,6 +103,23 @@ class Source(ABC):
         Raises SourceError where no frame can be had from it.
         """
 
+    @property
+    def fps(self) -> float:
+        """Frames a second that `frames` hands out, `stride` taken into account."""
+        return self.info.fps / self._cut.stride
+
+    @property
+    def expected_frames(self) -> int | None:
+        """How many frames `frames` should hand out by what the container claims; None where it does not say."""
+        info, cut = self.info, self._cut
+        if info.frame_count is not None and cut.start_s is None and cut.end_s is None:
+            return math.ceil(info.frame_count / cut.stride)
+        length_s = info.duration_s if info.frame_count is None else info.frame_count / info.fps
+        if length_s is None:
+            return None
+        end_s = length_s if cut.end_s is None else min(cut.end_s, length_s)
+        return max(0, math.ceil((end_s - (cut.start_s or 0.0)) * self.fps - _TIME_SLACK_S))
+
     @abstractmethod
     def _pictures(self, tally: Tally) -> Iterator[Picture]:
         """Every picture in order, none of its pixels fetched; a generator that closes what it opens."""

@@ -1,0 +1,37 @@
+"""The region of interest: a picture that is black where nothing is to be scored."""
+
+from __future__ import annotations
+
+import os
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from crowdad.errors import ConfigError
+
+__all__ = ["read_mask"]
+
+
+def read_mask(path: str | os.PathLike[str], size_hw: tuple[int, int]) -> npt.NDArray[np.bool_]:
+    """bool (H, W) of `size_hw`, True where the picture at `path` is at least half as bright as white.
+
+    A mask of another size but the same shape is resized.  Raises ConfigError for an unreadable picture, one of another
+    shape, and one that is black all over.
+    """
+    try:
+        encoded = np.fromfile(path, dtype=np.uint8)
+    except OSError as error:
+        raise ConfigError(f"{path}: the mask cannot be read ({error.strerror}); a picture is needed for --roi") from error
+    grey = cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE) if len(encoded) else None
+    if grey is None:
+        raise ConfigError(f"{path}: not a picture; --roi needs one that is white where the footage is to be scored")
+    height, width = size_hw
+    if abs(grey.shape[1] * height - grey.shape[0] * width) > max(grey.shape) * 2:
+        raise ConfigError(
+            f"{path}: a mask of {grey.shape[1]}x{grey.shape[0]} for footage of {width}x{height}; draw it on a frame"
+        )
+    mask = np.asarray(cv2.resize(grey, (width, height), interpolation=cv2.INTER_NEAREST) >= 128)
+    if not mask.any():
+        raise ConfigError(f"{path}: black all over, nothing would be scored; paint white what is to be scored")
+    return mask
