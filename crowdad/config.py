@@ -10,9 +10,9 @@ import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from crowdad.errors import ConfigError, UnknownSettingError
 
@@ -34,8 +34,14 @@ __all__ = [
 AnySettings = TypeVar("AnySettings", bound=BaseModel)
 
 
+def _odd(number: int) -> int:
+    if number % 2 == 0:
+        raise ValueError("an odd number is needed")
+    return number
+
+
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class ScaleSettings(_Section):
@@ -78,7 +84,9 @@ class EncoderSettings(_Section):
     """The auto-encoder over tubes."""
 
     code_dim: int = Field(8, ge=2, description="free coordinates of the code; one constant coordinate is added")
-    temporal_kernel: int = Field(3, ge=1, description="length of the kernels in time, odd, in steps")
+    temporal_kernel: Annotated[int, AfterValidator(_odd)] = Field(
+        3, ge=1, description="length of the kernels in time, odd, in steps"
+    )
     code_norm: Literal["l2", "none", "batch", "layer"] = Field("l2", description="what normalises the code")
     epochs: int = Field(8, ge=1, description="passes over the tubes")
     batch: int = Field(256, ge=8, description="tubes in a batch")

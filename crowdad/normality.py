@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
 from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_limits
 
 from crowdad.errors import FitError, NotFittedError
 
@@ -54,7 +57,11 @@ class UnitKMeans(BaseEstimator):
                 f"{codes.shape} codes, {self.n_clusters} clusters need at least as many rows; lower n_clusters"
             )
         kmeans = KMeans(self.n_clusters, n_init=self.n_init, max_iter=self.max_iter, random_state=self.seed)
-        self.labels_ = kmeans.fit_predict(codes)
+        # Threads add their partial sums in the order they finish: one thread gives one answer, and is no slower here.
+        # Fewer distinct codes than clusters leave centres without a share, which is no reason to warn a user.
+        with threadpool_limits(1), warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            self.labels_ = kmeans.fit_predict(codes)
         self.centres_ = _unit(kmeans.cluster_centers_)
         self.shares_ = np.bincount(self.labels_, minlength=self.n_clusters) / len(codes)
         self.inertia_ = float(kmeans.inertia_)

@@ -1,0 +1,75 @@
+"""The nouns of the pipeline refuse what cannot be."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError
+
+import numpy as np
+import pytest
+
+from crowdad.records import Event, Frame, Heatmap, Region, Tubes
+
+LUMA = np.zeros((4, 6), np.uint8)
+
+
+def tubes(count: int) -> Tubes:
+    return Tubes(
+        np.arange(count * 3 * 2 * 5 * 3, dtype=np.float32).reshape(count, 3, 2, 5, 3),
+        np.arange(count * 4, dtype=np.float32).reshape(count, 2, 2),
+        np.ones((count, 2), bool),
+        np.arange(count, dtype=np.float32),
+        np.zeros(count, np.int64),
+    )
+
+
+def test_a_frame_holds_a_picture_and_its_place():
+    frame = Frame(3, 0.3, LUMA, np.zeros((4, 6, 3), np.uint8))
+    assert (frame.index, frame.time_s, frame.segment) == (3, 0.3, 0)
+    with pytest.raises(FrozenInstanceError):
+        frame.index = 4  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("luma", "bgr", "needed"),
+    [
+        (LUMA.astype(np.float32), None, r"float32 \(4, 6\); uint8 \(H, W\)"),
+        (np.zeros((4, 6, 3), np.uint8), None, r"\(4, 6, 3\); uint8 \(H, W\)"),
+        (LUMA, np.zeros((4, 5, 3), np.uint8), r"\(4, 5, 3\); \(4, 6, 3\)"),
+        (LUMA, LUMA, r"\(4, 6\); \(4, 6, 3\)"),
+    ],
+)
+def test_a_frame_of_another_shape_is_refused(luma, bgr, needed):
+    with pytest.raises(ValueError, match=needed):
+        Frame(0, 0.0, luma, bgr)
+
+
+def test_where_keeps_the_same_rows_of_every_field():
+    kept = tubes(4).where(np.array([False, True, False, True]))
+    assert len(kept) == 2
+    assert kept.person_px.tolist() == [1.0, 3.0]
+    assert kept.path_xy[:, 0, 0].tolist() == [4.0, 12.0]
+    assert (kept.features[0] == tubes(4).features[1]).all()
+    assert kept.alive.shape == (2, 2)
+    assert kept.view.shape == (2,)
+    assert len(tubes(3).where(np.zeros(3, bool))) == 0
+
+
+@pytest.mark.parametrize("box", [(1, 1, 1, 5), (0, 4, 5, 4), (5, 0, 1, 3)])
+def test_an_empty_box_is_refused(box):
+    with pytest.raises(ValueError, match="is empty"):
+        Region(0, 0.0, box, 0.7)
+    with pytest.raises(ValueError, match="is empty"):
+        Event(1, 0.0, 1.0, 0, 10, 0.5, 5, 0.9, box)
+
+
+def test_an_event_does_not_end_before_it_starts():
+    box = (0.0, 0.0, 2.0, 2.0)
+    assert Event(1, 0.0, 0.0, 4, 4, 0.0, 4, 0.9, box).boxes == {}
+    with pytest.raises(ValueError, match="ends at frame 3, before it starts at 4"):
+        Event(1, 0.0, 0.0, 4, 3, 0.0, 4, 0.9, box)
+
+
+def test_a_heatmap_has_rows_and_columns():
+    assert Heatmap(np.zeros((2, 3), np.float32), 8.0, (16, 24)).cell_px == 8.0
+    with pytest.raises(ValueError, match="rows, columns"):
+        Heatmap(np.zeros(3, np.float32), 8.0, (16, 24))
