@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from typing import TypeVar
 
 __all__ = ["read_ahead"]
@@ -14,7 +14,7 @@ Item = TypeVar("Item")
 _END = object()
 
 
-def read_ahead(items: Iterable[Item], depth: int = 16) -> Iterator[Item]:
+def read_ahead(items: Iterable[Item], depth: int = 16) -> Generator[Item, None, None]:
     """The same items in the same order, at most `depth` of them made ahead of the consumer.
 
     What making them raises is raised here, in its place.  A consumer that stops early stops the thread, and with it

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -133,7 +133,7 @@ class Source(ABC):
         """SHA-256 of the footage's bytes, hexadecimal; None where there are no bytes to read twice."""
         return None
 
-    def frames(self, color: bool = False) -> Iterator[Frame]:
+    def frames(self, color: bool = False) -> Generator[Frame, None, None]:
         """Yield one `Frame` after the other; what was opened is closed also when the caller stops early or raises.
 
         `index` counts in the whole footage: a stride of 3 gives 0, 3, 6, ..; a start at 10 s of 25 fps gives 250, ..

@@ -12,6 +12,8 @@ from crowdad.errors import ConfigError
 
 __all__ = ["read_mask"]
 
+_SHAPE_SLACK = 0.03
+
 
 def read_mask(path: str | os.PathLike[str], size_hw: tuple[int, int]) -> npt.NDArray[np.bool_]:
     """bool (H, W) of `size_hw`, True where the picture at `path` is at least half as bright as white.
@@ -22,12 +24,14 @@ def read_mask(path: str | os.PathLike[str], size_hw: tuple[int, int]) -> npt.NDA
     try:
         encoded = np.fromfile(path, dtype=np.uint8)
     except OSError as error:
-        raise ConfigError(f"{path}: the mask cannot be read ({error.strerror}); a picture is needed for --roi") from error
+        raise ConfigError(
+            f"{path}: the mask cannot be read ({error.strerror}); a picture is needed for --roi"
+        ) from error
     grey = cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE) if len(encoded) else None
     if grey is None:
         raise ConfigError(f"{path}: not a picture; --roi needs one that is white where the footage is to be scored")
     height, width = size_hw
-    if abs(grey.shape[1] * height - grey.shape[0] * width) > max(grey.shape) * 2:
+    if abs(grey.shape[1] / grey.shape[0] * height / width - 1) > _SHAPE_SLACK:
         raise ConfigError(
             f"{path}: a mask of {grey.shape[1]}x{grey.shape[0]} for footage of {width}x{height}; draw it on a frame"
         )

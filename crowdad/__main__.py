@@ -1,0 +1,6 @@
+"""`python -m crowdad`."""
+
+from crowdad.cli import main
+
+if __name__ == "__main__":
+    main()

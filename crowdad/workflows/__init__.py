@@ -1,0 +1,13 @@
+"""The verbs as functions: what the command line calls, and a library's front door.
+
+fit: footage -> `SceneModel`.  score: frames -> one `FrameResult` after the other.  detect: footage -> a run's folder.
+overlay: a run's folder -> its overlay, drawn again.
+"""
+
+from crowdad.workflows.detecting import detect, score
+from crowdad.workflows.footage import expand_specs
+from crowdad.workflows.learning import fit
+from crowdad.workflows.progress import Progress, Stage
+from crowdad.workflows.redrawing import overlay
+
+__all__ = ["Progress", "Stage", "detect", "expand_specs", "fit", "overlay", "score"]

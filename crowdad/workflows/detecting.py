@@ -1,0 +1,276 @@
+"""Scoring footage: frame by frame for a library, or into a run's folder."""
+
+from __future__ import annotations
+
+import math
+import os
+import tempfile
+import time
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from datetime import datetime
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+from crowdad.config import Settings
+from crowdad.detector import Detector
+from crowdad.errors import ConfigError, TooShortError
+from crowdad.events import EventFinder
+from crowdad.outputs.folder import RunFolder
+from crowdad.outputs.heatmaps import HeatmapWriter
+from crowdad.outputs.results import RunResults, write_results
+from crowdad.outputs.tables import FramesCsv
+from crowdad.records import Event, Frame, FrameResult
+from crowdad.scene import SceneModel
+from crowdad.sources import Source, read_ahead, read_mask
+from crowdad.workflows.footage import Part, check_device, learning_sources, one_spec
+from crowdad.workflows.learning import fit_sources
+from crowdad.workflows.progress import Progress, counted, silent
+from crowdad.workflows.records import FrameLog, Run, Scored, run_results
+from crowdad.workflows.redrawing import Pictures, draw_overlay, peak_pictures
+
+__all__ = ["detect", "score"]
+
+Model = SceneModel | str | os.PathLike[str]
+
+
+def score(
+    spec: Any,
+    model: Model,
+    *,
+    start_s: float | None = None,
+    end_s: float | None = None,
+    stride: int = 1,
+    fps: float | None = None,
+    device: str = "auto",
+) -> Iterator[FrameResult]:
+    """Score footage and write nothing: one `FrameResult` for every frame, in order, in bounded memory.
+
+    spec: a video file, a folder of pictures, or numpy frames (an array, a generator or a function that returns one;
+        each uint8 (H, W) or (H, W, 3) BGR) with their `fps`.  model: a fitted scene or its file.
+    Raises SourceError, ModelError, ConfigError.
+    """
+    source = Part(start_s, end_s, stride, fps).open(one_spec(spec))
+    scene = _loaded(model).to(check_device(device)).fitted_to(source.info.size_hw, source.fps)
+    with closing(_long_enough(source, scene)) as frames:
+        yield from Detector(scene).run(frames)
+
+
+def detect(
+    spec: Any,
+    *,
+    model: Model | None = None,
+    output: RunFolder | str | os.PathLike[str] | None = None,
+    settings: Settings | None = None,
+    threshold: float | None = None,
+    false_alarms_per_hour: float | None = None,
+    roi: str | os.PathLike[str] | None = None,
+    overlay: bool = True,
+    heatmaps: bool = True,
+    start_s: float | None = None,
+    end_s: float | None = None,
+    stride: int = 1,
+    fps: float | None = None,
+    recorded_at: str | None = None,
+    device: str = "auto",
+    overwrite: bool = False,
+    progress: Progress = silent,
+) -> RunResults:
+    """Find what is unusual in one piece of footage and write all that is known of it into a run's folder.
+
+    spec: a video file, a folder of pictures, or numpy frames that can be read again, with their `fps`.
+    model: a fitted scene or its file; None: a scene is first fitted on the footage itself, anomalies inside, and saved
+        as scene.safetensors in the folder.
+    output: the folder, by default runs/<name>, never another run's unless `overwrite`.
+    settings: of the fit; with a model only its `events` section and false alarms an hour may differ from the model's.
+    threshold: raw anomaly that reads 0.5, as `threshold.raw` in results.json; or false_alarms_per_hour wanted on normal
+        footage, from which it is then chosen.
+    roi: a mask picture, white where the footage is scored.  overlay, heatmaps: write overlay.mp4, heatmaps.npz.
+    recorded_at: wall clock of the first frame, ISO 8601.
+
+    An interrupted or failed run leaves what it had under `.part` names.
+    Raises CrowdadError: SourceError (TooShortError for less than one window), FitError, ModelError, OutputError,
+    ConfigError.
+    """
+    began_s = time.perf_counter()
+    _check(threshold, false_alarms_per_hour, recorded_at)
+    part = Part(start_s, end_s, stride, fps)
+    spec = one_spec(spec)
+    source = part.open(spec)
+    mask = None if roi is None else read_mask(roi, source.info.size_hw)
+    device = check_device(device)
+    fitted = None if model is None else _with_settings(_loaded(model), settings)
+    with _folder(source, output, overwrite) as folder:
+        if fitted is None:
+            fitted = _fit_on_itself(spec, part, settings or Settings(), device, progress)
+            _save_scene(fitted, folder)
+        scene = fitted.to(device).fitted_to(source.info.size_hw, source.fps)
+        if false_alarms_per_hour is not None:
+            scene = _wanting(scene, false_alarms_per_hour)
+        detector = Detector(scene, threshold_raw=threshold, roi=mask)
+        run = Run(spec, source, part, scene, detector, threshold, roi, recorded_at)
+        with tempfile.TemporaryDirectory(prefix="crowdad-") as spare:
+            maps = folder.file("heatmaps.npz") if heatmaps else Path(spare) / "heatmaps.npz"
+            scored = _score_into(folder, run, maps if heatmaps or overlay else None, began_s, progress)
+            pictures = _draw(folder, run, scored, maps, progress) if overlay else None
+        _write_timeline(folder, run, scored, pictures)
+        if isinstance(model, SceneModel):
+            _save_scene(model, folder)
+        results = run_results(run, scored, _model_file(model, folder))
+        with folder.part("results.json") as path:
+            write_results(path, results)
+    return results
+
+
+def _save_scene(scene: SceneModel, folder: RunFolder) -> None:
+    with folder.part("scene.safetensors") as path:
+        scene.save(path)
+
+
+def _model_file(model: Model | None, folder: RunFolder) -> Path:
+    """The file that holds what scored: the user's, or the one saved in the run's folder."""
+    if model is None or isinstance(model, SceneModel):
+        return folder.file("scene.safetensors")
+    return Path(model)
+
+
+def _check(threshold: float | None, false_alarms_per_hour: float | None, recorded_at: str | None) -> None:
+    if threshold is not None and false_alarms_per_hour is not None:
+        raise ConfigError("both a threshold and false alarms an hour were given; give one of them")
+    for name, value in (("threshold", threshold), ("false alarms an hour", false_alarms_per_hour)):
+        if value is not None and not (math.isfinite(value) and value > 0):
+            raise ConfigError(f"{name} is {value}; a number above 0 is needed")
+    if recorded_at is not None:
+        try:
+            datetime.fromisoformat(recorded_at)
+        except ValueError:
+            raise ConfigError(
+                f"recorded at {recorded_at!r} is no date and time; write it as 2024-05-17T08:30:00"
+            ) from None
+
+
+def _loaded(model: Model) -> SceneModel:
+    return model if isinstance(model, SceneModel) else SceneModel.load(model)
+
+
+def _with_settings(scene: SceneModel, settings: Settings | None) -> SceneModel:
+    """The scene with another `events` section or rate of false alarms.  Raises ConfigError for anything else."""
+    if settings is None:
+        return scene
+    own = scene.settings
+    rate = settings.calibration.false_alarms_per_hour
+    changed = own.model_copy(
+        update={
+            "seed": settings.seed,
+            "events": settings.events,
+            "calibration": own.calibration.model_copy(update={"false_alarms_per_hour": rate}),
+        }
+    )
+    if changed != settings:
+        sections = [name for name in type(own).model_fields if getattr(changed, name) != getattr(settings, name)]
+        raise ConfigError(
+            f"settings of {', '.join(sections)} differ from the model's, which are part of it; fit again with them, or "
+            "leave them out (with a model only events.* and calibration.false_alarms_per_hour can be set)"
+        )
+    return replace(scene, settings=changed.model_copy(update={"seed": own.seed}))
+
+
+def _wanting(scene: SceneModel, rate: float) -> SceneModel:
+    """The scene calibrated for another rate of false alarms."""
+    calibration = scene.settings.calibration.model_copy(update={"false_alarms_per_hour": rate})
+    return replace(scene, settings=scene.settings.model_copy(update={"calibration": calibration}))
+
+
+def _folder(source: Source, output: RunFolder | str | os.PathLike[str] | None, overwrite: bool) -> RunFolder:
+    if isinstance(output, RunFolder):
+        return output
+    return RunFolder.numbered(source.name) if output is None else RunFolder(output, overwrite)
+
+
+def _fit_on_itself(spec: Any, part: Part, settings: Settings, device: str, progress: Progress) -> SceneModel:
+    sources, sampled = learning_sources([spec], part)
+    scene = fit_sources(sources, settings, unlabelled=True, device=device, progress=progress)
+    scene.provenance.update(how="self-fitted", sampled=sampled)
+    return scene
+
+
+def _long_enough(source: Source, scene: SceneModel) -> Generator[Frame, None, None]:
+    """The frames, decoded ahead.  Raises TooShortError where they do not fill one window, before any is handed out."""
+    window = (scene.settings.tubes.steps + 1) * scene.scale.gap
+    frames = read_ahead(source.frames())
+    try:
+        head = deque(islice(frames, window))
+        if len(head) < window:
+            count = "1 frame" if len(head) == 1 else f"{len(head)} frames"
+            raise TooShortError(f"{source.name}: {count}, one window of this scene takes {window}; use longer footage")
+        while head:
+            yield head.popleft()
+        yield from frames
+    finally:
+        frames.close()
+
+
+class _SizeCheck:
+    """Passes frames on and counts those that are not of the scene's size."""
+
+    def __init__(self, size_hw: tuple[int, int]) -> None:
+        self._size_hw = size_hw
+        self.other_size = 0
+
+    def watch(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        for frame in frames:
+            self.other_size += frame.luma.shape != self._size_hw
+            yield frame
+
+
+def _score_into(folder: RunFolder, run: Run, maps_path: Path | None, began_s: float, progress: Progress) -> Scored:
+    """Score the footage into frames.csv and the maps; nothing is written before the first frame has its score."""
+    started_s = time.perf_counter()
+    events_set = run.scene.settings.events
+    finder = EventFinder(
+        run.source.fps, low=events_set.low, min_duration_s=events_set.min_duration_s, gap_s=events_set.gap_s
+    )
+    sizes, log, events = _SizeCheck(run.scene.scale.size_hw), FrameLog(), list[Event]()
+    with ExitStack() as stack:
+        frames = stack.enter_context(closing(_long_enough(run.source, run.scene)))
+        results = run.detector.run(sizes.watch(frames))
+        first = next(results)
+        table = stack.enter_context(FramesCsv(stack.enter_context(folder.part("frames.csv"))))
+        maps = _maps_writer(folder, maps_path, stack)
+        for result in counted(chain([first], results), "scoring", run.source.expected_frames, progress):
+            table.write(result)
+            log.add(result)
+            if maps is not None:
+                maps.write(result.index, result.heatmap)
+            events += finder.push(result)
+        events += finder.finish()
+    seconds = time.perf_counter() - started_s
+    return Scored(log.table(), events, sizes.other_size, started_s - began_s, seconds)
+
+
+def _maps_writer(folder: RunFolder, path: Path | None, stack: ExitStack) -> HeatmapWriter | None:
+    """Writes the maps into the folder (whole or `.part`), or for the overlay's sake to a place that is cleared away."""
+    if path is None:
+        return None
+    if path == folder.file(path.name):
+        path = stack.enter_context(folder.part(path.name))
+    return stack.enter_context(HeatmapWriter(path))
+
+
+def _draw(folder: RunFolder, run: Run, scored: Scored, maps_path: Path, progress: Progress) -> Pictures:
+    from crowdad.outputs.overlay import OverlaySettings
+
+    with folder.part("overlay.mp4") as path:
+        return draw_overlay(run.source, maps_path, scored.table, scored.events, path, OverlaySettings(), progress)
+
+
+def _write_timeline(folder: RunFolder, run: Run, scored: Scored, pictures: Pictures | None) -> None:
+    from crowdad.outputs.timeline import write_timeline
+
+    if pictures is None:
+        pictures = peak_pictures(run.spec, run.part, scored.events)
+    with folder.part("timeline.png") as path:
+        write_timeline(path, scored.table.time_s, scored.table.anomaly, scored.events, pictures, title=run.source.name)

@@ -1,0 +1,88 @@
+"""From what a person gives (paths, globs, numpy frames) to the sources to read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from crowdad.errors import ConfigError
+from crowdad.sources import Source, expand, open_source
+
+__all__ = ["Part", "check_device", "expand_specs", "learning_sources", "one_spec"]
+
+LEARN_AT_MOST_S = 3600.0
+"""Longer footage is learned from in windows spread evenly over it."""
+
+WINDOW_S = 60.0
+
+
+@dataclass(frozen=True)
+class Part:
+    """What to read of the footage: start_s <= time < end_s, every `stride`-th frame; fps for what has no times."""
+
+    start_s: float | None = None
+    end_s: float | None = None
+    stride: int = 1
+    fps: float | None = None
+
+    def open(self, spec: Any) -> Source:
+        """The source, its first frame already decoded; raises SourceError, ConfigError."""
+        return open_source(spec, fps=self.fps, start_s=self.start_s, end_s=self.end_s, stride=self.stride)
+
+
+def expand_specs(specs: Any) -> list[Any]:
+    """Each piece of footage that `specs` means: paths, folders and globs are expanded, numpy frames are one piece.
+
+    specs: one of these or a list of them.  Raises SourceNotFoundError, UnreadableSourceError.
+    """
+    if isinstance(specs, str | PathLike):
+        return list(expand([specs]))
+    if isinstance(specs, list | tuple) and specs and all(isinstance(s, str | PathLike | Source) for s in specs):
+        return [found for spec in specs for found in ([spec] if isinstance(spec, Source) else expand([spec]))]
+    return [specs]
+
+
+def one_spec(spec: Any) -> Any:
+    """The single piece of footage that `spec` means.  Raises ConfigError where it is several."""
+    found = expand_specs(spec)
+    if len(found) != 1:
+        raise ConfigError(f"{spec}: is {len(found)} videos; give one at a time here")
+    return found[0]
+
+
+def learning_sources(specs: Sequence[Any], part: Part) -> tuple[list[Source], bool]:
+    """Sources to learn from, and whether they are samples: past an hour in all, 60 s windows spread over it."""
+    sources = [part.open(spec) for spec in specs]
+    counts = [source.expected_frames for source in sources]
+    known = [count / source.fps for source, count in zip(sources, counts, strict=True) if count is not None]
+    total_s = sum(known)
+    if len(known) < len(sources) or total_s <= LEARN_AT_MOST_S:
+        return sources, False
+    windows: list[Source] = []
+    for spec, source, length_s in zip(specs, sources, known, strict=True):
+        count = max(1, math.floor(LEARN_AT_MOST_S / WINDOW_S * length_s / total_s))
+        if count * WINDOW_S >= length_s or not isinstance(spec, str | PathLike):
+            windows.append(source)
+        else:
+            windows.extend(_window(Path(spec), part, length_s, place / count) for place in range(count))
+    return windows, True
+
+
+def _window(path: Path, part: Part, length_s: float, place: float) -> Source:
+    start_s = (part.start_s or 0.0) + place * length_s
+    return replace(part, start_s=start_s, end_s=start_s + WINDOW_S).open(path)
+
+
+def check_device(device: str) -> str:
+    """ "cpu" or "cuda" for "auto", "cpu" or "cuda".  Raises ConfigError where there is no such device."""
+    import torch
+
+    if device not in ("auto", "cpu", "cuda"):
+        raise ConfigError(f"device {device!r} is unknown; choose auto, cpu or cuda")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("device cuda was asked for, but no CUDA device is there; use --device cpu or auto")
+    return "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"

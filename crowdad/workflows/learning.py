@@ -1,0 +1,113 @@
+"""Fitting a scene from footage, and choosing what scores a run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from crowdad.config import Settings
+from crowdad.errors import CrowdadError, FitError, OutputExistsError, OutputNotWritableError, TooShortError
+from crowdad.scene import SceneModel
+from crowdad.sources import Source
+from crowdad.workflows.footage import Part, check_device, expand_specs, learning_sources
+from crowdad.workflows.progress import Progress, silent, told_by_share
+
+__all__ = ["fit", "fit_sources"]
+
+_MAX_FPS_RATIO = 1.1
+
+
+def fit(
+    specs: Any,
+    *,
+    unlabelled: bool = False,
+    settings: Settings | None = None,
+    output: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    start_s: float | None = None,
+    end_s: float | None = None,
+    stride: int = 1,
+    fps: float | None = None,
+    device: str = "auto",
+    progress: Progress = silent,
+    on_bad_input: Callable[[CrowdadError], None] | None = None,
+) -> SceneModel:
+    """Learn what is normal in one camera's footage.
+
+    specs: video files, folders of pictures, globs, a list of these, or numpy frames (array, or a function that returns
+        a fresh generator; each uint8 (H, W) or (H, W, 3) BGR) with their `fps`.
+    unlabelled: the footage may hold anomalies; what is rare in it is then left out.
+    output: where to save the model, or None to keep it in memory.  overwrite: let an earlier file there go.
+    start_s, end_s, stride, fps: the part of each piece of footage to read; fps for what carries no times.
+    device: "auto", "cpu" or "cuda".  on_bad_input: told of each piece that cannot be read, while others go on.
+
+    More than an hour in all is learned from in 60 s windows spread evenly over the footage.
+    Raises SourceError, FitError (TooLittleMotionError where people hardly move), OutputError, ConfigError.
+    """
+    path = None if output is None else _free_path(Path(output), overwrite)
+    part = Part(start_s, end_s, stride, fps)
+    device = check_device(device)
+    readable = []
+    for spec in expand_specs(specs):
+        try:
+            part.open(spec)
+            readable.append(spec)
+        except CrowdadError as error:
+            if on_bad_input is None:
+                raise
+            on_bad_input(error)
+    if not readable:
+        raise FitError("none of the footage can be read; nothing to learn from")
+    sources, sampled = learning_sources(readable, part)
+    scene = fit_sources(sources, settings or Settings(), unlabelled=unlabelled, device=device, progress=progress)
+    scene.provenance["sampled"] = sampled
+    if path is not None:
+        scene.save(path)
+    return scene
+
+
+def fit_sources(
+    sources: list[Source], settings: Settings, *, unlabelled: bool, device: str, progress: Progress
+) -> SceneModel:
+    """`training.fit_scene`, with the footage's own faults told first.  Raises TooShortError, FitError."""
+    from crowdad.training import fit_scene
+
+    rates = [source.fps for source in sources]
+    if max(rates) > _MAX_FPS_RATIO * min(rates):
+        raise FitError(
+            f"the footage runs at {min(rates):g} to {max(rates):g} frames a second; one scene is one camera at one "
+            "rate, bring it to one rate with --stride, or fit each rate by itself"
+        )
+    needed = settings.tubes.steps + 1
+    try:
+        return fit_scene(sources, settings, unlabelled=unlabelled, device=device, progress=told_by_share(progress))
+    except FitError:
+        found = max(source.report.frames_read for source in sources)
+        if found < needed:
+            raise TooShortError(
+                f"{sources[0].name}: {_frames(found)}, at least {needed} are needed to see a movement, and minutes to "
+                "learn from; use longer footage"
+            ) from None
+        raise
+
+
+def _frames(count: int) -> str:
+    return f"{count} frame" if count == 1 else f"{count} frames"
+
+
+def _free_path(path: Path, overwrite: bool) -> Path:
+    """`path`, known to be writable before minutes are spent.  Raises OutputError."""
+    if path.is_dir():
+        raise OutputNotWritableError(
+            f"{path}: is a folder; give the model a file name, such as -o {path}/scene.safetensors"
+        )
+    if path.exists() and not overwrite:
+        raise OutputExistsError(f"{path}: exists; choose another name, or --overwrite to replace it")
+    folder = path.absolute().parent
+    while not folder.exists():
+        folder = folder.parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputNotWritableError(f"{path}: {folder} cannot be written; give another place with -o")
+    return path

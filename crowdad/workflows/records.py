@@ -1,0 +1,201 @@
+"""What a run leaves behind, gathered from its parts."""
+
+from __future__ import annotations
+
+import os
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from crowdad.detector import Detector
+from crowdad.outputs.results import (
+    CountsRecord,
+    ModelRecord,
+    RunResults,
+    SourceRecord,
+    ThresholdRecord,
+    TimingRecord,
+    event_records,
+)
+from crowdad.outputs.tables import FrameTable
+from crowdad.records import Event, FrameResult
+from crowdad.scene import SceneModel
+from crowdad.sources import Source
+from crowdad.workflows.footage import Part
+
+__all__ = ["FrameLog", "Run", "Scored", "run_results", "warnings_of"]
+
+STRANGE_SHARE = 0.35
+"""Share of tubes less normal than 95 % of the fitting footage's from which the scene is not the model's any more."""
+
+STRANGE_TUBES = 500
+
+
+class FrameLog:
+    """The columns of frames.csv, 30 bytes a frame."""
+
+    def __init__(self) -> None:
+        self._columns: tuple[array[Any], ...] = (
+            array("q"),
+            array("d"),
+            array("f"),
+            array("f"),
+            array("b"),
+            array("b"),
+            array("l"),
+        )
+
+    def add(self, result: FrameResult) -> None:
+        """Append one frame."""
+        row = (
+            result.index,
+            result.time_s,
+            result.normality,
+            result.anomaly,
+            result.flagged,
+            result.warm_up,
+            result.n_tubes,
+        )
+        for column, value in zip(self._columns, row, strict=True):
+            column.append(value)
+
+    def table(self) -> FrameTable:
+        """All frames so far."""
+        dtypes = (np.int64, np.float64, np.float64, np.float64, np.bool_, np.bool_, np.int64)
+        columns: list[Any] = [
+            np.asarray(column).astype(dtype) for column, dtype in zip(self._columns, dtypes, strict=True)
+        ]
+        return FrameTable(*columns)
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A run before its footage is read: what scores what, and how the threshold was chosen."""
+
+    spec: Any
+    source: Source
+    part: Part
+    scene: SceneModel
+    detector: Detector
+    threshold: float | None
+    roi: str | os.PathLike[str] | None
+    recorded_at: str | None
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """What reading and scoring the footage gave.  other_size: frames that were not scored, being of another size."""
+
+    table: FrameTable
+    events: Sequence[Event]
+    other_size: int
+    startup_s: float
+    seconds: float
+
+
+def run_results(run: Run, scored: Scored, model_path: Path) -> RunResults:
+    """Everything that results.json holds.  model_path: of the file that scored it."""
+    from crowdad import __version__
+
+    settings = run.scene.settings.model_dump(mode="json")
+    settings["run"] = {
+        "start_s": run.part.start_s,
+        "end_s": run.part.end_s,
+        "stride": run.part.stride,
+        "fps": run.part.fps,
+        "roi": None if run.roi is None else os.fspath(run.roi),
+    }
+    recorded_at = run.recorded_at or run.source.info.recorded_at
+    return RunResults(
+        crowdad_version=__version__,
+        source=_source_record(run, scored, recorded_at),
+        model=_model_record(run, model_path),
+        settings=settings,
+        threshold=_threshold_record(run),
+        counts=_counts_record(run, scored),
+        cuts=run.detector.cuts,
+        warnings=warnings_of(run, scored),
+        events=event_records(scored.events, fps=run.source.fps, recorded_at=recorded_at),
+        timing=TimingRecord(
+            fps=len(scored.table) / max(scored.seconds, 1e-9), seconds=scored.seconds, startup_s=scored.startup_s
+        ),
+    )
+
+
+def _source_record(run: Run, scored: Scored, recorded_at: str | None) -> SourceRecord:
+    info, time_s = run.source.info, scored.table.time_s
+    return SourceRecord(
+        name=os.fspath(run.spec) if isinstance(run.spec, str | os.PathLike) else info.name,
+        size_bytes=info.size_bytes,
+        sha256=run.source.sha256(),
+        size_hw=info.size_hw,
+        fps=run.source.fps,
+        frames=run.source.report.frames_read,
+        duration_s=float(time_s[-1] - time_s[0]) + 1 / run.source.fps,
+        recorded_at=recorded_at,
+    )
+
+
+def _model_record(run: Run, model_path: Path) -> ModelRecord:
+    provenance = run.scene.provenance
+    return ModelRecord(
+        name=model_path.name,
+        sha256=SceneModel.sha256(model_path),
+        fitted=provenance["how"],
+        fit_sources=provenance.get("sources", []),
+        scale=run.scene.scale.as_dict(),
+    )
+
+
+def _threshold_record(run: Run) -> ThresholdRecord:
+    calibration = run.scene.calibration
+    if run.threshold is not None:
+        return ThresholdRecord(raw=run.threshold, chosen_by="given by the user")
+    return ThresholdRecord(
+        raw=run.detector.threshold_raw,
+        chosen_by=f"{calibration.how} of {calibration.hours * 60:.1f} minutes of fitting footage",
+        false_alarms_per_hour=run.scene.settings.calibration.false_alarms_per_hour,
+        note=calibration.note,
+    )
+
+
+def _counts_record(run: Run, scored: Scored) -> CountsRecord:
+    report = run.source.report
+    skipped = dict(report.skip_counts)
+    if scored.other_size:
+        skipped["picture of another size"] = scored.other_size
+    return CountsRecord(
+        frames_total=report.frames_read + report.frames_skipped,
+        scored=report.frames_read - scored.other_size,
+        skipped=skipped,
+        bad_packets=report.bad_packets,
+        truncated=report.truncated,
+    )
+
+
+def warnings_of(run: Run, scored: Scored) -> list[str]:
+    """What a person should know before believing the result, one line each."""
+    report, found = run.source.report, list(run.source.report.notes)
+    if report.truncated:
+        found.append(
+            f"the footage ends before its container says so; all {report.frames_read} frames there are were scored"
+        )
+    if report.frames_skipped or report.bad_packets:
+        found.append(f"{report.frames_skipped} frames and {report.bad_packets} packets could not be decoded")
+    if scored.other_size:
+        height, width = run.scene.scale.size_hw
+        found.append(f"{scored.other_size} frames are not of the scene's size {width}x{height} and were not scored")
+    found += [f"the footage breaks at {item.time_s:.1f} s: {item.reason}" for item in report.breaks[:5]]
+    if run.scene.scale.figures == 0:
+        found.append("no person's height could be measured when the scene was fitted; sizes are assumed")
+    detector, own = run.detector, run.scene.provenance["how"] == "self-fitted"
+    if detector.strangeness > STRANGE_SHARE and detector.tubes_scored >= STRANGE_TUBES and not own:
+        found.append(
+            f"{detector.strangeness:.0%} of what moves is unlike the footage that the model was fitted on (5 % is "
+            "usual): the camera may have moved, or the model is another scene's; fit one on this camera's footage"
+        )
+    return found

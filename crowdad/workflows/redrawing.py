@@ -1,0 +1,168 @@
+"""Drawing what a run found: overlay and timeline, also again and in other colours, without scoring again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from crowdad.errors import ConfigError, OutputNotReadableError, OutputNotWritableError, SourceError
+from crowdad.events import EventFinder
+from crowdad.outputs.heatmaps import HeatmapReader
+from crowdad.outputs.results import RunResults, read_results
+from crowdad.outputs.tables import FrameTable, read_frames_csv
+from crowdad.records import Event, FrameResult, Heatmap
+from crowdad.sources import Source, read_ahead
+from crowdad.workflows.footage import Part, one_spec
+from crowdad.workflows.progress import Progress, counted, silent
+
+if TYPE_CHECKING:
+    from crowdad.outputs.overlay import OverlaySettings
+
+__all__ = ["Pictures", "draw_overlay", "overlay", "peak_pictures"]
+
+Pictures = Mapping[int, npt.NDArray[np.uint8]]
+_LOW_SHARE = 0.8
+
+
+def overlay(
+    spec: Any,
+    run_folder: str | os.PathLike[str],
+    *,
+    output: str | os.PathLike[str] | None = None,
+    colour_map: str = "inferno",
+    level: float | None = None,
+    strength: float = 0.65,
+    progress: Progress = silent,
+) -> Path:
+    """Draw a run's overlay again from its maps, without scoring again; returns where it is.
+
+    spec: the footage that the run was made from.  run_folder: of that run.  output: default its overlay.mp4.
+    colour_map: inferno, magma, plasma, turbo or viridis.  level: anomaly in (0, 1) from which heat is shown and events
+        are found anew; None keeps the run's events (0.5).  strength: opacity of full heat, 0..1.
+    Raises OutputNotReadableError where the run is unfinished or was made with --no-heatmaps, SourceError, ConfigError,
+    OutputNotWritableError.
+    """
+    from crowdad.outputs.overlay import OverlaySettings
+
+    if level is not None and not 0 < level < 1:
+        raise ConfigError(f"level is {level}; an anomaly above 0 and below 1 is needed (0.5 is the run's threshold)")
+    folder = Path(run_folder)
+    results = read_results(folder / "results.json")
+    source = _footage_of(results, spec)
+    table = read_frames_csv(folder / "frames.csv")
+    look = OverlaySettings(colour_map, 0.5 if level is None else level, strength)
+    if level is None:
+        events: Sequence[Event] = [record.to_event() for record in results.events]
+    else:
+        events = _found_anew(folder, results, table, level)
+    path = folder / "overlay.mp4" if output is None else Path(output)
+    with _whole_or_not(path) as part:
+        draw_overlay(source, folder / "heatmaps.npz", table, events, part, look, progress)
+    return path
+
+
+def draw_overlay(
+    source: Source,
+    heatmaps: Path,
+    table: FrameTable,
+    events: Sequence[Event],
+    path: Path,
+    look: OverlaySettings,
+    progress: Progress,
+) -> Pictures:
+    """Read the footage once more and write its overlay; returns small pictures of the peaks, event id -> BGR."""
+    from crowdad.outputs.overlay import write_overlay
+    from crowdad.outputs.thumbnails import PeakThumbnails
+
+    thumbnails = PeakThumbnails(events)
+    with (
+        HeatmapReader(heatmaps) as maps,
+        closing(read_ahead(source.frames(color=True), depth=8)) as frames,
+        closing(counted(frames, "drawing", source.expected_frames, progress)) as watched,
+    ):
+        write_overlay(thumbnails.watch(watched), maps, table, events, path, fps=source.fps, settings=look)
+    return thumbnails.pictures
+
+
+def peak_pictures(spec: Any, part: Part, events: Sequence[Event], limit: int = 8) -> Pictures:
+    """Small pictures of the strongest peaks, each sought in the footage; event id -> BGR."""
+    from crowdad.outputs.thumbnails import PeakThumbnails
+
+    strongest = sorted(events, key=lambda event: (-event.peak_anomaly, event.event_id))[:limit]
+    pictures: dict[int, npt.NDArray[np.uint8]] = {}
+    for event in strongest:
+        thumbnails = PeakThumbnails([event])
+        try:
+            source = replace(part, start_s=event.peak_s, end_s=None).open(spec)
+            with closing(source.frames(color=True)) as frames:
+                peak = (replace(frame, index=event.peak_frame) for frame in islice(frames, 1))
+                list(thumbnails.watch(peak))
+        except SourceError:
+            continue  # Damage near the peak: the timeline does without this picture.
+        pictures.update(thumbnails.pictures)
+    return pictures
+
+
+def _footage_of(results: RunResults, spec: Any) -> Source:
+    """The footage of a run, read as the run read it.  Raises OutputNotReadableError where it is another."""
+    chosen = results.settings.get("run")
+    known = chosen if isinstance(chosen, dict) else {}
+    part = Part(**{name: known.get(name) for name in ("start_s", "end_s", "fps")}, stride=known.get("stride", 1))  # type: ignore[arg-type]
+    source = part.open(one_spec(spec))
+    own, given = results.source.sha256, source.sha256()
+    if own is not None and given is not None and own != given:
+        raise OutputNotReadableError(
+            f"{source.name}: is not the footage of this run (its hash differs); use {results.source.name}"
+        )
+    return source
+
+
+def _found_anew(folder: Path, results: RunResults, table: FrameTable, level: float) -> list[Event]:
+    """The run's events at another level of anomaly."""
+    chosen = results.settings.get("events")
+    wanted = chosen if isinstance(chosen, dict) else {}
+    times = {name: wanted[name] for name in ("min_duration_s", "gap_s") if name in wanted}
+    finder = EventFinder(results.source.fps, level=level, low=_LOW_SHARE * level, **times)  # type: ignore[arg-type]
+    events: list[Event] = []
+    with HeatmapReader(folder / "heatmaps.npz") as maps:
+        for row, (_, heatmap) in zip(range(len(table)), maps, strict=False):
+            events += finder.push(_result(table, row, heatmap, level, results.cuts))
+    return events + finder.finish()
+
+
+def _result(table: FrameTable, row: int, heatmap: Heatmap, level: float, cuts: Sequence[float]) -> FrameResult:
+    time_s, anomaly = float(table.time_s[row]), float(table.anomaly[row])
+    return FrameResult(
+        index=int(table.frame[row]),
+        time_s=time_s,
+        normality=float(table.normality[row]),
+        anomaly=anomaly,
+        flagged=anomaly >= level,
+        warm_up=bool(table.warm_up[row]),
+        n_tubes=int(table.n_tubes[row]),
+        heatmap=heatmap,
+        segment=sum(time_s >= cut for cut in cuts),
+    )
+
+
+@contextmanager
+def _whole_or_not(path: Path) -> Iterator[Path]:
+    """The path `<name>.part` to write to, renamed when whole, removed otherwise.  Raises OutputNotWritableError."""
+    part = path.with_name(path.name + ".part")
+    try:
+        yield part
+        os.replace(part, path)
+    except OSError as error:
+        raise OutputNotWritableError(
+            f"{path}: cannot be written ({error.strerror or error}); choose another place"
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)
