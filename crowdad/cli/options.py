@@ -1,0 +1,106 @@
+"""Options that several verbs share, with their help."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from crowdad.config import Settings
+
+__all__ = [
+    "Config",
+    "Data",
+    "Device",
+    "End",
+    "Fps",
+    "Overrides",
+    "Overwrite",
+    "Patches",
+    "Quiet",
+    "Seed",
+    "Start",
+    "Stride",
+    "Verbose",
+    "chosen_settings",
+    "seconds",
+]
+
+_READING, _LEARNING, _GENERAL = "What to read", "Settings", "Running"
+
+
+def seconds(text: str | None) -> float | None:
+    """Seconds of "90", "1:30" or "1:02:03.5"; raises typer.BadParameter."""
+    if text is None:
+        return None
+    if not re.fullmatch(r"(\d+:){0,2}\d+(\.\d+)?", text):
+        raise typer.BadParameter(f"{text!r} is no time; write seconds (90) or HH:MM:SS (0:01:30)")
+    total = 0.0
+    for part in text.split(":"):
+        total = 60 * total + float(part)
+    return total
+
+
+Start = Annotated[
+    str | None, typer.Option("--start", help="Read from here on: seconds or HH:MM:SS.", rich_help_panel=_READING)
+]
+End = Annotated[
+    str | None, typer.Option("--end", help="Read up to here: seconds or HH:MM:SS.", rich_help_panel=_READING)
+]
+Stride = Annotated[int, typer.Option("--stride", help="Keep every n-th frame.", rich_help_panel=_READING)]
+Fps = Annotated[
+    float | None,
+    typer.Option(
+        "--fps",
+        help="Frames a second of folders of pictures and raw streams; videos carry their own. [10 for folders]",
+        rich_help_panel=_READING,
+    ),
+]
+Config = Annotated[Path | None, typer.Option("--config", help="Settings from a TOML file.", rich_help_panel=_LEARNING)]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="SECTION.KEY=VALUE", help="One setting; may be given again.", rich_help_panel=_LEARNING
+    ),
+]
+Seed = Annotated[
+    int | None, typer.Option("--seed", help="Seed of every random choice while fitting.", rich_help_panel=_LEARNING)
+]
+Patches = Annotated[
+    str | None,
+    typer.Option(
+        "--patches",
+        help="tubes follow their subject, grid patches stay put.  [tubes]",
+        metavar="tubes|grid",
+        rich_help_panel=_LEARNING,
+    ),
+]
+Device = Annotated[str, typer.Option("--device", metavar="auto|cpu|cuda", help="Where to compute.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what an earlier run left there.")]
+Verbose = Annotated[int, typer.Option("--verbose", "-v", count=True, help="Say more; -vv shows tracebacks.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", help="Folder with the data sets.  [$CROWDAD_DATA, else the user's cache folder]"),
+]
+
+
+def chosen_settings(
+    config: Path | None,
+    overrides: list[str] | None,
+    seed: int | None,
+    patches: str | None,
+    base: Settings | None = None,
+) -> Settings:
+    """Settings from a file and the options that set one, the options winning.  Raises ConfigError."""
+    from crowdad.config import load_settings
+
+    items = list(overrides or ())
+    if seed is not None:
+        items.append(f"seed={seed}")
+    if patches is not None:
+        items.append(f"tubes.kind={patches}")
+    return load_settings(config, items, base)

@@ -1,0 +1,87 @@
+"""What a person sees while and after a verb runs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+if TYPE_CHECKING:
+    from crowdad.outputs.results import RunResults
+    from crowdad.workflows import Stage
+
+__all__ = ["Bars", "describe_run", "notice"]
+
+_MOST_EVENTS = 12
+
+
+def notice(line: str) -> None:
+    """One line on the error stream, as every refusal and warning of this program looks."""
+    tqdm.write(f"crowdad: {line}", file=sys.stderr)
+
+
+class Bars:
+    """One bar a stage on the error stream, with rate and time left; silent where that is no terminal or `quiet`."""
+
+    def __init__(self, quiet: bool = False, label: str = "") -> None:
+        self._silent = quiet or not sys.stderr.isatty()
+        self._label = label
+        self._name = ""
+        self._bar: tqdm | None = None
+
+    def __call__(self, stage: Stage) -> None:
+        if self._silent:
+            return
+        name = stage.what.partition(",")[0]
+        if self._bar is None or name != self._name:
+            self.close()
+            self._name = name
+            self._bar = _bar(stage)
+        self._bar.set_description_str(f"{self._label}{stage.what}", refresh=False)
+        self._bar.update(stage.done - self._bar.n)
+
+    def close(self) -> None:
+        """End the running bar."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def __enter__(self) -> Bars:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _bar(stage: Stage) -> tqdm:
+    if stage.unit == "%":
+        layout = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
+        return tqdm(total=stage.total, leave=False, bar_format=layout, dynamic_ncols=True)
+    return tqdm(total=stage.total, leave=False, unit=stage.unit, unit_scale=True, dynamic_ncols=True)
+
+
+def describe_run(results: RunResults, folder: Path) -> str:
+    """What was found and where to look, a few lines."""
+    from crowdad.outputs.clock import clock_text
+
+    events, counts = results.events, results.counts
+    found = "nothing unusual" if not events else "1 event" if len(events) == 1 else f"{len(events)} events"
+    lines = [
+        f"{results.source.name}: {found} in {clock_text(results.source.duration_s)} "
+        f"({counts.scored} frames, {results.timing.fps:.0f} a second)"
+    ]
+    for event in events[:_MOST_EVENTS]:
+        box = ", ".join(f"{side:.0f}" for side in event.box_xyxy)
+        lines.append(
+            f"  {event.id:3d}  {clock_text(event.start_s)} to {clock_text(event.end_s)}  "
+            f"anomaly {event.peak_anomaly:.2f} at {clock_text(event.peak_s)}, box {box}"
+        )
+    if len(events) > _MOST_EVENTS:
+        lines.append(f"  ... {len(events) - _MOST_EVENTS} more in results.json")
+    if results.threshold.note:
+        lines.append(f"  threshold: {results.threshold.note}")
+    first = next((name for name in ("overlay.mp4", "timeline.png") if (folder / name).is_file()), "results.json")
+    lines.append(f"  look at {folder / first}; all that was found is in {folder}")
+    return "\n".join(lines)
