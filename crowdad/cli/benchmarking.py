@@ -2,7 +2,154 @@
 
 from __future__ import annotations
 
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
-def benchmark() -> int:
-    """Measure on public data sets."""
+import typer
+
+from crowdad.cli.options import Config, Data, Device, Overrides, Quiet, Verbose
+from crowdad.cli.terminal import Bars
+
+if TYPE_CHECKING:
+    from crowdad.evaluation_ped2 import Outcome
+
+__all__ = ["benchmark"]
+
+
+class Name(StrEnum):
+    """What can be measured."""
+
+    ped2 = "ped2"
+    ped1 = "ped1"
+    mnist = "mnist"
+    usps = "usps"
+
+
+class Variant(StrEnum):
+    """How the footage is changed; crowdad.datasets.variants tells what each does."""
+
+    native = "native"
+    double = "double"
+    half = "half"
+    every2 = "every2"
+    warp = "warp"
+
+
+def benchmark(
+    name: Annotated[Name, typer.Argument(help="The data set.")],
+    data: Data = None,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Number of fits, with seeds 0, 1, ...")] = 3,
+    unsupervised: Annotated[
+        bool,
+        typer.Option("--unsupervised", help="Learn from the unlabelled test clips in place of the training clips."),
+    ] = False,
+    alone: Annotated[bool, typer.Option("--alone", help="Fit each test clip on itself alone (slow).")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="One-class, unsupervised and alone.")] = False,
+    variant: Annotated[
+        Variant, typer.Option("--variant", help="Change the footage: size, frame rate or perspective.")
+    ] = Variant.native,
+    config: Config = None,
+    overrides: Overrides = None,
+    device: Device = "auto",
+    json_path: Annotated[
+        Path | None, typer.Option("--json", help="Write the numbers and all that belongs to them.")
+    ] = None,
+    verbose: Verbose = 0,
+    quiet: Quiet = False,
+) -> int:
+    """Measure on public data sets, under named protocols.
+
+    \b
+      crowdad benchmark ped2 --data DIR                     one-class: fitted on the normal clips
+      crowdad benchmark ped2 --data DIR --unsupervised      fitted on the unlabelled test clips
+      crowdad benchmark ped2 --data DIR --variant warp      through a steep perspective
+      crowdad benchmark usps --data DIR                     digits: clusters and anomalies
+    """
+    if name in (Name.mnist, Name.usps):
+        return _digits(name.value, data, seeds, config, overrides, device, quiet)
+    from crowdad import evaluation_ped2 as ped2
+    from crowdad.config import load_settings
+    from crowdad.datasets.ucsd import find_clips
+    from crowdad.evaluation import metric_table
+
+    settings = load_settings(config, overrides or ())
+    find_clips(name.value, data)
+    wanted = [protocol for protocol, asked in (("unsupervised", unsupervised), ("alone", alone)) if asked or everything]
+    if everything or not wanted:
+        wanted.insert(0, "one-class")
+    outcomes: list[Outcome] = []
+    print(f"{name.value}, {variant.value}, seeds 0 to {seeds - 1}")
+    print(f"  test-informed settings: {', '.join(ped2.TEST_INFORMED)}")
+    print(f"  looks at test labels while choosing them: {ped2.LOOKS_AT_TEST_LABELS}", flush=True)
+    for protocol in wanted:
+        with Bars(quiet, f"{protocol}: ") as bars:
+            outcome = ped2.benchmark_ucsd(
+                protocol,
+                data,
+                name=name.value,
+                seeds=range(seeds),
+                settings=settings,
+                variant=variant.value,
+                device=device,
+                progress=bars,
+            )
+        outcomes.append(outcome)
+        print(f"{protocol}: {ped2.PROTOCOLS[protocol]}")
+        print(metric_table(outcome.metrics))
+        fit_s, fps = (sum(values) / len(values) for values in (outcome.fit_s, outcome.fps))
+        print(f"  fit {fit_s:.0f} s, {fps:.0f} frames a second scored, decoding included", flush=True)
+        if json_path is not None:
+            # After each protocol: an interrupted run keeps what it has measured.
+            _write_json(
+                json_path,
+                ped2.report(
+                    outcomes,
+                    name=name.value,
+                    seeds=range(seeds),
+                    settings=settings,
+                    variant=variant.value,
+                    command=["crowdad", *sys.argv[1:]],
+                ),
+            )
+    return 0
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    from crowdad.errors import OutputNotWritableError
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise OutputNotWritableError(f"{path}: cannot be written ({error.strerror}); give another --json") from error
+
+
+def _digits(
+    name: str,
+    data: Path | None,
+    seeds: int,
+    config: Path | None,
+    overrides: list[str] | None,
+    device: str,
+    quiet: bool,
+) -> int:
+    from crowdad.config_digits import load_digit_settings
+    from crowdad.datasets.digits import load_digits
+    from crowdad.datasets.root import data_root
+    from crowdad.evaluation_digits import DigitRow, headline_rows
+    from crowdad.workflows.footage import check_device
+
+    settings = load_digit_settings(config, [f"dataset={name}", *(overrides or ())])
+
+    def show(row: DigitRow) -> None:
+        value = f"accuracy {row.accuracy:.4f}" if row.accuracy is not None else f"mean AUC {row.auc_mean:.4f}"
+        print(f"  {row.table:<12}{row.method:<28}seed {row.seed}  {value}  {row.seconds:.0f} s", flush=True)
+
+    print(f"{name}, seeds 0 to {seeds - 1}, {settings.clustering.conv_epochs} passes")
+    headline_rows(
+        load_digits(name, data_root(data)), settings, seeds=range(seeds), device=check_device(device), on_row=show
+    )
     return 0
