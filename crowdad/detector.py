@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from crowdad.calibration import readable
 from crowdad.cuts import CutFinder
+from crowdad.errors import ConfigError
 from crowdad.heatmap import StepMap
 from crowdad.patches import Extractor
 from crowdad.records import Frame, FrameResult, Heatmap, Tubes
@@ -35,7 +36,7 @@ class Detector:
 
     scene: the fitted model, already of the footage's size and frame rate (`SceneModel.fitted_to`).
     threshold_raw: raw anomaly that reads 0.5; default: the calibration's, for the wanted false alarms an hour.
-    roi: bool (H, W), True where tubes count, or None for everywhere.
+    roi: bool (H, W) of the scene's size, True where tubes count, or None for everywhere.
     batch_steps: steps encoded at once; more is faster, fewer is prompter.
 
         detector = Detector(scene)
@@ -54,6 +55,10 @@ class Detector:
         roi: npt.NDArray[np.bool_] | None = None,
         batch_steps: int = _BATCH_STEPS,
     ) -> None:
+        if roi is not None and roi.shape != scene.scale.size_hw:
+            raise ConfigError(
+                f"the mask is {roi.shape}, the scene's picture {scene.scale.size_hw}; both must be of one size"
+            )
         calibration, wanted = scene.calibration, scene.settings.calibration.false_alarms_per_hour
         self.scene = scene
         self.threshold_raw = calibration.threshold(wanted) if threshold_raw is None else threshold_raw

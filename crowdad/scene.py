@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ __all__ = ["FORMAT_VERSION", "SceneModel"]
 
 FORMAT_VERSION = 1
 _FORMAT = "crowdad-scene"
+_ARRAYS = ("centres", "shares", "mean", "spread", "tube_normality", "thumbnails")
 
 Array = npt.NDArray[np.float32]
 
@@ -73,11 +75,19 @@ class SceneModel:
             from crowdad.encoders import Conv3dAutoEncoder
 
             self._encoder = Conv3dAutoEncoder.from_settings(self.settings.encoder, self.settings.tubes)
-            self._encoder.load_state_dict({name: torch.as_tensor(array) for name, array in self.weights.items()})
+            try:
+                self._encoder.load_state_dict({name: torch.as_tensor(array) for name, array in self.weights.items()})
+            except RuntimeError as error:
+                raise ModelFormatError(
+                    "the model's encoder does not fit its own settings; fit the scene again with: crowdad fit"
+                ) from error
             self._encoder.eval().to(self._device)
         with torch.inference_mode():
             samples = torch.from_numpy((features - self.mean) / self.spread).to(self._device)
-            return self._encoder.encode(samples).float().cpu().numpy()
+            codes = self._encoder.encode(samples).float()
+            if self.settings.encoder.code_norm != "l2":  # normality is a cosine, whatever the code was learnt with
+                codes = torch.nn.functional.normalize(codes, dim=1)
+            return codes.cpu().numpy()
 
     def normality(self, features: Array) -> Array:
         """Normality of tubes: float32 (N,) in [-1, 1], higher = normal, from features (N, C, T, rows, columns)."""
@@ -107,24 +117,24 @@ class SceneModel:
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write one safetensors file, whole or not at all."""
         path = Path(path)
-        arrays = {f"encoder.{name}": np.ascontiguousarray(array) for name, array in self.weights.items()}
-        for name in ("centres", "shares", "mean", "spread", "tube_normality", "thumbnails"):
-            arrays[name] = np.ascontiguousarray(getattr(self, name))
-        metadata = {
-            "format": _FORMAT,
-            "format_version": str(FORMAT_VERSION),
-            "settings": self.settings.model_dump_json(),
-            "scale": json.dumps(self.scale.as_dict()),
-            "calibration": json.dumps(self.calibration.as_dict()),
-            "provenance": json.dumps(self.provenance),
+        arrays = {f"encoder.{name}": np.asarray(array, order="C") for name, array in self.weights.items()}
+        arrays |= {name: np.asarray(getattr(self, name), order="C") for name in _ARRAYS}
+        header = {
+            "format_version": FORMAT_VERSION,
+            "settings": self.settings.model_dump(mode="json"),
+            "scale": self.scale.as_dict(),
+            "calibration": self.calibration.as_dict(),
+            "provenance": self.provenance,
         }
+        metadata = {_FORMAT: json.dumps(header)}  # safetensors shuffles its keys: one key, one file for one scene
         part = path.with_name(path.name + ".part")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             save_file(arrays, str(part), metadata)
             os.replace(part, path)
         except (OSError, SafetensorError) as error:
-            part.unlink(missing_ok=True)
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
             raise OutputNotWritableError(f"{path}: the model cannot be written ({error}); give another -o") from error
         return path
 
@@ -136,13 +146,14 @@ class SceneModel:
             raise ModelError(f"{path}: no such model file; make one with: crowdad fit FOOTAGE -o {path.name}")
         try:
             with safe_open(str(path), framework="numpy") as file:
-                metadata = file.metadata() or {}
-                _check_header(path, metadata)
+                header = _header(path, file.metadata() or {})
                 arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            return _assemble(metadata, arrays)
+            scene = _assemble(header, arrays)
+            _check_shapes(scene)
+            return scene
         except ModelError:
             raise
-        except (SafetensorError, OSError, KeyError, ValueError, TypeError, ValidationError) as error:
+        except (SafetensorError, OSError, KeyError, ValueError, TypeError, AttributeError, ValidationError) as error:
             what = str(error).splitlines()[0]
             raise ModelFormatError(
                 f"{path}: not a whole crowdad scene model ({what}); fit it again with: crowdad fit"
@@ -155,27 +166,52 @@ class SceneModel:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _check_header(path: Path, metadata: dict[str, str]) -> None:
-    if metadata.get("format") != _FORMAT:
+def _header(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
+    if _FORMAT not in metadata:
         raise ModelFormatError(f"{path}: a safetensors file, but no crowdad scene model; make one with: crowdad fit")
-    version = metadata.get("format_version", "")
-    if version != str(FORMAT_VERSION):
+    header = json.loads(metadata[_FORMAT])
+    if not isinstance(header, dict):
+        raise ValueError(f"its header is {type(header).__name__}, an object is needed")
+    version = header.get("format_version", "?")
+    if version != FORMAT_VERSION:
         raise ModelVersionError(
-            f"{path}: scene model of format {version or '?'}, this crowdad reads format {FORMAT_VERSION}; "
+            f"{path}: scene model of format {version}, this crowdad reads format {FORMAT_VERSION}; "
             "fit the scene again, or use the crowdad that wrote it"
         )
+    return header
 
 
-def _assemble(metadata: dict[str, str], arrays: dict[str, npt.NDArray[Any]]) -> SceneModel:
+def _assemble(header: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> SceneModel:
     weights = {name.removeprefix("encoder."): array for name, array in arrays.items() if name.startswith("encoder.")}
     rest = {name: array for name, array in arrays.items() if not name.startswith("encoder.")}
-    if rest["centres"].ndim != 2 or rest["shares"].shape != rest["centres"].shape[:1]:
-        raise ModelFormatError(f"centres are {rest['centres'].shape}, shares {rest['shares'].shape}: they do not fit")
     return SceneModel(
-        settings=Settings.model_validate_json(metadata["settings"]),
-        scale=SceneScale.from_dict(json.loads(metadata["scale"])),
-        calibration=Calibration(**json.loads(metadata["calibration"])),
+        settings=Settings.model_validate(header["settings"]),
+        scale=SceneScale.from_dict(header["scale"]),
+        calibration=Calibration(**header["calibration"]),
         weights=weights,
-        provenance=json.loads(metadata["provenance"]),
+        provenance=header["provenance"],
         **rest,
     )
+
+
+def _check_shapes(scene: SceneModel) -> None:
+    """Raise ValueError where the arrays fit neither each other nor the settings, or hold no finite numbers."""
+    encoder, tubes = scene.settings.encoder, scene.settings.tubes
+    clusters = len(scene.centres)
+    band = (scene.mean.shape[0] if scene.mean.ndim else 0, 1, tubes.rows, 1)
+    needed = {
+        "centres": (clusters, encoder.code_dim + 1),
+        "shares": (clusters,),
+        "mean": band,
+        "spread": band,
+        "tube_normality": (101,),
+        "thumbnails": (clusters, *scene.thumbnails.shape[1:]),
+    }
+    for name, shape in needed.items():
+        array = getattr(scene, name)
+        if array.shape != shape or not clusters:
+            raise ValueError(f"{name} is {array.shape}, {shape} is needed")
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name} holds nan or inf")
+    if not all(np.isfinite(array).all() for array in scene.weights.values()):
+        raise ValueError("the encoder's weights hold nan or inf")

@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from crowdad.config import MotionSettings
 from crowdad.motion import BackwardFlow, MotionMaps, motion_maps
-from tests.tiny_scene import texture
+from tests.tiny_scene import settings_of, texture
 
-SETTINGS = MotionSettings()
+SETTINGS = settings_of().motion
 HALF_HW = (60, 80)
 
 

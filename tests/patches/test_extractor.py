@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from crowdad.config import Settings, load_settings
+from crowdad.config import Settings
 from crowdad.patches import EXTRACTORS, Extractor
 from crowdad.records import Tubes
-from tests.tiny_scene import PERSON_PX, SIZE_HW, STEP_PX, scale_of, texture, walkers
+from tests.tiny_scene import PERSON_PX, SIZE_HW, STEP_PX, scale_of, settings_of, texture, walkers
 
 
 def last_tubes(pictures: np.ndarray, settings: Settings, **scale) -> Tubes:
@@ -21,7 +21,7 @@ def last_tubes(pictures: np.ndarray, settings: Settings, **scale) -> Tubes:
 
 
 def with_kind(kind: str, *more: str) -> Settings:
-    return load_settings(overrides=[f"tubes.kind={kind}", *more])
+    return settings_of(f"tubes.kind={kind}", *more)
 
 
 @pytest.mark.parametrize("kind", sorted(EXTRACTORS))

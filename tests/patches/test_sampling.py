@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crowdad.config import TubeSettings
 from crowdad.motion import MotionMaps
 from crowdad.patches._sampling import look_up, sample, seeds
+from tests.tiny_scene import settings_of
 
 HALF_HW = (30, 40)
-TUBES = TubeSettings()
+TUBES = settings_of().tubes
 
 
 def ramp() -> np.ndarray:
