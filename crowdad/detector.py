@@ -36,7 +36,7 @@ class Detector:
 
     scene: the fitted model, already of the footage's size and frame rate (`SceneModel.fitted_to`).
     threshold_raw: raw anomaly that reads 0.5; default: the calibration's, for the wanted false alarms an hour.
-    roi: bool (H, W) of the scene's size, True where tubes count, or None for everywhere.
+    roi: bool (H, W) of the scene's size, True where footage is scored, or None for everywhere.
     batch_steps: steps encoded at once; more is faster, fewer is prompter.
 
         detector = Detector(scene)
@@ -67,6 +67,7 @@ class Detector:
         self._batch_steps = batch_steps
         self._extractor = Extractor(scene.scale, scene.settings)
         self._voter = scene.voter()
+        self._cells = None if roi is None else _cells_of(roi, self._voter.shape, self._voter.cell_px)
         self._odd = 0
         self._scored = 0
 
@@ -124,6 +125,14 @@ class Detector:
         return [None if tubes is None else next(parts) for tubes in batch]
 
 
+def _cells_of(roi: npt.NDArray[np.bool_], shape: tuple[int, int], cell_px: float) -> npt.NDArray[np.bool_]:
+    """Cells that hold a pixel of the mask: bool `shape`."""
+    cells = np.zeros(shape, bool)
+    rows, columns = np.nonzero(roi)
+    cells[(rows / cell_px).astype(int), (columns / cell_px).astype(int)] = True
+    return cells
+
+
 class _Segment:
     """One run of frames without a break: steps are scored, frames between two steps get the maps between theirs."""
 
@@ -176,6 +185,8 @@ class _Segment:
         there = self._maps[1] if share > 0 else here
         raw = here.raw if share == 0 else (1 - np.float32(share)) * here.raw + np.float32(share) * there.raw
         detector = self._detector
+        if detector._cells is not None:  # votes are smeared: a mask is kept to by the map, not only by the tubes
+            raw = raw * detector._cells
         heat = readable(raw, detector.threshold_raw)
         anomaly = float(heat.max())
         nearest = here if share < 0.5 else there
