@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from crowdad.calibration import Calibration, block_peaks, fit_tail
 from crowdad.config import Settings
+from crowdad.cuts import CutFinder
 from crowdad.encoders import AutoEncoder, Conv3dAutoEncoder
 from crowdad.encoders.fitting import TrainingPlan, fit_autoencoder
 from crowdad.errors import FitError, TooLittleMotionError
@@ -67,6 +68,8 @@ def fit_scene(
     the largest clusters only.  device: "cpu" or "cuda".
     Raises FitError (TooLittleMotionError where people hardly move), SourceError.
     """
+    if not sources:
+        raise FitError("no footage to learn from; give at least one source")
     settings = settings or Settings()
     scale = _measure(sources, settings, progress)
     gathered = _gather(sources, scale, settings, progress)
@@ -125,11 +128,9 @@ def _measure(sources: Sequence[Source], settings: Settings, progress: Progress) 
     probe = ScaleProbe(total, sources[0].fps, settings.scale)
     done = 0
     for source in sources:
-        segment = None
-        for frame in source.frames():
+        for frame, fresh in _with_breaks(source.frames()):
             if frame.luma.shape == source.info.size_hw:
-                probe.push(frame.luma, fresh=frame.segment != segment)
-            segment = frame.segment
+                probe.push(frame.luma, fresh=fresh)
             done += 1
             if done % 50 == 0:
                 progress("measuring people", min(done / total, 1.0))
@@ -137,12 +138,21 @@ def _measure(sources: Sequence[Source], settings: Settings, progress: Progress) 
     return probe.measure()
 
 
-def _steps(frames: Iterable[Frame], scale: SceneScale, extractor: Extractor) -> Iterator[tuple[Frame, Tubes | None]]:
-    """Every `gap`-th frame of each segment with the tubes that end there."""
-    segment, place = None, 0
+def _with_breaks(frames: Iterable[Frame]) -> Iterator[tuple[Frame, bool]]:
+    """Each frame and whether nothing may be followed into it: the first, a new segment, a hard cut."""
+    finder, segment = CutFinder(), None
     for frame in frames:
-        if frame.segment != segment:
-            segment, place = frame.segment, 0
+        cut = finder.is_cut(frame)
+        yield frame, cut or frame.segment != segment
+        segment = frame.segment
+
+
+def _steps(frames: Iterable[Frame], scale: SceneScale, extractor: Extractor) -> Iterator[tuple[Frame, Tubes | None]]:
+    """Every `gap`-th frame of each run without a break, with the tubes that end there."""
+    place = 0
+    for frame, fresh in _with_breaks(frames):
+        if fresh:
+            place = 0
             extractor.reset()
         if place % scale.gap == 0 and frame.luma.shape == scale.size_hw:
             yield frame, extractor.push(frame.luma)
@@ -150,36 +160,59 @@ def _steps(frames: Iterable[Frame], scale: SceneScale, extractor: Extractor) -> 
 
 
 def _gather(sources: Sequence[Source], scale: SceneScale, settings: Settings, progress: Progress) -> _Gathered:
-    """Tubes from all the footage: a uniform sample to learn from, and every fifth block of steps for calibration."""
+    """Tubes from all the footage: a uniform sample to learn from, and blocks of steps kept apart for calibration."""
     rng = np.random.default_rng(settings.seed)
     extractor = Extractor(scale, settings)
     total = sum(_length(source) for source in sources)
-    cycle = max(round(_HELD_BLOCK / settings.calibration.held_out), _HELD_BLOCK * total // scale.gap // _MAX_HELD_STEPS)
     pool = _Reservoir(settings.encoder.max_tubes, rng)
-    held: list[list[Tubes]] = []
+    held = _HeldOut(total // scale.gap, settings.calibration.held_out)
     frames = step = tubes_seen = 0
     for source in sources:
-        fresh = True
         for frame, tubes in _steps(source.frames(), scale, extractor):
             step += 1
             if step % 20 == 0:
                 progress("following people", min(step * scale.gap / total, 1.0))
             if tubes is None:
-                fresh = True
+                held.interrupt()
                 continue
             tubes_seen += len(tubes)
-            phase = step % cycle
-            if phase >= cycle - _HELD_BLOCK:
-                if fresh or phase == cycle - _HELD_BLOCK:
-                    held.append([])
-                    fresh = False
-                held[-1].append(tubes)
-            else:
-                fresh = True
+            if not held.take(step, tubes):
                 pool.add(tubes, frame.luma)
         frames += source.report.frames_read
     progress("following people", 1.0)
-    return _Gathered(*pool.drawn(), held, frames, step, tubes_seen)
+    return _Gathered(*pool.drawn(), held.runs, frames, step, tubes_seen)
+
+
+class _HeldOut:
+    """Blocks of steps kept apart, spread over the footage; footage that goes on longer than expected is thinned out.
+
+    steps: expected.  share: of them to keep.
+    """
+
+    def __init__(self, steps: int, share: float) -> None:
+        self._block = min(_HELD_BLOCK, max(2, round(steps * share / 2)))  # short footage: two blocks at least
+        self._cycle = max(round(self._block / share), self._block + 1, self._block * steps // _MAX_HELD_STEPS)
+        self._open = False
+        self.runs: list[list[Tubes]] = []
+
+    def interrupt(self) -> None:
+        """What comes next does not continue what came before."""
+        self._open = False
+
+    def take(self, step: int, tubes: Tubes) -> bool:
+        """Whether the tubes of this step are kept apart."""
+        phase = step % self._cycle - (self._cycle - self._block)
+        if phase < 0:
+            self._open = False
+            return False
+        if phase == 0 or not self._open:
+            if sum(map(len, self.runs)) > 2 * _MAX_HELD_STEPS:
+                self.runs = self.runs[::2]
+                self._cycle *= 2
+            self.runs.append([])
+            self._open = True
+        self.runs[-1].append(tubes)
+        return True
 
 
 class _Reservoir:
@@ -197,12 +230,12 @@ class _Reservoir:
         for i in range(len(tubes)):
             self._seen += 1
             if len(self._features) < self._size:
-                self._features.append(tubes.features[i])
+                self._features.append(tubes.features[i].copy())  # a view would keep its whole step alive
                 self._thumbnails.append(_crop(luma, tubes, i))
                 continue
             place = int(self._rng.integers(self._seen))
             if place < self._size:
-                self._features[place] = tubes.features[i]
+                self._features[place] = tubes.features[i].copy()
                 self._thumbnails[place] = _crop(luma, tubes, i)
 
     def drawn(self) -> tuple[Array, npt.NDArray[np.uint8]]:
