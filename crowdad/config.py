@@ -47,8 +47,8 @@ class _Section(BaseModel):
 class ScaleSettings(_Section):
     """Working resolution and step, from what the footage shows."""
 
-    person_px: float = Field(40, gt=8, description="height a person is resized to, in pixels, halo included")
-    walk_px: float = Field(2.4, gt=0.5, description="how far a walking person moves in one step, in resized pixels")
+    person_px: float = Field(37, gt=8, description="height a person is resized to, in pixels, halo included")
+    walk_px: float = Field(2.2, gt=0.5, description="how far a walking person moves in one step, in resized pixels")
     max_upscale: float = Field(2.5, ge=1, description="small figures are enlarged by at most this")
     view_ratio: float = Field(1.6, gt=1, description="range of person heights that one view of the scene may hold")
     margin: float = Field(1.5, gt=0, description="what a view sees beyond the rows it scores, in ph")
@@ -60,9 +60,9 @@ class MotionSettings(_Section):
 
     preset: Literal["ultrafast", "fast", "medium"] = Field("medium", description="DIS flow preset")
     moving: float = Field(0.36, gt=0, description="speed from which a pixel counts as moving, in walking speeds")
-    local_sigma: float = Field(0.1, gt=0, description="radius of the local statistics, in ph")
-    body_sigma_x: float = Field(0.15, gt=0, description="half-width of the body's velocity average, in ph")
-    body_sigma_y: float = Field(0.25, gt=0, description="half-height of the body's velocity average, in ph")
+    local_sigma: float = Field(0.108, gt=0, description="radius of the local statistics, in ph")
+    body_sigma_x: float = Field(0.162, gt=0, description="half-width of the body's velocity average, in ph")
+    body_sigma_y: float = Field(0.27, gt=0, description="half-height of the body's velocity average, in ph")
 
 
 class TubeSettings(_Section):
@@ -72,9 +72,9 @@ class TubeSettings(_Section):
     steps: int = Field(5, ge=1, description="samples in time, one a step")
     rows: int = Field(5, ge=1, description="samples down the body")
     columns: int = Field(3, ge=1, description="samples across the body")
-    half_height: float = Field(0.3, gt=0, description="from the centre to the last row, in ph")
-    half_width: float = Field(0.15, gt=0, description="from the centre to the last column, in ph")
-    spacing: float = Field(0.2, gt=0, description="distance between seeds, in ph")
+    half_height: float = Field(0.325, gt=0, description="from the centre to the last row, in ph")
+    half_width: float = Field(0.162, gt=0, description="from the centre to the last column, in ph")
+    spacing: float = Field(0.216, gt=0, description="distance between seeds, in ph")
     min_density: float = Field(0.12, ge=0, description="share of moving pixels around a seed")
     min_fill: float = Field(0.65, ge=0, description="mean square root of the share of moving pixels along a tube")
     mean_shifts: int = Field(4, ge=0, description="steps from a seed to the centre of the motion around it")
@@ -108,7 +108,7 @@ class NormalitySettings(_Section):
 class HeatmapSettings(_Section):
     """Voting of tube scores along their paths."""
 
-    cell: float = Field(0.2, gt=0, description="side of a cell, in ph")
+    cell: float = Field(0.216, gt=0, description="side of a cell, in ph")
     sigma_cells: float = Field(1.2, gt=0, description="spatial smoothing of the votes, in cells")
     sigma_steps: float = Field(1.33, gt=0, description="temporal smoothing of the votes, in steps")
     prior_votes: float = Field(0.15, gt=0, description="normal votes every cell starts with; few tubes prove little")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -28,7 +29,7 @@ class BackwardFlow:
     """
 
     def __init__(self, preset: str = "medium") -> None:
-        self._dis = cv2.DISOpticalFlow_create(_PRESETS[preset])
+        self._dis = cv2.DISOpticalFlow.create(_PRESETS[preset])
 
     def __call__(self, luma: npt.NDArray[np.uint8], earlier_luma: npt.NDArray[np.uint8]) -> Array:
         """Displacement of each pixel of `luma` back to where it was in `earlier_luma`.
@@ -37,8 +38,9 @@ class BackwardFlow:
         Returns float32 (H // 2, W // 2, 2): x and y, in pixels of the full-size picture.
         """
         height, width = luma.shape
-        flow = self._dis.calc(luma, earlier_luma, None)
-        return cv2.resize(flow, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+        flow = self._dis.calc(np.ascontiguousarray(luma), np.ascontiguousarray(earlier_luma), None)  # type: ignore[call-overload]
+        half = cv2.resize(flow, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+        return np.asarray(half, np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,18 +61,28 @@ class MotionMaps:
 
 
 def _blur(image: Array, sigma_x: float, sigma_y: float) -> Array:
-    return cv2.GaussianBlur(image, (0, 0), sigmaX=sigma_x, sigmaY=sigma_y, borderType=cv2.BORDER_REPLICATE)
+    blurred = cv2.GaussianBlur(image, (0, 0), sigmaX=sigma_x, sigmaY=sigma_y, borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(blurred, np.float32)
 
 
-def motion_maps(flow: Array, unit_px: Array | float, person_px: float, settings: MotionSettings) -> MotionMaps:
+def _length(x: npt.NDArray[Any], y: npt.NDArray[Any]) -> Array:
+    """Length of the vectors (x, y); cv2.magnitude rounds by where in memory its arrays happen to lie."""
+    return np.asarray(np.sqrt(x * x + y * y), np.float32)
+
+
+def motion_maps(
+    flow: Array, unit_px: Array | float, person_px: float, foreshortening: float, settings: MotionSettings
+) -> MotionMaps:
     """Reduce a flow field to statistics over its moving pixels (normalised convolution).
 
     flow: float32 (h, w, 2) of `BackwardFlow`.  unit_px: walking speed, in pixels a step, one number or (h, w).
-    person_px: height of a person in full-size pixels.
+    person_px: height of a person in full-size pixels.  foreshortening: factor on vertical motion, so that a walk
+    towards the camera counts as much as one across the picture.
     """
-    speed = cv2.magnitude(flow[..., 0], flow[..., 1])
+    across, along = flow[..., 0], flow[..., 1] * np.float32(foreshortening)
+    speed = _length(across, along)
     moving = (speed > settings.moving * unit_px).astype(np.float32)
-    stacked = np.dstack([flow[..., 0] * moving, flow[..., 1] * moving, speed * moving, speed * speed * moving, moving])
+    stacked = np.dstack([across * moving, along * moving, speed * moving, speed * speed * moving, moving])
     half = person_px / 2
 
     near = _blur(stacked, settings.local_sigma * half, settings.local_sigma * half)
@@ -78,15 +90,16 @@ def motion_maps(flow: Array, unit_px: Array | float, person_px: float, settings:
     safe = np.maximum(weight, 1e-3)
     mean_u, mean_v, mean_speed, mean_square = (near[..., i] / safe for i in range(4))
     spread = np.sqrt(np.maximum(mean_square - mean_speed**2, 0))
-    channels = np.dstack([cv2.magnitude(mean_u, mean_v), mean_speed, spread]) / np.atleast_3d(unit_px)
+    channels = np.dstack([_length(mean_u, mean_v), mean_speed, spread]) / np.atleast_3d(unit_px)
     channels = np.dstack([channels, np.sqrt(weight)]).astype(np.float32)
 
     sigma_x, sigma_y = settings.body_sigma_x * half / 2, settings.body_sigma_y * half / 2
     size = (flow.shape[1], flow.shape[0])
-    coarse = cv2.resize(stacked[..., [0, 1, 4]], (max(size[0] // 2, 1), max(size[1] // 2, 1)), interpolation=cv2.INTER_AREA)
-    body = _blur(coarse, sigma_x, sigma_y)
+    coarse_size = (max(size[0] // 2, 1), max(size[1] // 2, 1))
+    coarse = cv2.resize(stacked[..., [0, 1, 4]], coarse_size, interpolation=cv2.INTER_AREA)
+    body = _blur(np.asarray(coarse, np.float32), sigma_x, sigma_y)
     share = np.maximum(body[..., 2], 1e-3)
-    velocity = body[..., :2] / share[..., None]
+    velocity = body[..., :2] / share[..., None] / np.asarray((1, foreshortening), np.float32)
     gradient = np.dstack(
         [
             cv2.Sobel(body[..., 2], cv2.CV_32F, 1, 0, ksize=1) * (0.5 * sigma_x**2),
@@ -94,5 +107,5 @@ def motion_maps(flow: Array, unit_px: Array | float, person_px: float, settings:
         ]
     )
     shift = gradient / share[..., None] * 4  # coarse pixels -> full-size pixels
-    wide = cv2.resize(np.dstack([velocity, shift]), size, interpolation=cv2.INTER_LINEAR)
+    wide = np.asarray(cv2.resize(np.dstack([velocity, shift]), size, interpolation=cv2.INTER_LINEAR), np.float32)
     return MotionMaps(channels, weight, wide[..., :2], wide[..., 2:])

@@ -29,6 +29,7 @@ _MIN_FIGURES = 30
 _BOOTSTRAPS = 16
 _PRIOR_SLOPE = (0.3, 1.5)  # to the right, downwards; pictures high or wide
 _SPEED_SLOPE_ERROR = 0.4
+_MOST_FORESHORTENING = 3.0
 _GOOD_MOVE = 0.1  # person heights: far enough against the flow's noise
 _MIN_PERSON_PX = 6.0
 _LONGEST_PX = (640, 1280)  # pictures are measured at a size in this range
@@ -42,7 +43,8 @@ class SceneScale:
     """Size and speed of people in one camera's picture.
 
     size_hw: the displayed picture.  person: (height at the picture's centre, its change to the right, its change
-    downwards), in pixels and pixels per pixel.  walk: walking speed in person heights a frame.  gap: frames a step.
+    downwards), in pixels and pixels per pixel.  walk: walking speed across the picture, in person heights a frame.  gap: frames a step.
+    foreshortening: how many times slower the same walk looks towards or away from the camera, >= 1.
     rows: (first, last) row in which figures were seen.  figures: how many the height was read from; 0 = assumed.
     fps: frames a second of the footage it was measured on.
     """
@@ -50,6 +52,7 @@ class SceneScale:
     size_hw: tuple[int, int]
     person: tuple[float, float, float]
     walk: float
+    foreshortening: float
     gap: int
     rows: tuple[float, float]
     figures: int
@@ -84,7 +87,10 @@ class SceneScale:
     @staticmethod
     def from_dict(numbers: dict[str, Any]) -> SceneScale:
         """The inverse of `as_dict`."""
-        return SceneScale(**{key: tuple(value) if isinstance(value, list) else value for key, value in numbers.items()})
+        fields: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in numbers.items()
+        }
+        return SceneScale(**fields)
 
 
 @dataclass(frozen=True)
@@ -107,11 +113,13 @@ class View:
         if band.shape == self.size_hw:
             return band
         shrinks = self.size_hw[0] < band.shape[0]
-        return cv2.resize(band, self.size_hw[::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+        how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        return np.asarray(cv2.resize(band, self.size_hw[::-1], interpolation=how), np.uint8)
 
     def to_picture(self, points_xy: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """View pixels (..., 2) -> pixels of the displayed picture."""
-        return points_xy / np.float32(self.zoom_xy) + np.float32((0, self.seen[0]))
+        zoom, origin = np.array(self.zoom_xy, np.float32), np.array((0, self.seen[0]), np.float32)
+        return (points_xy / zoom + origin).astype(np.float32, copy=False)
 
     def local_person_px(self, scale: SceneScale, points_xy: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Height of a person at view positions (..., 2), in view pixels."""
@@ -173,6 +181,9 @@ class ScaleProbe:
         if fresh:
             self._place = 0
         if self._place == 0:
+            if len(self._bursts) >= 2 * self._settings.bursts:  # longer, or more broken up, than expected
+                self._bursts = self._bursts[::2]
+                self._period *= 2
             self._bursts.append({})
         if self._place in (0, *_GAPS):
             self._bursts[-1][self._place] = self._shrunk(luma)
@@ -182,7 +193,7 @@ class ScaleProbe:
         if self._zoom == 1.0:
             return luma.copy()
         how = cv2.INTER_AREA if self._zoom < 1 else cv2.INTER_LINEAR
-        return cv2.resize(luma, None, fx=self._zoom, fy=self._zoom, interpolation=how)
+        return np.asarray(cv2.resize(luma, None, fx=self._zoom, fy=self._zoom, interpolation=how), np.uint8)
 
     def measure(self) -> SceneScale:
         """What was seen; raises TooLittleMotionError where nothing moves."""
@@ -191,21 +202,22 @@ class ScaleProbe:
         size_hw = (self._bursts[0][0].shape[0], self._bursts[0][0].shape[1])
         figures, gap = _figures(self._bursts)
         person, rows = _person_plane(figures, size_hw)
-        scale = SceneScale(size_hw, person, 0.0, 1, rows, len(figures), self._fps)
-        walk = _walking_speed(figures, scale) / gap
+        scale = SceneScale(size_hw, person, 0.0, 1.0, 1, rows, len(figures), self._fps)
+        shortening = _foreshortening(figures, scale)
+        walk = _walking_speed(figures, scale, shortening) / gap
         step = max(1, round(self._settings.walk_px / self._settings.person_px / walk))
-        return replace(scale, walk=walk, gap=step).fitted_to(self._size_hw, self._fps)
+        return replace(scale, walk=walk, foreshortening=shortening, gap=step).fitted_to(self._size_hw, self._fps)
 
 
 def _figures(bursts: Sequence[dict[int, Luma]]) -> tuple[Array, int]:
     """What stands out from the median background and moves, at the shortest gap over which it moves far enough.
 
-    Returns rows of (x, y of the centre, w, h, area, displacement), in pixels, and the gap in frames.
+    Returns rows of (x, y of the centre, w, h, area, dx, dy), in pixels, and the gap in frames.
     """
     stills = [luma for burst in bursts for luma in (burst[0], burst[max(burst)])]
     background = np.median(np.stack(stills[:: max(1, len(stills) // 48)]), axis=0).astype(np.float32)
     flow_of = BackwardFlow()
-    best, best_gap = np.zeros((0, 6)), 0
+    best, best_gap = np.zeros((0, 7)), 0
     for gap in _GAPS:
         pairs = [pair for burst in bursts for pair in _pairs(burst, gap)]
         if not pairs:
@@ -213,7 +225,7 @@ def _figures(bursts: Sequence[dict[int, Luma]]) -> tuple[Array, int]:
         figures = np.concatenate([_moving_blobs(luma, background, flow_of(luma, earlier)) for luma, earlier in pairs])
         if len(figures) >= max(_MIN_FIGURES, len(best) // 2):
             best, best_gap = figures, gap
-            if np.median(figures[:, 5] / figures[:, 3]) >= _GOOD_MOVE:
+            if np.median(_displacement(figures) / figures[:, 3]) >= _GOOD_MOVE:
                 break
     if not best_gap:
         raise TooLittleMotionError(
@@ -230,7 +242,7 @@ def _pairs(burst: dict[int, Luma], gap: int) -> list[tuple[Luma, Luma]]:
 
 
 def _moving_blobs(luma: Luma, background: npt.NDArray[np.float32], flow: npt.NDArray[np.float32]) -> Array:
-    """Connected blobs of one picture that may be one person: (x, y of the centre, w, h, area, displacement) each.
+    """Connected blobs of one picture that may be one person: (x, y of the centre, w, h, area, dx, dy) each.
 
     Hysteresis (weak pixels that touch strong ones) keeps a figure whole where its clothes match the ground; what does
     not move is foliage, flicker or a change of light.
@@ -241,25 +253,19 @@ def _moving_blobs(luma: Luma, background: npt.NDArray[np.float32], flow: npt.NDA
     noise = 1.4826 * float(np.median(difference))
     weak = (difference > max(3 * noise, _MIN_CONTRAST)).astype(np.uint8)
     strong = difference > max(6 * noise, 2 * _MIN_CONTRAST)
-    flow = cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR)
-    moving = cv2.magnitude(flow[..., 0], flow[..., 1]) > _MIN_SPEED_PX
+    flow = np.asarray(cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+    moving = np.hypot(flow[..., 0], flow[..., 1]) > _MIN_SPEED_PX
     count, labels, stats, _ = cv2.connectedComponentsWithStats(weak, connectivity=8)
     strength = np.bincount(labels[strong], minlength=count)[1:]
     motion, *sums = (
         np.bincount(labels[moving], weights, minlength=count)[1:] for weights in (None, *flow[moving].T.astype(float))
     )
-    displacement = np.hypot(*sums) / np.maximum(motion, 1)
+    dx, dy = (total / np.maximum(motion, 1) for total in sums)
     x, y, w, h, area = stats[1:].T
     inside = (x > 0) & (y > 0) & (x + w < width) & (y + h < height)
     upright = (h >= w) & (h <= 4 * w) & (h >= _MIN_PERSON_PX) & (area >= 12)
     solid = (area >= 0.25 * w * h) & (strength >= 0.15 * area) & (motion >= 0.5 * area)
-    return np.stack([x + w / 2, y + h / 2, w, h, area, displacement], axis=1)[inside & upright & solid]
-
-
-def _weighted_median(values: Array, weights: Array) -> float:
-    order = np.argsort(values)
-    mass = np.cumsum(weights[order])
-    return float(values[order][np.searchsorted(mass, mass[-1] / 2)])
+    return np.stack([x + w / 2, y + h / 2, w, h, area, dx, dy], axis=1)[inside & upright & solid]
 
 
 def _person_plane(figures: Array, size_hw: tuple[int, int]) -> tuple[tuple[float, float, float], tuple[float, float]]:
@@ -269,20 +275,20 @@ def _person_plane(figures: Array, size_hw: tuple[int, int]) -> tuple[tuple[float
     mislead, and their displacements, which differ by walking direction (a systematic error on top of the random one).
     """
     height, width = size_hw
-    x, y, _, tall, area, displacement = figures.T
+    x, y, _, tall = figures[:, :4].T
     rows = (float(np.quantile(y, 0.02)), float(np.quantile(y, 0.98)))
     middle = np.array([np.median(x), np.median(y)])
     places = (figures[:, :2] - middle) / (width, height)
     precision = 1 / np.square(_PRIOR_SLOPE)
     total = np.zeros(2)
-    for witness, systematic in ((tall, 0.0), (displacement, _SPEED_SLOPE_ERROR)):
+    for witness, systematic in ((tall, 0.0), (_displacement(figures), _SPEED_SLOPE_ERROR)):
         slopes, error = _relative_slopes(places, witness)
         weight = 1 / (error**2 + systematic**2)
         precision = precision + weight
         total = total + weight * slopes
     right, down = total / precision
     shape = np.maximum(1 + right * places[:, 0] + down * places[:, 1], 0.1)
-    level = _weighted_median(tall / shape, np.sqrt(area))
+    level = float(np.median(tall / shape))
     at_centre = 1 + right * (0.5 - middle[0] / width) + down * (0.5 - middle[1] / height)
     return (float(level * at_centre), float(level * right / width), float(level * down / height)), rows
 
@@ -300,9 +306,24 @@ def _relative_slopes(places: Array, values: Array) -> tuple[Array, Array]:
     return slopes(np.arange(count)), np.std(drawn, axis=0) + 1e-3
 
 
-def _walking_speed(figures: Array, scale: SceneScale) -> float:
+def _displacement(figures: Array, foreshortening: float = 1.0) -> Array:
+    """How far each figure moved, in pixels, as if it had walked across the picture."""
+    return np.hypot(figures[:, 5], foreshortening * figures[:, 6])
+
+
+def _foreshortening(figures: Array, scale: SceneScale) -> float:
+    """Ratio of the typical displacements across and along the line of sight; 1 where too few walk along it."""
+    moves = _displacement(figures) / scale.person_px(figures[:, 0], figures[:, 1])
+    steepness = np.abs(figures[:, 6]) / np.maximum(_displacement(figures), 1e-6)
+    across, along = moves[steepness < 0.5], moves[steepness > 0.8]
+    if min(len(across), len(along)) < _MIN_FIGURES // 2:
+        return 1.0
+    return float(np.clip(np.median(across) / np.median(along), 1.0, _MOST_FORESHORTENING))
+
+
+def _walking_speed(figures: Array, scale: SceneScale, foreshortening: float) -> float:
     """Mode of the figures' displacement in person heights of their place."""
-    moves = figures[:, 5] / scale.person_px(figures[:, 0], figures[:, 1])
+    moves = _displacement(figures, foreshortening) / scale.person_px(figures[:, 0], figures[:, 1])
     counts, edges = np.histogram(np.log(moves), bins=np.log(np.geomspace(0.005, 4, 100)))
     smooth = np.convolve(counts, np.hanning(17), mode="same")
     peak = int(np.argmax(smooth))

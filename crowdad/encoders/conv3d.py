@@ -33,7 +33,7 @@ class Conv3dAutoEncoder(AutoEncoder):
         *,
         code_dim: int = 8,
         temporal_kernel: int = 3,
-        widths: tuple[int, int, int] = (48, 96, 192),
+        widths: tuple[int, int, int] = (32, 64, 128),
         code_norm: str = "l2",
         constant: bool = True,
     ) -> None:

@@ -68,7 +68,9 @@ class Extractor:
         picture = view.cut(luma)
         if state.earlier is not None:
             flow = self._flow(picture, state.earlier)
-            state.history.appendleft(motion_maps(flow, state.unit_px, view.person_px, self._settings.motion))
+            shortening = self._scale.foreshortening
+            maps = motion_maps(flow, state.unit_px, view.person_px, shortening, self._settings.motion)
+            state.history.appendleft(maps)
         state.earlier = picture
         if len(state.history) < tube.steps:
             return None
