@@ -88,9 +88,8 @@ def fit_tail(peaks: Floats, hours: float, *, tail: float, trusted: float = 1.0) 
         raise FitError(f"{len(values)} places with motion to calibrate on, at least 4 are needed; give longer footage")
     note = ""
     if hours < _SHORT_HOURS:
-        note = (
-            f"calibrated on {hours * 60:.1f} minutes of footage: rates below {1 / hours:.0f} an hour are extrapolated"
-        )
+        length = f"{hours * 60:.0f} minutes" if hours > 1 / 30 else f"{hours * 3600:.0f} seconds"
+        note = f"calibrated on {length} of footage: rates below {1 / hours:.0f} an hour are extrapolated"
     long_enough = trusted >= 1 and (1 - tail) * len(values) >= _MIN_EXCESSES
     level = float(np.quantile(values, tail if long_enough else 0.5))
     excess = values[values > level] - level

@@ -1,0 +1,217 @@
+"""Fitting a scene on drawn walkers: what is learnt, what is kept apart, and what is told where that cannot be."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from crowdad.config import Settings
+from crowdad.detector import Detector
+from crowdad.errors import FitError, TooLittleMotionError
+from crowdad.records import Frame, Tubes
+from crowdad.scene import SceneModel
+from crowdad.sources import ArraySource
+from crowdad.training import _HeldOut, _Reservoir, _standard, _with_breaks, fit_scene
+from tests.tiny_scene import frames_of, settings_of, texture, walkers
+
+FAST = (
+    "encoder.epochs=1",
+    "encoder.max_tubes=1500",
+    "normality.clusters=6",
+    "normality.clusters_unlabelled=6",
+    "normality.keep_mass=0.6",
+)
+SIZE_HW = (180, 160)
+
+
+def settings_fast(*more: str) -> Settings:
+    return settings_of(*FAST, *more)
+
+
+def source(pictures: npt.NDArray[np.uint8], fps: float = 10.0) -> ArraySource:
+    return ArraySource(pictures, fps)
+
+
+@pytest.fixture(scope="module")
+def footage() -> npt.NDArray[np.uint8]:
+    return walkers(200, speeds=(3, -3, 2.6), size_hw=SIZE_HW)
+
+
+@pytest.fixture(scope="module")
+def told() -> list[tuple[str, float]]:
+    return []
+
+
+@pytest.fixture(scope="module")
+def scene(footage, told) -> SceneModel:
+    return fit_scene([source(footage)], settings_fast(), progress=lambda what, share: told.append((what, share)))
+
+
+def test_size_and_speed_are_those_that_were_drawn(scene):
+    assert float(scene.scale.person_px(80, 90)) == pytest.approx(40, rel=0.1)
+    assert scene.scale.walk == pytest.approx(3 / 40, rel=0.2)
+    assert scene.scale.size_hw == SIZE_HW
+
+
+def test_a_fitted_scene_is_whole(scene, tmp_path):
+    assert scene.centres.shape == (6, 9)
+    np.testing.assert_allclose(np.linalg.norm(scene.centres, axis=1), 1, atol=1e-5)
+    assert scene.shares.sum() == pytest.approx(1)
+    assert scene.thumbnails.shape == (6, 36, 24)
+    assert scene.thumbnails.std(axis=(1, 2)).min() > 1
+    assert (np.diff(scene.tube_normality) >= 0).all()
+    assert scene.tube_normality[50] > 0.8  # what is common is near a centre
+    assert scene.calibration.hours > 0
+    assert scene.calibration.threshold(1.0) > 0
+    assert scene.provenance["how"] == "one-class"
+    assert scene.provenance["frames"] == 200
+    assert len(scene.provenance["losses"]) == 1
+    again = SceneModel.load(scene.save(tmp_path / "scene"))
+    assert np.array_equal(again.centres, scene.centres)
+
+
+def test_one_seed_gives_one_scene_to_the_last_bit(scene, footage):
+    again = fit_scene([source(footage)], settings_fast())
+    assert all(np.array_equal(again.weights[name], scene.weights[name]) for name in scene.weights)
+    for name in ("centres", "shares", "mean", "spread", "tube_normality", "thumbnails"):
+        assert np.array_equal(getattr(again, name), getattr(scene, name)), name
+    assert (again.scale, again.calibration, again.provenance) == (scene.scale, scene.calibration, scene.provenance)
+
+
+def test_unlabelled_footage_keeps_fewer_centres_and_another_seed_differs(scene, footage):
+    unlabelled = fit_scene([source(footage)], settings_fast("seed=1"), unlabelled=True)
+    assert 1 <= len(unlabelled.centres) < 6
+    assert unlabelled.shares.sum() == pytest.approx(1)
+    assert len(unlabelled.thumbnails) == len(unlabelled.centres)
+    assert unlabelled.provenance["how"] == "unlabelled"
+    assert unlabelled.calibration.how == "exponential tail"
+    assert not np.array_equal(unlabelled.weights["trunk.0.weight"], scene.weights["trunk.0.weight"])
+
+
+def test_progress_rises_to_the_end_of_every_stage(scene, told):
+    stages: dict[str, list[float]] = {}
+    for what, share in told:
+        stages.setdefault(what.split(",")[0], []).append(share)
+    assert list(stages) == ["measuring people", "following people", "learning", "finding what is common"]
+    for shares in stages.values():
+        assert shares == sorted(shares)
+        assert 0 <= shares[0] <= shares[-1] == 1
+
+
+def test_who_runs_is_less_normal_than_who_walks(scene):
+    pictures = walkers(60, speeds=(3, -3, 9), size_hw=SIZE_HW)
+    results = list(Detector(scene).run(frames_of(pictures)))[10:-10]
+    lanes = np.array_split(np.median([result.heatmap.anomaly for result in results], axis=0), 3)
+    walking, walking_too, running = (float(lane.max()) for lane in lanes)
+    assert running > max(walking, walking_too)
+
+
+def test_a_still_scene_says_that_nobody_moves():
+    still = np.repeat(texture(SIZE_HW, 1)[None], 60, axis=0)
+    with pytest.raises(TooLittleMotionError, match="hardly anybody moves"):
+        fit_scene([source(still)], settings_fast())
+
+
+@pytest.mark.parametrize("count", [1, 2, 8])
+def test_a_few_frames_say_that_more_are_needed(count):
+    with pytest.raises(FitError, match="give"):
+        fit_scene([source(walkers(count, size_hw=SIZE_HW))], settings_fast())
+
+
+def test_too_few_tubes_for_the_clusters_say_how_much_more_footage(footage):
+    with pytest.raises(
+        TooLittleMotionError, match=r"moving patches in 200 frames, at least 40000 .* times as much"
+    ) as told:
+        fit_scene([source(footage)], settings_fast("normality.clusters=5000"))
+    assert "\n" not in str(told.value)
+
+
+def test_no_footage_and_footage_of_two_sizes_are_refused(footage):
+    with pytest.raises(FitError, match="no footage"):
+        fit_scene([], settings_fast())
+    with pytest.raises(FitError, match=r"160x180, 128x96|128x96, 160x180"):
+        fit_scene([source(footage), source(walkers(4))], settings_fast())
+
+
+def test_breaks_are_the_first_frame_new_segments_and_hard_cuts():
+    ground, other = texture(SIZE_HW, 1, 24), texture(SIZE_HW, 2, 24)
+    pictures = [ground, ground, other, other, other]
+    frames = [Frame(i, i / 10, picture, segment=int(i >= 4)) for i, picture in enumerate(pictures)]
+    assert [fresh for _, fresh in _with_breaks(frames)] == [True, False, True, False, True]
+
+
+def tubes_at(step: int, count: int = 2) -> Tubes:
+    """Tubes whose features hold their step."""
+    return Tubes(
+        np.full((count, 3, 2, 5, 3), step, np.float32),
+        np.full((count, 2, 2), 20, np.float32),
+        np.ones((count, 2), bool),
+        np.full(count, 40, np.float32),
+        np.zeros(count, np.int64),
+    )
+
+
+def held_steps(held: _HeldOut, steps: int) -> list[list[int]]:
+    for step in range(1, steps + 1):
+        held.take(step, tubes_at(step))
+    return [[int(tubes.features[0, 0, 0, 0, 0]) for tubes in run] for run in held.runs]
+
+
+def test_every_fifth_block_is_kept_apart():
+    runs = held_steps(_HeldOut(1000, 0.2), 300)
+    assert runs == [list(range(80, 100)), list(range(180, 200)), list(range(280, 300))]
+
+
+@pytest.mark.parametrize("steps", [20, 30, 62, 150])
+def test_short_footage_keeps_two_blocks_and_about_the_wanted_share(steps):
+    runs = held_steps(_HeldOut(steps, 0.2), steps)
+    assert len(runs) == 2
+    assert 0.15 * steps <= sum(map(len, runs)) <= 0.4 * steps
+
+
+def test_a_break_starts_another_run():
+    held = _HeldOut(1000, 0.2)
+    for step in range(80, 90):
+        assert held.take(step, tubes_at(step))
+    held.interrupt()
+    assert held.take(90, tubes_at(90))
+    assert [len(run) for run in held.runs] == [10, 1]
+
+
+def test_footage_without_a_known_end_does_not_fill_the_memory():
+    held = _HeldOut(100, 0.2)
+    for step in range(40_000):
+        held.take(step, tubes_at(0, 0))
+    assert sum(map(len, held.runs)) <= 3100
+
+
+def test_the_reservoir_is_a_uniform_sample_that_holds_no_whole_step():
+    pool = _Reservoir(300, np.random.default_rng(0))
+    picture = np.zeros((60, 60), np.uint8)
+    for step in range(1000):
+        pool.add(tubes_at(step, 3), picture)
+    assert all(features.base is None for features in pool._features)
+    features, thumbnails = pool.drawn()
+    assert features.shape == (300, 3, 2, 5, 3)
+    assert thumbnails.shape == (300, 36, 24)
+    drawn = features[:, 0, 0, 0, 0]
+    assert drawn.mean() == pytest.approx(500, abs=60)
+    assert (np.histogram(drawn, bins=4, range=(0, 1000))[0] > 45).all()
+
+
+def test_an_empty_reservoir_has_no_samples():
+    features, thumbnails = _Reservoir(5, np.random.default_rng(0)).drawn()
+    assert (len(features), len(thumbnails)) == (0, 0)
+
+
+def test_features_are_standardised_by_median_and_quartiles():
+    rng = np.random.default_rng(0)
+    features = rng.normal([[1.0], [2.0], [5.0]], [[0.5], [1.0], [2.0]], (4000, 3, 1)).astype(np.float32)
+    features = np.broadcast_to(features[..., None, None], (4000, 3, 2, 5, 3)).copy()
+    features[:100] = 1000  # a few anomalies change little
+    mean, spread = _standard(features)
+    assert mean.shape == spread.shape == (3, 1, 5, 1)
+    np.testing.assert_allclose(mean[:, 0, 0, 0], [1, 2, 5], rtol=0.1)
+    np.testing.assert_allclose(spread[:, 0, 0, 0], [0.5, 1, 2], rtol=0.1)
+    assert (_standard(np.zeros((10, 3, 2, 5, 3), np.float32))[1] > 0).all()
