@@ -48,11 +48,11 @@ KINDS: dict[str, Kind] = {
     "loiterer": Kind(person, "walk", (0.7, 0.9)),
 }
 
-IN_SCOPE = ("runner", "bicycle", "cart", "skater", "slow_bicycle", "wheelchair")
-"""Anomalies by what moves and how."""
+IN_SCOPE = ("runner", "bicycle", "cart", "skater")
+"""Anomalies by what moves and how fast."""
 
-OUT_OF_SCOPE = ("against", "loiterer")
-"""Anomalies by direction or stay: known limits."""
+OUT_OF_SCOPE = ("slow_bicycle", "wheelchair", "against", "loiterer")
+"""Known limits: what glides at walking speed, goes against the stream or stays."""
 
 
 @dataclass(eq=False)
