@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,6 +13,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
+
+from crowdad.config import Settings, load_settings
+from crowdad.datasets.generated import GeneratedClip, write_clip
+from crowdad.scene import SceneModel
 
 TINY_FPS = 10
 TINY_COUNT = 24
@@ -107,6 +112,47 @@ def tiny_video(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder 001.png .. 024.png of `moving_square()`.  Shared: read it, don't change it."""
     return write_folder(tmp_path_factory.mktemp("tiny_folder") / "clip", list(moving_square()))
+
+
+TINY_SETTINGS = (
+    "encoder.epochs=2",
+    "encoder.max_tubes=2000",
+    "motion.preset=ultrafast",
+    "normality.clusters=16",
+    "normality.clusters_unlabelled=12",
+    "scale.person_px=24",
+    "scale.walk_px=1.5",
+    "tubes.spacing=0.3",
+)
+"""Overrides that make a fit take seconds; what it learns is coarse."""
+
+
+@dataclass(frozen=True)
+class TinyCamera:
+    """A generated camera of 360x240 at 10 fps, and a scene fitted on it.
+
+    normal, unusual: mp4 of 16 s and 12 s; only the second has anomalies, its truth lies beside it.
+    settings: what `model` was fitted with.
+    """
+
+    normal: Path
+    unusual: Path
+    settings: Settings
+    scene: SceneModel
+    model: Path
+
+
+@pytest.fixture(scope="session")
+def tiny_camera(tmp_path_factory: pytest.TempPathFactory) -> TinyCamera:
+    """One camera's footage and its fitted scene.  Shared: read it, don't change it."""
+    from crowdad.workflows import fit
+
+    folder = tmp_path_factory.mktemp("tiny_camera")
+    normal, unusual, model = folder / "normal.mp4", folder / "unusual.mp4", folder / "tiny.safetensors"
+    write_clip(GeneratedClip("ped2like", seed=1, normal_only=True, duration_s=16), normal)
+    write_clip(GeneratedClip("ped2like", seed=2, duration_s=12), unusual)
+    settings = load_settings(overrides=TINY_SETTINGS)
+    return TinyCamera(normal, unusual, settings, fit(normal, settings=settings, output=model), model)
 
 
 def _note_skip(report: pytest.TestReport | pytest.CollectReport, keywords: Sequence[str]) -> None:
