@@ -1,0 +1,263 @@
+"""People's size and speed: read from generated cameras whose truth is known, and bands cut from them by hand."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crowdad.config import ScaleSettings
+from crowdad.datasets.generated import GeneratedClip
+from crowdad.errors import TooLittleMotionError
+from crowdad.scale import ScaleProbe, SceneScale, views
+from tests.tiny_scene import scale_of, settings_of, texture, walkers
+
+SETTINGS = settings_of().scale
+
+
+def measured(pictures, fps: float, settings: ScaleSettings = SETTINGS) -> SceneScale:
+    probe = ScaleProbe(len(pictures), fps, settings)
+    for picture in pictures:
+        probe.push(picture)
+    return probe.measure()
+
+
+@dataclass
+class Filmed:
+    """A generated camera and what was measured of it."""
+
+    clip: GeneratedClip
+
+    @cached_property
+    def pictures(self) -> list[npt.NDArray[np.uint8]]:
+        return [np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8) for picture in self.clip.frames()]
+
+    @cached_property
+    def scale(self) -> SceneScale:
+        return measured(self.pictures, self.clip.fps)
+
+    def excess(self) -> npt.NDArray[np.float64]:
+        """Measured over true height, from the first row to the last in which people were seen."""
+        height, width = self.clip.size_hw
+        rows = np.linspace(max(self.scale.rows[0], 0), min(self.scale.rows[1], height), 7)
+        return self.scale.person_px(width / 2, rows) / self.clip.camera.person_height_px(width / 2, rows, at=0.5)
+
+
+@pytest.fixture(scope="session")
+def flat() -> Filmed:
+    return Filmed(GeneratedClip("ped2like", seed=1, normal_only=True, duration_s=12))
+
+
+@pytest.fixture(scope="session")
+def steep() -> Filmed:
+    return Filmed(GeneratedClip("steep", seed=1, normal_only=True, duration_s=9, fps=10))
+
+
+@pytest.mark.parametrize("name", ["flat", "steep"])
+def test_height_is_proportional_to_the_truth_all_over_the_picture(name, request):
+    filmed: Filmed = request.getfixturevalue(name)
+    excess = filmed.excess()
+    # Halo and shadow are part of what moves: a figure reads taller than the person in it, by the same share everywhere.
+    assert excess.min() > 0.95
+    assert excess.max() < 1.45
+    assert excess.max() / excess.min() < 1.25
+    assert filmed.scale.figures > 60
+
+
+def test_the_slope_is_that_of_the_camera(flat, steep):
+    for filmed, tolerance in ((flat, 0.35), (steep, 0.2)):
+        height, width = filmed.clip.size_hw
+        rows = np.array([0.2, 0.8]) * height
+        truth = filmed.clip.camera.person_height_px(width / 2, rows, at=0.5)
+        found = filmed.scale.person_px(width / 2, rows)
+        assert (found[1] - found[0]) / found.mean() == pytest.approx(
+            (truth[1] - truth[0]) / truth.mean(), rel=tolerance
+        )
+        assert abs(filmed.scale.person[1]) * width < 0.25 * filmed.scale.person[0]  # level from left to right
+
+
+def test_people_were_seen_where_they_walked(steep):
+    first, last = steep.scale.rows
+    assert 0 <= first < 0.15 * 360
+    assert 0.7 * 360 < last <= 360
+
+
+def test_walking_speed_across_a_nearly_flat_picture(flat):
+    height, width = flat.clip.size_hw
+    truth = float(flat.clip.camera.walking_speed_px(width / 2, height / 2)) / flat.clip.fps
+    found = flat.scale.walk * float(flat.scale.person_px(width / 2, height / 2))
+    assert found == pytest.approx(truth, rel=0.4)
+
+
+def test_a_steep_camera_foreshortens_and_never_speeds_people_up(steep):
+    # Flow over several frames loses figures far away, so speed reads low there; too high would hide runners.
+    height, width = steep.clip.size_hw
+    truth = float(steep.clip.camera.walking_speed_px(width / 2, height / 2)) / steep.clip.fps
+    found = steep.scale.walk * float(steep.scale.person_px(width / 2, height / 2))
+    assert truth / 5 < found < 1.3 * truth
+    assert steep.scale.foreshortening >= 1
+
+
+@pytest.mark.parametrize("zoom", [0.6, 1.5])
+def test_another_size_of_the_same_footage_changes_pixels_and_nothing_else(flat, zoom):
+    how = cv2.INTER_AREA if zoom < 1 else cv2.INTER_CUBIC
+    resized = [cv2.resize(picture, None, fx=zoom, fy=zoom, interpolation=how) for picture in flat.pictures]
+    other = measured(resized, flat.clip.fps)
+    assert other.person[0] == pytest.approx(zoom * flat.scale.person[0], rel=0.12)
+    assert other.walk == pytest.approx(flat.scale.walk, rel=0.35)
+
+
+def test_half_the_frame_rate_doubles_the_walk_a_frame(flat):
+    other = measured(flat.pictures[::2], flat.clip.fps / 2)
+    assert other.walk == pytest.approx(2 * flat.scale.walk, rel=0.4)
+    assert other.person[0] == pytest.approx(flat.scale.person[0], rel=0.1)
+
+
+def test_measuring_twice_gives_the_same():
+    pictures = walkers(150, speeds=(3, -3, 2.6), size_hw=(180, 160))
+    assert measured(pictures, 10.0) == measured(pictures, 10.0)
+
+
+@pytest.mark.parametrize(
+    "pictures",
+    [
+        np.zeros((40, 60, 80), np.uint8),
+        np.repeat(texture((60, 80), 1)[None], 40, axis=0),
+        np.stack([np.full((60, 80), 90 + 60 * (i % 2), np.uint8) for i in range(40)]),
+        np.random.default_rng(0).integers(0, 255, (40, 60, 80), dtype=np.uint8),
+        np.zeros((1, 60, 80), np.uint8),
+        np.zeros((30, 9, 7), np.uint8),
+    ],
+    ids=["black", "still", "flicker", "noise", "one frame", "tiny"],
+)
+def test_footage_without_people_is_one_clear_line(pictures):
+    with pytest.raises(TooLittleMotionError) as told:
+        measured(pictures, 10.0)
+    assert "\n" not in str(told.value)
+    assert "give footage with people walking" in str(told.value)
+
+
+def test_no_frame_at_all_is_one_clear_line():
+    with pytest.raises(TooLittleMotionError, match="no frame"):
+        ScaleProbe(100, 10.0, SETTINGS).measure()
+
+
+def test_footage_longer_or_more_broken_up_than_expected_does_not_fill_the_memory():
+    probe = ScaleProbe(50, 10.0, SETTINGS)
+    picture = np.zeros((20, 24), np.uint8)
+    for index in range(5_000):
+        probe.push(picture, fresh=index % 7 == 0)
+        assert len(probe._bursts) <= 2 * SETTINGS.bursts
+
+
+def test_a_burst_does_not_reach_over_a_break():
+    probe = ScaleProbe(1_000, 10.0, SETTINGS)
+    for index in range(30):
+        probe.push(np.full((16, 16), index, np.uint8), fresh=index == 11)
+    seen = [[int(picture[0, 0]) for picture in burst.values()] for burst in probe._bursts]
+    assert seen == [[0, 1, 2, 3, 4, 6, 8], [11, 12, 13, 14, 15, 17, 19, 23, 27]]
+
+
+def test_pictures_are_measured_at_a_size_in_the_working_range_and_told_in_their_own():
+    pictures = walkers(100, speeds=(3, -3, 2.6), size_hw=(180, 160))
+    pictures = np.concatenate([pictures, pictures[:, :, ::-1]], axis=2)
+    small = measured(pictures, 10.0)
+    wide = np.concatenate([pictures] * 5, axis=2)  # 1600 px: shrunk for the measurement
+    large = measured(wide, 10.0)
+    assert large.size_hw == (180, 1600)
+    for scale in (small, large):
+        assert float(scale.person_px(80, 90)) == pytest.approx(40, rel=0.15)
+
+
+def test_height_of_a_person_is_a_plane_with_a_floor():
+    scale = scale_of(size_hw=(100, 200), person=(40.0, 0.1, 0.5))
+    np.testing.assert_allclose(scale.person_px([100, 110, 100], [50, 50, 60]), [40, 41, 45])
+    assert float(scale.person_px(100, -500)) == 6.0
+
+
+def test_a_scale_goes_to_plain_numbers_and_back():
+    scale = scale_of(person=(40.0, 0.1, 0.5))
+    assert SceneScale.from_dict(scale.as_dict()) == scale
+    listed = {key: list(value) if isinstance(value, tuple) else value for key, value in scale.as_dict().items()}
+    assert SceneScale.from_dict(listed) == scale
+
+
+def test_a_flat_scene_is_one_view_at_the_working_height():
+    (view,) = views(scale_of(person=(20.0, 0.0, 0.0)), SETTINGS)
+    assert view.owned == (0.0, 96.0)
+    assert view.seen == (0, 96)
+    assert view.size_hw == (192, 256)
+    assert view.person_px == pytest.approx(40)
+    (large,) = views(scale_of(person=(80.0, 0.0, 0.0)), SETTINGS)
+    assert large.size_hw == (48, 64)
+    (tiny,) = views(scale_of(person=(8.0, 0.0, 0.0)), SETTINGS)
+    assert tiny.zoom_xy == (2.5, 2.5)  # enlarged by at most this
+
+
+def test_a_size_close_to_the_working_height_is_left_as_it_is():
+    (view,) = views(scale_of(person=(41.0, 0.0, 0.0)), SETTINGS)
+    assert view.zoom_xy == (1.0, 1.0)
+    picture = texture((96, 128), 1)
+    assert np.array_equal(view.cut(picture), picture)
+
+
+@given(
+    centre=st.floats(10, 120),
+    slope=st.floats(-1, 1),
+    height=st.integers(20, 400),
+    width=st.integers(20, 400),
+    rows=st.tuples(st.floats(0, 0.45), st.floats(0.55, 1)),
+)
+def test_views_cover_every_row_once_with_heights_in_range(centre, slope, height, width, rows):
+    seen_rows = (rows[0] * height, rows[1] * height)
+    scale = scale_of(size_hw=(height, width), person=(centre, 0.0, slope * centre / height), rows=seen_rows)
+    bands = views(scale, SETTINGS)
+    assert bands[0].owned[0] == 0
+    assert bands[-1].owned[1] == height
+    for band, following in pairwise(bands):
+        assert band.owned[1] == following.owned[0]
+    for band in bands:
+        top, end = (min(max(row, seen_rows[0]), seen_rows[1]) for row in band.owned)
+        assert top <= end + 1e-6
+        ratio = scale.person_px(width / 2, end) / scale.person_px(width / 2, top)
+        assert abs(math.log(ratio)) <= math.log(SETTINGS.view_ratio) + 1e-6
+        assert 0 <= band.seen[0] < band.seen[1] <= height
+        assert band.seen[0] <= max(band.owned[0], 0)
+        assert band.seen[1] >= min(band.owned[1], height)
+        assert min(band.size_hw) >= 16
+        assert band.cut(np.zeros((height, width), np.uint8)).shape == band.size_hw
+
+
+def test_view_pixels_go_back_to_the_picture():
+    scale = scale_of(size_hw=(200, 100), person=(40.0, 0.0, 0.3), rows=(0.0, 200.0))
+    bands = views(scale, SETTINGS)
+    assert len(bands) > 1
+    last = bands[-1]
+    corner = np.float32([[0, 0], [last.size_hw[1], last.size_hw[0]]])
+    np.testing.assert_allclose(last.to_picture(corner), [[0, last.seen[0]], [100, last.seen[1]]], atol=1e-3)
+    middle = np.float32([last.size_hw[1] / 2, last.size_hw[0] / 2])
+    place = last.to_picture(middle)
+    expected = scale.person_px(place[0], place[1]) * last.zoom_xy[1]
+    assert last.local_person_px(scale, middle) == pytest.approx(expected, rel=1e-5)
+
+
+def test_fitted_to_follows_size_and_frame_rate_and_keeps_the_rest():
+    scale = scale_of(gap=2, person=(40.0, 0.01, 0.1), foreshortening=1.7)
+    other = scale.fitted_to((48, 64), 30.0)
+    assert other == replace(
+        scale,
+        size_hw=(48, 64),
+        person=(20.0, 0.01, 0.1),
+        rows=(0.0, 47.5),
+        walk=pytest.approx(scale.walk / 3),
+        gap=6,
+        fps=30.0,
+    )
