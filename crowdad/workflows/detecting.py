@@ -214,16 +214,26 @@ def _long_enough(source: Source, scene: SceneModel) -> Generator[Frame, None, No
 
 
 class _SizeCheck:
-    """Passes frames on and counts those that are not of the scene's size."""
+    """Passes frames on and remembers those that are not of the scene's size, until their results come."""
 
     def __init__(self, size_hw: tuple[int, int]) -> None:
         self._size_hw = size_hw
+        self._waiting: deque[int] = deque()
         self.other_size = 0
 
     def watch(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         for frame in frames:
-            self.other_size += frame.luma.shape != self._size_hw
+            if frame.luma.shape != self._size_hw:
+                self.other_size += 1
+                self._waiting.append(frame.index)
             yield frame
+
+    def fits(self, index: int) -> bool:
+        """Whether the frame was of the scene's size; asked once a frame, in order."""
+        if not self._waiting or self._waiting[0] != index:
+            return True
+        self._waiting.popleft()
+        return False
 
 
 def _score_into(folder: RunFolder, run: Run, maps_path: Path | None, began_s: float, progress: Progress) -> Scored:
@@ -243,7 +253,7 @@ def _score_into(folder: RunFolder, run: Run, maps_path: Path | None, began_s: fl
         for result in counted(chain([first], results), "scoring", run.source.expected_frames, progress):
             table.write(result)
             log.add(result)
-            if maps is not None:
+            if sizes.fits(result.index) and maps is not None:
                 maps.write(result.index, result.heatmap)
             events += finder.push(result)
         events += finder.finish()

@@ -133,7 +133,8 @@ def _found_anew(folder: Path, results: RunResults, table: FrameTable, level: flo
     finder = EventFinder(results.source.fps, level=level, low=_LOW_SHARE * level, **times)  # type: ignore[arg-type]
     events: list[Event] = []
     with HeatmapReader(folder / "heatmaps.npz") as maps:
-        for row, (_, heatmap) in zip(range(len(table)), maps, strict=False):
+        row_of = {int(index): row for row, index in enumerate(table.frame)}
+        for row, heatmap in ((row_of[index], heatmap) for index, heatmap in maps if index in row_of):
             events += finder.push(_result(table, row, heatmap, level, results.cuts))
     return events + finder.finish()
 
