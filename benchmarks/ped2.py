@@ -1,0 +1,140 @@
+"""UCSD Ped2: both protocols, and the same camera at other sizes, frame rates and through a warp.
+
+python -m benchmarks.ped2 --data DIR            # every row that is missing; stop and go on at will
+python -m benchmarks.ped2 --data DIR --fresh    # all rows anew
+
+Writes benchmarks/results/ped2.json; `python -m benchmarks.tables` puts it into the READMEs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from crowdad.config import Settings
+from crowdad.errors import CrowdadError
+from crowdad.evaluation_ped2 import benchmark_ucsd, report
+
+__all__ = ["PED2_TABLES", "ROWS", "main"]
+
+Row = Mapping[str, Any]
+
+RESULT = Path(__file__).parent / "results" / "ped2.json"
+ROWS = (
+    ("one-class", "native", 3),
+    ("unsupervised", "native", 3),
+    ("one-class", "double", 1),
+    ("one-class", "half", 1),
+    ("one-class", "every2", 1),
+    ("one-class", "warp", 1),
+    ("alone", "native", 1),
+)
+"""(protocol, variant, seeds) of every published row."""
+
+_NAMES = {
+    "frame AUC, micro": "micro",
+    "frame AUC, macro": "macro",
+    "frame AUC, micro, clip min-max": "micro, clip min-max",
+    "EER": "EER",
+    "average precision": "AP",
+    "pixel AUC": "pixel AUC",
+    "RBDC": "RBDC",
+    "TBDC": "TBDC",
+}
+
+
+def _cells(row: Row) -> list[str]:
+    """Mean, spread over seeds and interval of every metric of a row."""
+    cells = []
+    for name in _NAMES:
+        metric = next((m for key, m in row["metrics"].items() if key.startswith(name) and not _other(key, name)), None)
+        if metric is None:
+            cells.append("–")
+            continue
+        spread = f" ± {metric['spread']:.3f}" if len(row["seeds"]) > 1 else ""
+        interval = "" if metric["low"] is None else f" [{metric['low']:.3f}, {metric['high']:.3f}]"
+        cells.append(f"{metric['mean']:.3f}{spread}{interval}")
+    return cells
+
+
+def _other(key: str, name: str) -> bool:
+    return name == "frame AUC, micro" and "min-max" in key
+
+
+def headline(rows: Sequence[Row]) -> str:
+    """The two protocols, four metrics."""
+    native = [row for row in rows if row["variant"] == "native" and row["protocol"] != "alone"]
+    if not native:
+        return "No rows yet: run `python -m benchmarks.ped2`."
+    lines = ["| protocol | frame AUC, micro | pixel level (40 % rule) | RBDC | TBDC |", "|---|---|---|---|---|"]
+    for row in native:
+        cells = dict(zip(_NAMES, _cells(row), strict=True))
+        shown = [cells[name] for name in ("frame AUC, micro", "pixel AUC", "RBDC", "TBDC")]
+        lines.append(f"| {row['protocol']} | " + " | ".join(shown) + " |")
+    return "\n".join(lines)
+
+
+def everything(rows: Sequence[Row]) -> str:
+    """Every row, every metric, with the cost."""
+    if not rows:
+        return "No rows yet: run `python -m benchmarks.ped2`."
+    lines = ["| protocol | footage | seeds | " + " | ".join(_NAMES.values()) + " | fit, s | fps |"]
+    lines.append("|" + "---|" * (len(_NAMES) + 5))
+    for row in rows:
+        fit_s, fps = (sum(row[key]) / len(row[key]) for key in ("fit_s", "fps"))
+        head = f"| {row['protocol']} | {row['variant']} | {len(row['seeds'])} | "
+        lines.append(head + " | ".join(_cells(row)) + f" | {fit_s:.0f} | {fps:.0f} |")
+    return "\n".join(lines)
+
+
+PED2_TABLES = {"ped2-headline": headline, "ped2": everything}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure the rows that are missing; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.ped2", description=__doc__)
+    parser.add_argument("--data", type=Path, help="data folder; default: CROWDAD_DATA, then the user's cache")
+    parser.add_argument("--fresh", action="store_true", help="measure every row anew")
+    parser.add_argument("--only", default="", help="rows whose protocol or footage contains this")
+    options = parser.parse_args(arguments)
+    rows: list[dict[str, Any]] = []
+    if RESULT.exists() and not options.fresh:
+        rows = json.loads(RESULT.read_text(encoding="utf-8"))["rows"]
+    done = {(row["protocol"], row["variant"]) for row in rows}
+    try:
+        for protocol, variant, seeds in ROWS:
+            if (protocol, variant) in done or options.only not in f"{protocol} {variant}":
+                continue
+            print(f"{protocol}, {variant}: {seeds} seeds", file=sys.stderr, flush=True)
+            rows.append(_row(protocol, variant, range(seeds), options.data))
+            rows.sort(key=lambda row: [entry[:2] for entry in ROWS].index((row["protocol"], row["variant"])))
+            RESULT.write_text(json.dumps({"rows": rows}, indent=1) + "\n", encoding="utf-8")
+    except CrowdadError as error:
+        print(f"benchmarks.ped2: {error}", file=sys.stderr)
+        return 1
+    print(everything(rows))
+    return 0
+
+
+def _row(protocol: str, variant: Any, seeds: Sequence[int], root: Path | None) -> dict[str, Any]:
+    settings = Settings()
+    outcome = benchmark_ucsd(protocol, root, seeds=seeds, settings=settings, variant=variant)
+    told = report(
+        [outcome],
+        name="ped2",
+        seeds=seeds,
+        settings=settings,
+        variant=variant,
+        command=["python", "-m", "benchmarks.ped2"],
+    )
+    measured = told.pop("outcomes")[protocol]
+    explained = measured.pop("protocol")
+    return {**told, "protocol": protocol, "explained": explained, "variant": variant, **measured}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
