@@ -35,6 +35,7 @@ _MIN_PERSON_PX = 6.0
 _LONGEST_PX = (640, 1280)  # pictures are measured at a size in this range
 _MIN_CONTRAST = 7.0
 _MIN_SPEED_PX = 0.7
+_MOST_VIEW_PX = 8_000_000  # small figures in a large picture are enlarged only as far as memory goes
 _GAPS = (1, 2, 3, 4, 6, 8, 12, 16)
 
 
@@ -43,7 +44,8 @@ class SceneScale:
     """Size and speed of people in one camera's picture.
 
     size_hw: the displayed picture.  person: (height at the picture's centre, its change to the right, its change
-    downwards), in pixels and pixels per pixel.  walk: walking speed across the picture, in person heights a frame.  gap: frames a step.
+    downwards), in pixels and pixels per pixel.  walk: walking speed across the picture, in person heights a frame.
+    gap: frames a step.
     foreshortening: how many times slower the same walk looks towards or away from the camera, >= 1.
     rows: (first, last) row in which figures were seen.  figures: how many the height was read from; 0 = assumed.
     fps: frames a second of the footage it was measured on.
@@ -149,6 +151,7 @@ def _view(scale: SceneScale, settings: ScaleSettings, top: float, bottom: float,
     margin = settings.margin * person_px
     seen = (max(0, math.floor(top - margin)), min(height, math.ceil(bottom + margin)))
     zoom = min(settings.person_px / person_px, settings.max_upscale)
+    zoom = min(zoom, math.sqrt(_MOST_VIEW_PX / ((seen[1] - seen[0]) * width)))
     if abs(math.log(zoom)) < math.log(1.08):
         zoom = 1.0
     rows = max(16, 2 * round((seen[1] - seen[0]) * zoom / 2))

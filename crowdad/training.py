@@ -274,6 +274,8 @@ def _train(
     torch.manual_seed(settings.seed)
     encoder = Conv3dAutoEncoder.from_settings(settings.encoder, settings.tubes, features.shape[1])
     samples = torch.from_numpy((features - mean) / spread).to(device)
+    if settings.encoder.code_norm == "batch" and len(samples) % settings.encoder.batch == 1:
+        samples = samples[1:]  # a last batch of one has no variance to normalise by
     generator = torch.Generator().manual_seed(settings.seed + 1)
     losses: list[float] = []
 

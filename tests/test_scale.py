@@ -202,6 +202,13 @@ def test_a_flat_scene_is_one_view_at_the_working_height():
     assert tiny.zoom_xy == (2.5, 2.5)  # enlarged by at most this
 
 
+@pytest.mark.parametrize("person_px", [8.0, 20.0])
+def test_small_figures_in_a_huge_picture_are_enlarged_only_as_far_as_memory_goes(person_px):
+    (view,) = views(scale_of(size_hw=(2160, 3840), person=(person_px, 0.0, 0.0), rows=(0.0, 2159.0)), SETTINGS)
+    assert view.size_hw[0] * view.size_hw[1] < 8.4e6
+    assert view.zoom_xy[0] == pytest.approx(view.zoom_xy[1], rel=0.01)
+
+
 def test_a_size_close_to_the_working_height_is_left_as_it_is():
     (view,) = views(scale_of(person=(41.0, 0.0, 0.0)), SETTINGS)
     assert view.zoom_xy == (1.0, 1.0)

@@ -89,6 +89,11 @@ def test_unlabelled_footage_keeps_fewer_centres_and_another_seed_differs(scene, 
     assert not np.array_equal(unlabelled.weights["trunk.0.weight"], scene.weights["trunk.0.weight"])
 
 
+def test_batch_normalised_codes_survive_a_last_batch_of_one(footage):
+    odd = settings_fast("encoder.code_norm=batch", "encoder.batch=8", "encoder.max_tubes=257")
+    assert len(fit_scene([source(footage[:120])], odd).centres) == 6
+
+
 def test_progress_rises_to_the_end_of_every_stage(scene, told):
     stages: dict[str, list[float]] = {}
     for what, share in told:
