@@ -69,18 +69,20 @@ def test_warm_up_frames_hold_the_votes_of_the_first_window():
     assert all(result.n_tubes > 0 for result in results[:5])
 
 
-def test_frames_between_two_steps_get_the_mean_of_their_maps():
-    scene = model_of(scale_of(2))
+def test_frames_between_two_steps_get_the_maps_of_both_by_nearness():
+    scene = model_of(scale_of(4))
     detector = Detector(scene, threshold_raw=0.3)
-    results = list(detector.run(frames_of(np.repeat(walkers(24), 2, axis=0))))
+    results = list(detector.run(frames_of(np.repeat(walkers(16), 4, axis=0))))
 
     def raw(result: FrameResult) -> np.ndarray:
         heat = result.heatmap.anomaly.astype(np.float64)
         return 0.3 * np.sqrt(heat / (1 - heat))
 
-    for place in (12, 20, 30):
-        middle = (raw(results[place]) + raw(results[place + 2])) / 2
-        np.testing.assert_allclose(raw(results[place + 1]), middle, atol=1e-4)
+    for place in (12, 20, 32):
+        for past in (1, 2, 3):
+            between = (1 - past / 4) * raw(results[place]) + past / 4 * raw(results[place + 4])
+            np.testing.assert_allclose(raw(results[place + past]), between, atol=1e-4)
+        assert np.abs(raw(results[place]) - raw(results[place + 4])).max() > 0.01
 
 
 @pytest.mark.parametrize("picture", [np.zeros(SIZE_HW, np.uint8), texture(SIZE_HW, 2)], ids=["black", "still"])
