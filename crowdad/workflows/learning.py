@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,8 @@ def fit_sources(
         )
     needed = settings.tubes.steps + 1
     try:
-        return fit_scene(sources, settings, unlabelled=unlabelled, device=device, progress=told_by_share(progress))
+        with _one_thread():
+            return fit_scene(sources, settings, unlabelled=unlabelled, device=device, progress=told_by_share(progress))
     except FitError:
         found = max(source.report.frames_read for source in sources)
         if found < needed:
@@ -91,6 +93,19 @@ def fit_sources(
                 "learn from; use longer footage"
             ) from None
         raise
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Train on one thread: batches are so small that more are slower, and one gives the same numbers on any machine."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _frames(count: int) -> str:
