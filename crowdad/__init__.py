@@ -13,8 +13,9 @@ Names are loaded when they are first used, so that `import crowdad` is instant.
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
+
+from crowdad._version import __version__
 
 if TYPE_CHECKING:
     from crowdad.config import Settings, load_settings
@@ -49,11 +50,6 @@ __all__ = [
     "read_results",
     "score",
 ]
-
-try:
-    __version__ = version("crowdad")
-except PackageNotFoundError:  # run from a checkout that was never installed
-    __version__ = "0+unknown"
 
 _HOMES = {
     "CrowdadError": "errors",

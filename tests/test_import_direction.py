@@ -18,16 +18,16 @@ ROOT = Path(__file__).parents[1]
 LEVELS = (
     ("crowdad", "__main__", "benchmarks"),
     ("cli",),
+    ("evaluation_ped2", "demo"),
     ("evaluation", "evaluation_digits"),
     ("workflows",),
     ("training", "detector"),
-    ("voting",),
     ("scene",),
     ("datasets", "patches", "scale"),
     ("motion", "cuts", "heatmap", "events", "purification", "sources", "outputs"),
     ("normality", "encoders", "calibration", "metrics", "config_digits"),
     ("config", "records"),
-    ("errors",),
+    ("errors", "_version"),
 )
 """From top to bottom.  "crowdad" is the package's own `__init__`, the front door that names what users import."""
 

@@ -43,7 +43,7 @@ app.add_typer(data_app, name="data")
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from crowdad import __version__
+        from crowdad._version import __version__
 
         print(f"crowdad {__version__}")
         raise typer.Exit

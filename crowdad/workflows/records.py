@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from crowdad._version import __version__
 from crowdad.detector import Detector
 from crowdad.outputs.results import (
     CountsRecord,
@@ -99,8 +100,6 @@ class Scored:
 
 def run_results(run: Run, scored: Scored, model_path: Path) -> RunResults:
     """Everything that results.json holds.  model_path: of the file that scored it."""
-    from crowdad import __version__
-
     settings = run.scene.settings.model_dump(mode="json")
     settings["run"] = {
         "start_s": run.part.start_s,
