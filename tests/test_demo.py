@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from crowdad import demo
-from crowdad.datasets.generated import ClipTruth, GeneratedClip, load_truth, write_clip
+from crowdad.datasets.generated import ClipTruth, GeneratedClip, load_truth, scene_config, write_clip
 from tests.conftest import TinyCamera
 
 
@@ -35,9 +36,10 @@ def test_the_clip_is_drawn_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
     def short(clip: GeneratedClip, path: Path) -> Path:
         drawn.append(clip.seed)
-        return write_clip(GeneratedClip("demo", clip.seed, duration_s=0.2), path)
+        return write_clip(clip, path)
 
     monkeypatch.setattr(demo, "write_clip", short)
+    monkeypatch.setattr(demo, "_SCENE", replace(scene_config("demo"), duration_s=0.2))
     video = demo.prepare_clip(tmp_path, seed=3)
     assert demo.prepare_clip(tmp_path, seed=3) == video
     assert drawn == [3]

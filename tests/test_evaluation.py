@@ -73,10 +73,10 @@ def tiny_ped2(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder with a generated camera where Ped2 would be: two training clips, two test clips with masks."""
     root = tmp_path_factory.mktemp("data")
     parts = [
-        ("Train", "Train001", 11, 8),
-        ("Train", "Train002", 12, 8),
-        ("Test", "Test001", 13, 8),
-        ("Test", "Test002", 14, 8),
+        ("Train", "Train001", 11, 6),
+        ("Train", "Train002", 12, 6),
+        ("Test", "Test001", 13, 6),
+        ("Test", "Test002", 14, 6),
     ]
     for part, name, seed, duration_s in parts:
         normal = part == "Train"
