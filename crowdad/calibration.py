@@ -18,6 +18,7 @@ __all__ = ["Calibration", "block_peaks", "fit_tail", "readable"]
 Floats = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 
 _MIN_EXCESSES = 40
+_SHORT_TAIL = 0.3  # where peaks are few, or only the lower ones are sure, an exponential through most of them
 _SHAPE_LIMITS = (-0.25, 0.15)
 _SHORT_HOURS = 0.25
 
@@ -91,7 +92,7 @@ def fit_tail(peaks: Floats, hours: float, *, tail: float, trusted: float = 1.0) 
         length = f"{hours * 60:.0f} minutes" if hours > 1 / 30 else f"{hours * 3600:.0f} seconds"
         note = f"calibrated on {length} of footage: rates below {1 / hours:.0f} an hour are extrapolated"
     long_enough = trusted >= 1 and (1 - tail) * len(values) >= _MIN_EXCESSES
-    level = float(np.quantile(values, tail if long_enough else 0.5))
+    level = float(np.quantile(values, tail if long_enough else _SHORT_TAIL))
     excess = values[values > level] - level
     if long_enough and len(excess):
         shape, scale = _pareto(excess)

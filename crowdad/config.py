@@ -50,7 +50,7 @@ class ScaleSettings(_Section):
     person_px: float = Field(37, gt=8, description="height a person is resized to, in pixels, halo included")
     walk_px: float = Field(2.2, gt=0.5, description="how far a walking person moves in one step, in resized pixels")
     max_upscale: float = Field(2.5, ge=1, description="small figures are enlarged by at most this")
-    view_ratio: float = Field(1.6, gt=1, description="range of person heights that one view of the scene may hold")
+    view_ratio: float = Field(2.2, gt=1, description="range of person heights that one view of the scene may hold")
     margin: float = Field(1.5, gt=0, description="what a view sees beyond the rows it scores, in ph")
     bursts: int = Field(24, ge=1, description="places in the footage where size and speed are measured")
 
@@ -88,10 +88,10 @@ class EncoderSettings(_Section):
         3, ge=1, description="length of the kernels in time, odd, in steps"
     )
     code_norm: Literal["l2", "none", "batch", "layer"] = Field("l2", description="what normalises the code")
-    epochs: int = Field(8, ge=1, description="passes over the tubes")
+    epochs: int = Field(6, ge=1, description="passes over the tubes")
     batch: int = Field(256, ge=8, description="tubes in a batch")
     learning_rate: float = Field(3e-3, gt=0, description="peak of the one-cycle schedule")
-    max_tubes: int = Field(60_000, ge=256, description="tubes the encoder and the centres learn from")
+    max_tubes: int = Field(40_000, ge=256, description="tubes the encoder and the centres learn from")
 
 
 class NormalitySettings(_Section):
@@ -122,6 +122,9 @@ class CalibrationSettings(_Section):
     held_out: float = Field(0.2, gt=0, lt=1, description="share of the fitting footage kept for calibration")
     block_steps: int = Field(10, ge=1, description="block whose largest anomaly counts as one peak, in steps")
     block_cells: int = Field(10, ge=1, description="side of that block, in cells")
+    trusted: float = Field(
+        0.7, gt=0.3, le=1, description="share of unlabelled footage's peaks taken as surely normal, from below"
+    )
     tail: float = Field(0.9, gt=0, lt=1, description="quantile above which the tail is fitted")
 
 

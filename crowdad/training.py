@@ -327,7 +327,7 @@ def _calibrate(scene: SceneModel, gathered: _Gathered, unlabelled: bool) -> None
     if not peaks:
         raise FitError("no step was left to calibrate on; give longer footage, or raise calibration.held_out")
     hours = sum(len(run) for run in gathered.held) * scale.gap / scale.fps / 3600
-    trusted = settings.normality.keep_mass if unlabelled else 1.0
+    trusted = settings.calibration.trusted if unlabelled else 1.0
     scene.calibration = fit_tail(
         np.concatenate(peaks, dtype=np.float32), hours, tail=settings.calibration.tail, trusted=trusted
     )
