@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,7 +45,8 @@ class Detector:
             print(result.time_s, result.anomaly)
 
     After or during a run: `cuts` (times of hard cuts, seconds), `strangeness` (share of tubes less normal than all but
-    5 % of the fitting footage's: about 0.05 on the scene it was fitted on).
+    5 % of the fitting footage's: about 0.05 on the scene it was fitted on), `drift` (distance of the tubes' mean motion
+    from the fitting footage's, in its spreads: well under 1 on the scene it was fitted on).
     """
 
     def __init__(
@@ -70,11 +72,17 @@ class Detector:
         self._cells = None if roi is None else _cells_of(roi, self._voter.shape, self._voter.cell_px)
         self._odd = 0
         self._scored = 0
+        self._motion = np.zeros(scene.mean.shape[0])
 
     @property
     def strangeness(self) -> float:
         """Share of the tubes so far that are less normal than the fitting footage's 5 % quantile."""
         return self._odd / max(self._scored, 1)
+
+    @property
+    def drift(self) -> float:
+        """Distance of the tubes' mean motion so far from the fitting footage's, in its spreads, in the worst channel."""
+        return float(np.abs(self._motion).max()) / max(self._scored, 1)
 
     @property
     def tubes_scored(self) -> int:
@@ -87,20 +95,21 @@ class Detector:
         segment: tuple[int, int] | None = None
         cuts = 0
         run: _Segment | None = None
-        for frame in frames:
-            if finder.is_cut(frame) and segment is not None and segment[0] == frame.segment:
-                self.cuts.append(frame.time_s)
-                cuts += 1
-            if run is None or segment != (frame.segment, cuts):
-                if run is not None:
-                    yield from run.finish()
-                segment = (frame.segment, cuts)
-                self._extractor.reset()
-                self._voter.reset()
-                run = _Segment(self, cuts + frame.segment)
-            yield from run.push(frame)
-        if run is not None:
-            yield from run.finish()
+        with ThreadPoolExecutor(1, thread_name_prefix="tubes") as worker:
+            for frame in frames:
+                if finder.is_cut(frame) and segment is not None and segment[0] == frame.segment:
+                    self.cuts.append(frame.time_s)
+                    cuts += 1
+                if run is None or segment != (frame.segment, cuts):
+                    if run is not None:
+                        yield from run.finish()
+                    segment = (frame.segment, cuts)
+                    self._extractor.reset()
+                    self._voter.reset()
+                    run = _Segment(self, worker, cuts + frame.segment)
+                yield from run.push(frame)
+            if run is not None:
+                yield from run.finish()
 
     def _tubes(self, luma: npt.NDArray[np.uint8]) -> Tubes | None:
         if luma.shape != self.scene.scale.size_hw:
@@ -118,8 +127,11 @@ class Detector:
         full = [tubes for tubes in batch if tubes is not None]
         if not full:
             return [None] * len(batch)
-        scores = self.scene.normality(np.concatenate([tubes.features for tubes in full]))
+        features = np.concatenate([tubes.features for tubes in full])
+        scores = self.scene.normality(features)
         self._scored += len(scores)
+        lasting = features.mean(axis=(2, 4), keepdims=True)
+        self._motion += ((lasting - self.scene.mean) / self.scene.spread).mean(axis=(2, 3, 4)).sum(axis=0)
         self._odd += int((scores < self.scene.tube_normality[5]).sum())
         parts = iter(np.split(scores, np.cumsum([len(tubes) for tubes in full])[:-1]))
         return [None if tubes is None else next(parts) for tubes in batch]
@@ -134,15 +146,19 @@ def _cells_of(roi: npt.NDArray[np.bool_], shape: tuple[int, int], cell_px: float
 
 
 class _Segment:
-    """One run of frames without a break: steps are scored, frames between two steps get the maps between theirs."""
+    """One run of frames without a break: steps are scored, frames between two steps get the maps between theirs.
 
-    def __init__(self, detector: Detector, number: int) -> None:
+    A worker finds the tubes of the next steps, in order, while this thread scores and votes on those before.
+    """
+
+    def __init__(self, detector: Detector, worker: ThreadPoolExecutor, number: int) -> None:
         self._detector = detector
+        self._worker = worker
         self._number = number
         self._gap = detector.scene.scale.gap
         self._first_full = detector.scene.settings.tubes.steps  # the step at which the first window is full
         self._count = 0
-        self._batch: list[Tubes | None] = []
+        self._steps: deque[Future[Tubes | None]] = deque()
         self._frames: deque[_Waiting] = deque()
         self._maps: deque[StepMap] = deque()
         self._maps_from = 0  # the step of self._maps[0]
@@ -151,21 +167,21 @@ class _Segment:
         detector = self._detector
         self._frames.append(_Waiting(frame.index, frame.time_s, self._count / self._gap))
         if self._count % self._gap == 0:
-            self._batch.append(detector._tubes(frame.luma))
+            self._steps.append(self._worker.submit(detector._tubes, frame.luma))
         self._count += 1
-        if len(self._batch) >= detector._batch_steps:
-            self._vote()
+        if len(self._steps) >= 2 * detector._batch_steps:
+            self._vote(detector._batch_steps)
             yield from self._told(final=False)
 
     def finish(self) -> Iterator[FrameResult]:
-        self._vote()
+        self._vote(len(self._steps))
         self._maps.extend(self._detector._voter.finish())
         yield from self._told(final=True)
 
-    def _vote(self) -> None:
-        for tubes, normality in zip(self._batch, self._detector._score(self._batch), strict=True):
+    def _vote(self, steps: int) -> None:
+        batch = [self._steps.popleft().result() for _ in range(steps)]
+        for tubes, normality in zip(batch, self._detector._score(batch), strict=True):
             self._maps.extend(self._detector._voter.push(tubes, normality))
-        self._batch.clear()
 
     def _told(self, *, final: bool) -> Iterator[FrameResult]:
         """Results of the frames whose two neighbouring steps are known."""

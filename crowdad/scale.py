@@ -25,7 +25,8 @@ __all__ = ["ScaleProbe", "SceneScale", "View", "views"]
 Luma = npt.NDArray[np.uint8]
 Array = npt.NDArray[np.float64]
 
-_MIN_FIGURES = 30
+_MIN_FIGURES = 12
+_FEW_BURSTS = 8  # enough to see which gap suits
 _BOOTSTRAPS = 16
 _PRIOR_SLOPE = (0.3, 1.5)  # to the right, downwards; pictures high or wide
 _SPEED_SLOPE_ERROR = 0.4
@@ -220,22 +221,27 @@ def _figures(bursts: Sequence[dict[int, Luma]]) -> tuple[Array, int]:
     stills = [luma for burst in bursts for luma in (burst[0], burst[max(burst)])]
     background = np.median(np.stack(stills[:: max(1, len(stills) // 48)]), axis=0).astype(np.float32)
     flow_of = BackwardFlow()
-    best, best_gap = np.zeros((0, 7)), 0
+
+    def seen(some: Sequence[dict[int, Luma]], gap: int) -> Array:
+        pairs = [pair for burst in some for pair in _pairs(burst, gap)]
+        found = (_moving_blobs(luma, background, flow_of(luma, earlier)) for luma, earlier in pairs)
+        return np.concatenate([np.zeros((0, 7)), *found])
+
+    best, most = 0, 0
+    few = bursts[:: max(1, len(bursts) // _FEW_BURSTS)]
     for gap in _GAPS:
-        pairs = [pair for burst in bursts for pair in _pairs(burst, gap)]
-        if not pairs:
-            break
-        figures = np.concatenate([_moving_blobs(luma, background, flow_of(luma, earlier)) for luma, earlier in pairs])
-        if len(figures) >= max(_MIN_FIGURES, len(best) // 2):
-            best, best_gap = figures, gap
+        figures = seen(few, gap)
+        if len(figures) > most // 2:
+            best, most = gap, len(figures)
             if np.median(_displacement(figures) / figures[:, 3]) >= _GOOD_MOVE:
                 break
-    if not best_gap:
+    figures = seen(bursts, best)
+    if len(figures) < _MIN_FIGURES:
         raise TooLittleMotionError(
             "hardly anybody moves in the footage, so neither people's size nor their speed can be measured; "
             "give footage with people walking, or a fitted scene with --model"
         )
-    return best, best_gap
+    return figures, best
 
 
 def _pairs(burst: dict[int, Luma], gap: int) -> list[tuple[Luma, Luma]]:
