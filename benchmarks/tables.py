@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.digits.tables import DIGIT_TABLES
+from benchmarks.generated import GENERATED_TABLES
 from benchmarks.ped2 import PED2_TABLES
 
 __all__ = ["TABLES", "fill", "load_rows", "main"]
@@ -29,6 +30,7 @@ PAGES = (ROOT / "README.md", ROOT / "benchmarks" / "README.md")
 TABLES: dict[str, Mapping[str, Callable[[Sequence[Row]], str]]] = {
     "digits.json": DIGIT_TABLES,
     "ped2.json": PED2_TABLES,
+    "generated.json": GENERATED_TABLES,
 }
 
 _MARKED = re.compile(r"<!-- table:(?P<name>[\w-]+) -->\n.*?<!-- /table:(?P=name) -->", re.DOTALL)

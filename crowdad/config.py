@@ -88,7 +88,7 @@ class EncoderSettings(_Section):
         3, ge=1, description="length of the kernels in time, odd, in steps"
     )
     code_norm: Literal["l2", "none", "batch", "layer"] = Field("l2", description="what normalises the code")
-    epochs: int = Field(6, ge=1, description="passes over the tubes")
+    epochs: int = Field(8, ge=1, description="passes over the tubes")
     batch: int = Field(256, ge=8, description="tubes in a batch")
     learning_rate: float = Field(3e-3, gt=0, description="peak of the one-cycle schedule")
     max_tubes: int = Field(40_000, ge=256, description="tubes the encoder and the centres learn from")
@@ -111,7 +111,7 @@ class HeatmapSettings(_Section):
     cell: float = Field(0.216, gt=0, description="side of a cell, in ph")
     sigma_cells: float = Field(1.2, gt=0, description="spatial smoothing of the votes, in cells")
     sigma_steps: float = Field(1.33, gt=0, description="temporal smoothing of the votes, in steps")
-    prior_votes: float = Field(0.15, gt=0, description="normal votes every cell starts with; few tubes prove little")
+    prior_votes: float = Field(1.0, gt=0, description="normal votes every cell starts with; few tubes prove little")
     vote: bool = Field(True, description="votes along the whole path; off: only where the tube ends")
 
 

@@ -81,7 +81,7 @@ class Detector:
 
     @property
     def drift(self) -> float:
-        """Distance of the tubes' mean motion so far from the fitting footage's, in its spreads, in the worst channel."""
+        """Distance of the tubes' mean motion so far from the fitting footage's, in its spreads; the worst channel's."""
         return float(np.abs(self._motion).max()) / max(self._scored, 1)
 
     @property
