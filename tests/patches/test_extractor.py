@@ -103,7 +103,7 @@ def test_each_view_scores_the_rows_it_owns_in_pixels_of_the_picture():
     # People 20 px tall at the top and 80 px at the bottom: more than one view, each tube in the rows of its own.
     perspective = {"person": (50.0, 0.0, 60 / 96)}
     extractor = Extractor(scale_of(**perspective), with_kind("tubes"))
-    assert len(extractor.views) >= 3
+    assert len(extractor.views) >= 2
     found = [extractor.push(picture) for picture in walkers(8, background_seed=None)][-1]
     assert found is not None
     assert len(np.unique(found.view)) >= 2

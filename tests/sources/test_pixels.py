@@ -72,7 +72,8 @@ def test_the_brightness_plane_is_taken_as_it_is(pix_fmt: str) -> None:
 @pytest.mark.parametrize("pix_fmt", ["rgb24", "gbrp", "ya8", "yuyv422", "gray10le", "yuv420p10le", "monow"])
 def test_other_formats_are_converted(pix_fmt: str) -> None:
     white = np.full((36, 52), 255, np.uint8)
-    frame = av.VideoFrame.from_ndarray(white, format="gray").reformat(format=pix_fmt)
+    # One thread: swscale leaves seams between the slices of a 10-bit picture now and then.
+    frame = av.VideoFrame.from_ndarray(white, format="gray").reformat(format=pix_fmt, threads=1)
     luma, bgr = PixelReader().read(frame, Orientation(), color=True)
     assert luma.min() >= 250
     assert bgr is not None
