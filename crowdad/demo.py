@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from crowdad.config import load_settings
-from crowdad.datasets.generated import IN_SCOPE, ClipTruth, GeneratedClip, load_truth, write_clip
+from crowdad.datasets.generated import IN_SCOPE, ClipTruth, GeneratedClip, load_truth, scene_config, write_clip
 from crowdad.errors import DataError, UndefinedMetricError
 from crowdad.metrics import FrameScores, frame_auc_micro
 from crowdad.outputs.results import RunResults
@@ -24,8 +24,8 @@ __all__ = ["CLIP_NAME", "DemoReport", "KindAuc", "prepare_clip", "run_demo", "sc
 
 CLIP_NAME = "plaza.mp4"
 RUN_NAME = "run"
-_SCENE, _SEED = "demo", 1
-_SETTINGS = ("encoder.max_tubes=20000",)  # A third of what a camera deserves: the demo is to be over soon.
+_SCENE, _SEED = replace(scene_config("demo"), duration_s=50.0), 1
+_SETTINGS = ("encoder.max_tubes=20000",)  # Half of what a camera deserves: the demo is to be over soon.
 _BLOCK_PX = 16
 
 

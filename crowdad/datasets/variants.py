@@ -73,8 +73,6 @@ def _changed(picture: Luma, variant: VariantName, *, mask: bool) -> Luma:
         corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
         squeezed = np.array([(width / 3, 0), (2 * width / 3, 0), (width, height), (0, height)], np.float32)
         shift = cv2.getPerspectiveTransform(corners, squeezed)
-        border = cv2.BORDER_CONSTANT if mask else cv2.BORDER_CONSTANT
-        return np.asarray(
-            cv2.warpPerspective(picture, shift, (width, height), flags=cv2.INTER_LINEAR, borderMode=border), np.uint8
-        )
+        # Black outside: border pixels repeated outwards would move with whoever walks there.
+        return np.asarray(cv2.warpPerspective(picture, shift, (width, height), flags=cv2.INTER_LINEAR), np.uint8)
     return picture
