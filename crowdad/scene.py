@@ -28,6 +28,7 @@ __all__ = ["FORMAT_VERSION", "SceneModel"]
 
 FORMAT_VERSION = 1
 _FORMAT = "crowdad-scene"
+_CHUNK = 256  # tubes encoded at once
 _ARRAYS = ("centres", "shares", "mean", "spread", "tube_normality", "thumbnails")
 
 Array = npt.NDArray[np.float32]
@@ -82,12 +83,17 @@ class SceneModel:
                     "the model's encoder does not fit its own settings; fit the scene again with: crowdad fit"
                 ) from error
             self._encoder.eval().to(self._device)
+        samples = torch.from_numpy((features - self.mean) / self.spread)
+        parts = []
         with torch.inference_mode():
-            samples = torch.from_numpy((features - self.mean) / self.spread).to(self._device)
-            codes = self._encoder.encode(samples).float()
-            if self.settings.encoder.code_norm != "l2":  # normality is a cosine, whatever the code was learnt with
-                codes = torch.nn.functional.normalize(codes, dim=1)
-            return codes.cpu().numpy()
+            for chunk in samples.split(_CHUNK):
+                # One shape for all: a kernel is prepared and kept for every shape that comes along.
+                padded = torch.nn.functional.pad(chunk, (0, 0) * (chunk.ndim - 1) + (0, _CHUNK - len(chunk)))
+                codes = self._encoder.encode(padded.to(self._device))[: len(chunk)].float()
+                if self.settings.encoder.code_norm != "l2":  # normality is a cosine, whatever the code was learnt with
+                    codes = torch.nn.functional.normalize(codes, dim=1)
+                parts.append(codes.cpu().numpy())
+        return np.concatenate(parts)
 
     def normality(self, features: Array) -> Array:
         """Normality of tubes: float32 (N,) in [-1, 1], higher = normal, from features (N, C, T, rows, columns)."""
