@@ -30,7 +30,9 @@ _FEW_BURSTS = 8  # enough to see which gap suits
 _BOOTSTRAPS = 16
 _PRIOR_SLOPE = (0.3, 1.5)  # to the right, downwards; pictures high or wide
 _SPEED_SLOPE_ERROR = 0.4
+_TYPICAL_FORESHORTENING = 1.7  # a camera that looks down by 36 degrees
 _MOST_FORESHORTENING = 3.0
+_FEW_ALONG = 0.1  # share of figures: those who move along the line of sight are then mostly people who stand or turn
 _GOOD_MOVE = 0.1  # person heights: far enough against the flow's noise
 _MIN_PERSON_PX = 6.0
 _LONGEST_PX = (640, 1280)  # pictures are measured at a size in this range
@@ -321,13 +323,18 @@ def _displacement(figures: Array, foreshortening: float = 1.0) -> Array:
 
 
 def _foreshortening(figures: Array, scale: SceneScale) -> float:
-    """Ratio of the typical displacements across and along the line of sight; 1 where too few walk along it."""
+    """Ratio of the displacements of brisk walkers across and along the line of sight.
+
+    The upper quartiles are compared, since people who stand and sway are seen in every direction; a typical camera's
+    value stands in where too few walk along the line of sight.
+    """
     moves = _displacement(figures) / scale.person_px(figures[:, 0], figures[:, 1])
     steepness = np.abs(figures[:, 6]) / np.maximum(_displacement(figures), 1e-6)
     across, along = moves[steepness < 0.5], moves[steepness > 0.8]
-    if min(len(across), len(along)) < _MIN_FIGURES // 2:
-        return 1.0
-    return float(np.clip(np.median(across) / np.median(along), 1.0, _MOST_FORESHORTENING))
+    if len(across) < _MIN_FIGURES // 2 or len(along) < max(_MIN_FIGURES // 2, _FEW_ALONG * len(moves)):
+        return _TYPICAL_FORESHORTENING
+    ratio = np.quantile(across, 0.75) / np.quantile(along, 0.75)
+    return float(np.clip(ratio, 1.0, _MOST_FORESHORTENING))
 
 
 def _walking_speed(figures: Array, scale: SceneScale, foreshortening: float) -> float:
