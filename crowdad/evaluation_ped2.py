@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,10 +77,12 @@ def benchmark_ucsd(
     device: str = "auto",
     resamples: int = 1000,
     progress: Progress = silent,
+    on_run: Callable[[int, Sequence[ClipScores]], None] | None = None,
 ) -> Outcome:
     """Measure one protocol, a key of PROTOCOLS.
 
     root: data folder.  seeds: one fit each.  variant: a key of VARIANTS; fit and test see the same.
+    on_run: given each seed and its scored clips, to keep more of them than the metrics.
     Raises DatasetNotFoundError, ConfigError for an unknown protocol or variant.
     """
     if protocol not in PROTOCOLS or variant not in VARIANTS:
@@ -102,6 +104,8 @@ def benchmark_ucsd(
                 scene = fit(learning, unlabelled=unlabelled, settings=seeded, device=device, progress=progress)
                 seconds = time.perf_counter() - began_s
                 run = [score_clip(scene, clip.source, clip.labels, clip.masks, device) for clip in scoring]
+            if on_run is not None:
+                on_run(seed, run)
             runs.append(run)
             fit_s.append(seconds)
     fps = tuple(sum(len(clip.labels) for clip in run) / sum(clip.seconds for clip in run) for run in runs)
