@@ -5,21 +5,19 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
-from scipy.ndimage import map_coordinates
 
 from crowdad.cli import main
-from crowdad.datasets.generated import GeneratedClip
 from crowdad.datasets.root import data_root
 from crowdad.datasets.ucsd import find_clips
-from crowdad.datasets.variants import VARIANTS, vary
+from crowdad.datasets.variants import vary
 from crowdad.errors import ConfigError, DatasetNotFoundError
 from crowdad.evaluation import ClipScores, Metric, measure, metric_table, provenance, score_clip
 from crowdad.evaluation_ped2 import PROTOCOLS, benchmark_ucsd
 from crowdad.workflows import fit
 from tests.conftest import TINY_SETTINGS, TinyCamera
+from tests.tiny_ucsd import write_tiny_ped2
 
 
 def clip(name: str, anomaly: list[float], labels: list[int]) -> ClipScores:
@@ -72,25 +70,7 @@ def test_truth_of_another_length_is_refused(tiny_camera: TinyCamera) -> None:
 @pytest.fixture(scope="module")
 def tiny_ped2(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder with a generated camera where Ped2 would be: two training clips, two test clips with masks."""
-    root = tmp_path_factory.mktemp("data")
-    parts = [
-        ("Train", "Train001", 11, 6),
-        ("Train", "Train002", 12, 6),
-        ("Test", "Test001", 13, 6),
-        ("Test", "Test002", 14, 6),
-    ]
-    for part, name, seed, duration_s in parts:
-        normal = part == "Train"
-        footage = GeneratedClip("ped2like", seed, normal_only=normal, duration_s=duration_s)
-        folder = root / "UCSDped2" / part / name
-        folder.mkdir(parents=True)
-        for number, (picture, truth) in enumerate(footage, start=1):
-            cv2.imwrite(str(folder / f"{number:03d}.tif"), cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY))
-            if not normal:
-                masks = folder.with_name(f"{name}_gt")
-                masks.mkdir(exist_ok=True)
-                cv2.imwrite(str(masks / f"{number:03d}.bmp"), truth.mask.astype(np.uint8) * 255)
-    return root
+    return write_tiny_ped2(tmp_path_factory.mktemp("data"))
 
 
 def test_the_benchmark_prints_and_writes(tiny_ped2: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -122,37 +102,6 @@ def test_the_benchmark_prints_and_writes(tiny_ped2: Path, tmp_path: Path, capsys
     micro = content["outcomes"]["one-class"]["metrics"]["frame AUC, micro"]
     assert 0 <= micro["low"] <= micro["mean"] <= micro["high"] <= 1
     assert content["outcomes"]["unsupervised"]["fps"][0] > 0
-
-
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_ground_truth_follows_the_variant(variant: str, tiny_ped2: Path) -> None:
-    original = find_clips("ped2", tiny_ped2).test[0]
-    native, varied = vary(original), vary(original, variant)  # type: ignore[arg-type]
-    frames = list(varied.source.frames())
-    assert varied.masks is not None
-    assert len(frames) == len(varied.labels) == len(varied.masks)
-    assert varied.masks.shape[1:] == frames[0].luma.shape == varied.source.info.size_hw
-    size = {"double": (480, 720), "half": (120, 180)}.get(variant, (240, 360))
-    assert varied.source.info.size_hw == size
-    assert varied.source.fps == (5 if variant == "every2" else 10)
-    assert native.masks is not None
-    share = varied.masks.mean() / native.masks.mean()
-    assert 0.3 < share < 1.3, "as much of the picture is anomalous, less where it was squeezed"
-
-
-def test_the_warp_squeezes_the_top_to_its_middle_third(tiny_ped2: Path) -> None:
-    original = find_clips("ped2", tiny_ped2).train[0]
-    before = next(vary(original, truth=False).source.frames()).luma.astype(int)
-    after = next(vary(original, "warp", truth=False).source.frames()).luma.astype(int)
-    assert after[2, :116].max() == 0  # black outside
-    assert after[2, 244:].max() == 0
-    # Inside, worked out by hand: the width at v of the height is (1 + 2v) / 3, and v shows what was at 3v / (1 + 2v).
-    height, width = before.shape
-    rows, columns = np.mgrid[20:230, 130:230]
-    share = rows / height
-    seen_from = 3 * share / (1 + 2 * share) * height, width / 2 + (columns - width / 2) * 3 / (1 + 2 * share)
-    expected = map_coordinates(before.astype(float), seen_from, order=1)
-    assert np.abs(after[20:230, 130:230] - expected).max() < 4
 
 
 def test_unknown_protocols_and_data(tiny_ped2: Path, tmp_path: Path) -> None:
