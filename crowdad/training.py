@@ -115,8 +115,8 @@ def _provenance(
     }
 
 
-def _length(source: Source) -> int:
-    return source.expected_frames or 1500
+def _length(source: Source, unknown: int = 1500) -> int:
+    return source.expected_frames or unknown
 
 
 def _measure(sources: Sequence[Source], settings: Settings, progress: Progress) -> SceneScale:
@@ -125,7 +125,8 @@ def _measure(sources: Sequence[Source], settings: Settings, progress: Progress) 
         listed = ", ".join(f"{width}x{height}" for height, width in sorted(sizes))
         raise FitError(f"the footage has pictures of {listed}; one scene is one camera, fit each size by itself")
     total = sum(_length(source) for source in sources)
-    probe = ScaleProbe(total, sources[0].fps, settings.scale)
+    # Where the length is unknown the probe looks densely and thins out later.
+    probe = ScaleProbe(sum(_length(source, unknown=0) for source in sources), sources[0].fps, settings.scale)
     done = 0
     for source in sources:
         for frame, fresh in _with_breaks(source.frames()):

@@ -54,6 +54,11 @@ def test_size_and_speed_are_those_that_were_drawn(scene):
     assert scene.scale.size_hw == SIZE_HW
 
 
+def test_people_are_read_from_as_many_figures_where_the_length_is_not_known(footage):
+    streamed = fit_scene([ArraySource(lambda: iter(footage), 10.0)], settings_fast())
+    assert streamed.scale.figures >= fit_scene([source(footage)], settings_fast()).scale.figures / 2
+
+
 def test_a_fitted_scene_is_whole(scene, tmp_path):
     assert scene.centres.shape == (6, 9)
     np.testing.assert_allclose(np.linalg.norm(scene.centres, axis=1), 1, atol=1e-5)
