@@ -30,7 +30,7 @@ ROWS = (
     ("one-class", "double", 1),
     ("one-class", "half", 1),
     ("one-class", "every2", 1),
-    ("one-class", "warp", 1),
+    ("one-class", "warp", 3),
     ("alone", "native", 1),
 )
 """(protocol, variant, seeds) of every published row."""
