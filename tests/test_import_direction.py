@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 LEVELS = (
     ("crowdad", "__main__", "benchmarks"),
     ("cli",),
-    ("evaluation_ped2", "demo"),
+    ("evaluation_ped2", "evaluation_ablations", "demo"),
     ("evaluation", "evaluation_digits"),
     ("workflows",),
     ("training", "detector"),
@@ -37,7 +37,7 @@ SIDEWAYS = {
 """(room, imported room) on the same level, with the reason why the design needs it."""
 
 HEAVY_ROOMS = {
-    "torch": {"encoders", "training", "evaluation_digits", "benchmarks"},
+    "torch": {"encoders", "training", "evaluation_ablations", "evaluation_digits", "benchmarks"},
     "cv2": {"sources", "motion", "patches", "heatmap", "outputs", "datasets", "benchmarks"},
     "av": {"sources", "motion", "patches", "heatmap", "outputs", "benchmarks"},
 }
