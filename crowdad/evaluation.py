@@ -6,7 +6,7 @@ import platform
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -15,9 +15,12 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from crowdad.errors import DataError
 from crowdad.metrics import (
     ClipMaps,
     FrameScores,
+    PixelScores,
+    RegionCounts,
     average_precision,
     bootstrap_over_clips,
     count_regions,
@@ -40,6 +43,7 @@ __all__ = ["ClipScores", "Metric", "measure", "metric_table", "provenance", "sco
 
 AnyClip = TypeVar("AnyClip")
 Floats = npt.NDArray[np.floating]
+Masks = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +51,8 @@ class ClipScores:
     """One clip scored by one model.
 
     anomaly: float32 (T,).  maps: float32 (T, rows, columns) in cells of `cell_px`.  labels: bool (T,).
-    masks: bool (T, H, W) or None.  seconds: from first to last frame, decoding included.
+    true_masks: bool (T, H, W), or a function that reads them, or None where only frames are labelled.
+    seconds: from first to last frame, decoding included.
     """
 
     name: str
@@ -55,8 +60,13 @@ class ClipScores:
     maps: Floats
     cell_px: float
     labels: npt.NDArray[np.bool_]
-    masks: npt.NDArray[np.bool_] | None
+    true_masks: Masks | Callable[[], Masks | None] | None
     seconds: float
+
+    @property
+    def masks(self) -> Masks | None:
+        """bool (T, H, W), read anew at each call where `true_masks` reads them: a gigabyte for some clips."""
+        return self.true_masks() if callable(self.true_masks) else self.true_masks
 
 
 @dataclass(frozen=True)
@@ -91,18 +101,22 @@ def score_clip(
     scene: SceneModel,
     source: Source,
     labels: npt.NDArray[np.bool_],
-    masks: npt.NDArray[np.bool_] | None,
+    masks: Masks | Callable[[], Masks | None] | None,
     device: str = "auto",
 ) -> ClipScores:
-    """Score one clip; labels: bool (T,), masks: bool (T, H, W) or None, its truth, only kept beside the scores.
+    """Score one clip; labels: bool (T,), masks: bool (T, H, W), a function that reads them, or None: its truth, only
+    kept beside the scores.
 
-    Raises ValueError where the truth is of another length.
+    Raises DataError where the labels are of another length.
     """
     began_s = time.perf_counter()
     results = list(score(source, scene, device=device))
     seconds = time.perf_counter() - began_s
     if len(results) != len(labels):
-        raise ValueError(f"{source.name}: {len(results)} frames scored, truth of {len(labels)}; one each is needed")
+        raise DataError(
+            f"{source.name}: {len(results)} frames could be read, ground truth of {len(labels)}; one each is needed, "
+            "get the data set again"
+        )
     return ClipScores(
         source.name,
         np.array([result.anomaly for result in results], np.float32),
@@ -117,7 +131,8 @@ def score_clip(
 def measure(runs: Sequence[Sequence[ClipScores]], resamples: int = 1000) -> list[Metric]:
     """Every metric that the truth allows.
 
-    runs: one list of clips a seed, the clips in the same order.  resamples: of the bootstrap over clips, 0 for none.
+    runs: one list of clips a seed, the same clips in the same order.
+    resamples: of the bootstrap over clips, 0 for none.
     Raises UndefinedMetricError where all frames are of one class.
     """
     frames = [[FrameScores(clip.name, clip.anomaly, clip.labels) for clip in run] for run in runs]
@@ -140,19 +155,28 @@ def measure(runs: Sequence[Sequence[ClipScores]], resamples: int = 1000) -> list
 
 
 def _of_places(runs: Sequence[Sequence[ClipScores]], over: Callable[..., Metric]) -> list[Metric]:
-    maps = [[ClipMaps(c.name, c.maps, c.masks, c.cell_px) for c in run if c.masks is not None] for run in runs]
-    if any(len(of_run) < len(run) for of_run, run in zip(maps, runs, strict=True)):
+    """Metrics of where, over the clips that have masks; in memory are those of one clip at a time."""
+    masked = [place for place, clip in enumerate(runs[0]) if clip.true_masks is not None]
+    if not masked:
         return []
-    pixels = [[pixel_scores(clip) for clip in run] for run in maps]
-    counts = []
-    for run in maps:
-        thresholds = region_thresholds([clip.anomaly for clip in run])
-        counts.append([count_regions(clip, derive_tracks(clip.masks), thresholds) for clip in run])
-    return [
+    thresholds = [region_thresholds([run[place].maps for place in masked]) for run in runs]
+    pixels: list[list[PixelScores]] = [[] for _ in runs]
+    counts: list[list[RegionCounts]] = [[] for _ in runs]
+    for place in masked:
+        masks = runs[0][place].masks
+        assert masks is not None
+        tracks = derive_tracks(masks)
+        for number, run in enumerate(runs):
+            maps = ClipMaps(run[place].name, run[place].maps, masks, run[place].cell_px)
+            pixels[number].append(pixel_scores(maps))
+            counts[number].append(count_regions(maps, tracks, thresholds[number]))
+    found = [
         over("pixel AUC, 40 % rule", "micro; found: 40 % of the true pixels (Mahadevan 2010)", pixels, pixel_auc),
         over("RBDC", "regions, IoU 0.1, micro, <= 1 false positive a frame; derived tracks", counts, rbdc),
         over("TBDC", "tracks derived from the masks, 10 % of their regions", counts, tbdc),
     ]
+    note = "" if len(masked) == len(runs[0]) else f"the {len(masked)} of {len(runs[0])} clips that have masks"
+    return [replace(metric, note=note) for metric in found]
 
 
 def _over_seeds(

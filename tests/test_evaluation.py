@@ -12,7 +12,7 @@ from crowdad.cli import main
 from crowdad.datasets.root import data_root
 from crowdad.datasets.ucsd import find_clips
 from crowdad.datasets.variants import vary
-from crowdad.errors import ConfigError, DatasetNotFoundError
+from crowdad.errors import ConfigError, DataError, DatasetNotFoundError
 from crowdad.evaluation import ClipScores, Metric, measure, metric_table, provenance, score_clip
 from crowdad.evaluation_ped2 import PROTOCOLS, benchmark_ucsd
 from crowdad.workflows import fit
@@ -63,7 +63,7 @@ def test_truth_of_another_length_is_refused(tiny_camera: TinyCamera) -> None:
     from crowdad.sources import open_source
 
     source = open_source(tiny_camera.unusual, end_s=3.0)
-    with pytest.raises(ValueError, match="30 frames scored, truth of 29"):
+    with pytest.raises(DataError, match="30 frames could be read, ground truth of 29"):
         score_clip(tiny_camera.scene, source, np.zeros(29, bool), None)
 
 
@@ -127,7 +127,7 @@ def test_ped2_is_understood() -> None:
     from crowdad.config import load_settings
 
     settings = load_settings(overrides=["encoder.max_tubes=12000", "encoder.epochs=4", "normality.clusters=96"])
-    learned = [vary(clip, truth=False).source for clip in dataset.train[:4]]
+    learned = [vary(clip).source for clip in dataset.train[:4]]
     scene = fit(learned, settings=settings)
     tests = [vary(dataset.test[place]) for place in (0, 2, 11)]
     run = [score_clip(scene, test.source, test.labels, test.masks) for test in tests]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,16 +15,19 @@ from crowdad.cli.options import Config, Data, Device, Overrides, Quiet, Verbose
 from crowdad.cli.terminal import Bars
 
 if TYPE_CHECKING:
+    from crowdad.datasets.variants import VariantName
     from crowdad.evaluation_ped2 import Outcome
 
 __all__ = ["benchmark"]
 
 
 class Name(StrEnum):
-    """What can be measured."""
+    """What can be measured: footage as `crowdad.datasets.catalogue` names it, and digits."""
 
     ped2 = "ped2"
     ped1 = "ped1"
+    avenue = "avenue"
+    shanghaitech = "shanghaitech"
     mnist = "mnist"
     usps = "usps"
 
@@ -35,7 +39,12 @@ class Variant(StrEnum):
     double = "double"
     half = "half"
     every2 = "every2"
+    twice = "20fps"
     warp = "warp"
+    jpeg30 = "jpeg30"
+    noise = "noise"
+    shake = "shake"
+    drift = "drift"
 
 
 def benchmark(
@@ -49,7 +58,7 @@ def benchmark(
     alone: Annotated[bool, typer.Option("--alone", help="Fit each test clip on itself alone (slow).")] = False,
     everything: Annotated[bool, typer.Option("--all", help="One-class, unsupervised and alone.")] = False,
     variant: Annotated[
-        Variant, typer.Option("--variant", help="Change the footage: size, frame rate or perspective.")
+        Variant, typer.Option("--variant", help="Change the footage: size, frame rate, perspective or picture.")
     ] = Variant.native,
     config: Config = None,
     overrides: Overrides = None,
@@ -66,55 +75,84 @@ def benchmark(
       crowdad benchmark ped2 --data DIR                     one-class: fitted on the normal clips
       crowdad benchmark ped2 --data DIR --unsupervised      fitted on the unlabelled test clips
       crowdad benchmark ped2 --data DIR --variant warp      through a steep perspective
+      crowdad benchmark shanghaitech --data DIR             thirteen cameras, a scene for each
       crowdad benchmark usps --data DIR                     digits: clusters and anomalies
     """
     if name in (Name.mnist, Name.usps):
         return _digits(name.value, data, seeds, config, overrides, device, quiet)
-    from crowdad import evaluation_ped2 as ped2
+    protocols = [protocol for protocol, asked in (("unsupervised", unsupervised), ("alone", alone)) if asked]
+    if everything:
+        protocols = ["one-class", "unsupervised", "alone"]
+    return _footage(
+        name.value,
+        data,
+        protocols or ["one-class"],
+        range(seeds),
+        config=config,
+        overrides=overrides,
+        variant=variant.value,
+        device=device,
+        json_path=json_path,
+        quiet=quiet,
+    )
+
+
+def _footage(
+    name: str,
+    data: Path | None,
+    protocols: Sequence[str],
+    seeds: range,
+    *,
+    config: Path | None,
+    overrides: list[str] | None,
+    variant: VariantName,
+    device: str,
+    json_path: Path | None,
+    quiet: bool,
+) -> int:
+    from crowdad import evaluation_ped2 as evaluation
     from crowdad.config import load_settings
-    from crowdad.datasets.ucsd import find_clips
-    from crowdad.evaluation import metric_table
+    from crowdad.datasets.catalogue import find_dataset
 
     settings = load_settings(config, overrides or ())
-    find_clips(name.value, data)
-    wanted = [protocol for protocol, asked in (("unsupervised", unsupervised), ("alone", alone)) if asked or everything]
-    if everything or not wanted:
-        wanted.insert(0, "one-class")
+    find_dataset(name, data)
+    print(f"{name}, {variant}, seeds {seeds[0]} to {seeds[-1]}")
+    print(f"  test-informed settings, by Ped2's test labels: {', '.join(evaluation.TEST_INFORMED)}")
+    looks = evaluation.LOOKS_AT_TEST_LABELS.get(name, 0)
+    print(f"  looks at test labels of {name} while choosing settings: {looks}", flush=True)
     outcomes: list[Outcome] = []
-    print(f"{name.value}, {variant.value}, seeds 0 to {seeds - 1}")
-    print(f"  test-informed settings: {', '.join(ped2.TEST_INFORMED)}")
-    print(f"  looks at test labels while choosing them: {ped2.LOOKS_AT_TEST_LABELS}", flush=True)
-    for protocol in wanted:
+    for protocol in protocols:
         with Bars(quiet, f"{protocol}: ") as bars:
-            outcome = ped2.benchmark_ucsd(
+            outcome = evaluation.benchmark_ucsd(
                 protocol,
                 data,
-                name=name.value,
-                seeds=range(seeds),
+                name=name,
+                seeds=seeds,
                 settings=settings,
-                variant=variant.value,
+                variant=variant,
                 device=device,
                 progress=bars,
             )
         outcomes.append(outcome)
-        print(f"{protocol}: {ped2.PROTOCOLS[protocol]}")
-        print(metric_table(outcome.metrics))
-        fit_s, fps = (sum(values) / len(values) for values in (outcome.fit_s, outcome.fps))
-        print(f"  fit {fit_s:.0f} s, {fps:.0f} frames a second scored, decoding included", flush=True)
+        _show(outcome)
         if json_path is not None:
             # After each protocol: an interrupted run keeps what it has measured.
-            _write_json(
-                json_path,
-                ped2.report(
-                    outcomes,
-                    name=name.value,
-                    seeds=range(seeds),
-                    settings=settings,
-                    variant=variant.value,
-                    command=["crowdad", *sys.argv[1:]],
-                ),
+            command = ["crowdad", *sys.argv[1:]]
+            content = evaluation.report(
+                outcomes, name=name, seeds=seeds, settings=settings, variant=variant, command=command
             )
+            _write_json(json_path, content)
     return 0
+
+
+def _show(outcome: Outcome) -> None:
+    from crowdad.evaluation import metric_table
+    from crowdad.evaluation_ped2 import PROTOCOLS
+
+    print(f"{outcome.protocol}: {PROTOCOLS[outcome.protocol]}")
+    print(metric_table(outcome.metrics))
+    fit_s, fps = (sum(values) / len(values) for values in (outcome.fit_s, outcome.fps))
+    print(f"  fit {fit_s:.0f} s, {fps:.0f} frames a second scored, decoding included", flush=True)
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

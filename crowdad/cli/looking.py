@@ -110,7 +110,9 @@ def demo(
 
 
 def get(
-    name: Annotated[str, typer.Argument(help="ucsd, mnist or usps.")],
+    name: Annotated[
+        str, typer.Argument(help="ucsd, mnist or usps; avenue, shanghaitech: told where to fetch them by hand.")
+    ],
     data: Data = None,
     quiet: Quiet = False,
 ) -> int:
@@ -118,6 +120,7 @@ def get(
 
     \b
       crowdad data get ucsd --data ~/data
+      crowdad data get avenue --data ~/data
     """
     from crowdad.datasets.download import get as download
 

@@ -9,11 +9,13 @@ import shutil
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pooch
 import requests
 
+from crowdad.datasets.catalogue import find_dataset
 from crowdad.datasets.root import data_root
 from crowdad.datasets.ucsd import ARCHIVE_FOLDER, find_clips
 from crowdad.datasets.unpack import unpack_tar
@@ -46,12 +48,12 @@ UCSD_ARCHIVE = RemoteFile(
 
 
 def get(name: str, root: Path | None = None, progress: bool = True) -> Path:
-    """Makes sure that the data set "ucsd", "mnist" or "usps" is in the data folder; returns the data folder.
+    """Makes sure that a data set, a key of DOWNLOADS, is in the data folder; returns the data folder.
 
     root: default see `data_root`; made where it is missing.  What is there and readable is not fetched again, so an
     interrupted call is continued by the next.  progress: a bar, only on a terminal.
-    Raises DownloadError (one line: the address, the hash, where to put the file, what to run then),
-    DatasetNotFoundError for an unknown name.
+    Raises DownloadError (one line: the address, the hash, where to put the file, what to run then; also for what its
+    owners do not offer to programs), DatasetNotFoundError for an unknown name.
     """
     if name not in DOWNLOADS:
         raise DatasetNotFoundError(f"no data set called {name!r}; one of {', '.join(DOWNLOADS)} is needed")
@@ -180,6 +182,34 @@ def _get_usps(folder: Path, command: str, progress: bool) -> None:
     load_usps(folder)
 
 
+@dataclass(frozen=True)
+class ByHand:
+    """A data set that its owners offer on a page, for a person to fetch.  files: what to fetch there."""
+
+    page: str
+    files: str
+
+
+BY_HAND = {
+    "avenue": ByHand(
+        "http://www.cse.cuhk.edu.hk/leojia/projects/detectabnormal/dataset.html",
+        "Avenue_Dataset.zip and ground_truth_demo.zip",
+    ),
+    "shanghaitech": ByHand("https://svip-lab.github.io/dataset/campus_dataset.html", "shanghaitech.tar.gz"),
+}
+
+
+def _get_by_hand(name: str, folder: Path, command: str, progress: bool) -> None:
+    try:
+        find_dataset(name, folder)
+    except DatasetNotFoundError:
+        offered = BY_HAND[name]
+        raise DownloadError(
+            f"{name} is not in {folder} and not offered for download by programs; fetch {offered.files} from "
+            f"{offered.page}, unpack into {folder} and run: {command}"
+        ) from None
+
+
 def _loads(load: Callable[[Path], object], folder: Path) -> bool:
     try:
         load(folder)
@@ -188,4 +218,9 @@ def _loads(load: Callable[[Path], object], folder: Path) -> bool:
     return True
 
 
-DOWNLOADS: dict[str, Callable[[Path, str, bool], None]] = {"ucsd": _get_ucsd, "mnist": _get_mnist, "usps": _get_usps}
+DOWNLOADS: dict[str, Callable[[Path, str, bool], None]] = {
+    "ucsd": _get_ucsd,
+    "mnist": _get_mnist,
+    "usps": _get_usps,
+    **{name: partial(_get_by_hand, name) for name in BY_HAND},
+}

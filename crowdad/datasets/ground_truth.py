@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+from scipy.io import loadmat
+from scipy.io.matlab import MatReadError
 
 from crowdad.errors import DataError
 
 __all__ = [
     "GroundTruth",
     "LabelVector",
+    "LabelsAndMasks",
     "MaskArray",
+    "MaskCells",
     "MaskPictures",
-    "NormalOnly",
     "Unknown",
-    "load_npy",
+    "map_npy",
     "read_ranges",
     "read_vector",
 ]
@@ -37,7 +41,10 @@ _RANGE = re.compile(r"(\d+)(?::(\d+))?")
 
 
 class GroundTruth(Protocol):
-    """What is known of one clip.  masks() is None where only frames are labelled."""
+    """What is known of one clip.  masks() is None where only frames are labelled: where not has_masks."""
+
+    @property
+    def has_masks(self) -> bool: ...
 
     def labels(self) -> Labels: ...
 
@@ -45,22 +52,10 @@ class GroundTruth(Protocol):
 
 
 @dataclass(frozen=True)
-class NormalOnly:
-    """A training clip: n_frames frames without an anomaly, as the data set promises."""
-
-    n_frames: int
-
-    def labels(self) -> Labels:
-        return np.zeros(self.n_frames, dtype=bool)
-
-    def masks(self) -> None:
-        return None
-
-
-@dataclass(frozen=True)
 class Unknown:
     """A test clip without ground truth; asking for it raises DataError with `message`."""
 
+    has_masks: ClassVar[bool] = False
     message: str
 
     def labels(self) -> Labels:
@@ -74,6 +69,7 @@ class Unknown:
 class LabelVector:
     """Frame labels alone: bool (n_frames,)."""
 
+    has_masks: ClassVar[bool] = False
     anomalous: Labels
 
     def labels(self) -> Labels:
@@ -91,6 +87,7 @@ class MaskPictures:
     Raises DataError for an unreadable picture and for pictures of different sizes.
     """
 
+    has_masks: ClassVar[bool] = True
     paths: tuple[Path, ...]
 
     def labels(self) -> Labels:
@@ -111,25 +108,79 @@ class MaskPictures:
 
 @dataclass(frozen=True)
 class MaskArray:
-    """All masks of a clip in one .npy of shape (n_frames, H, W); not 0 = anomalous.  Raises DataError."""
+    """All masks of a clip in one .npy of shape (n_frames, H, W); not 0 = anomalous.  Raises DataError.
 
+    The file is mapped, not loaded, so that labels need no memory for it.
+    """
+
+    has_masks: ClassVar[bool] = True
     path: Path
     n_frames: int
 
     def labels(self) -> Labels:
-        return np.asarray(self.masks().any(axis=(1, 2)))
+        return np.array([np.any(mask) for mask in self._mapped()], dtype=bool)
 
     def masks(self) -> Masks:
-        masks = load_npy(self.path)
+        return np.asarray(self._mapped() != 0)
+
+    def _mapped(self) -> npt.NDArray[np.generic]:
+        masks = map_npy(self.path)
         if masks.ndim != 3 or len(masks) != self.n_frames:
             raise DataError(f"{self.path}: shape {masks.shape}; ({self.n_frames}, height, width) is needed")
-        return masks != 0
+        return masks
 
 
-def load_npy(path: Path) -> npt.NDArray[np.generic]:
-    """A numeric array from a .npy file, never unpickled.  Raises DataError."""
+@dataclass(frozen=True)
+class MaskCells:
+    """All masks of a clip in one MATLAB file: `variable`, a cell array of one (H, W) mask a frame; not 0 = anomalous.
+
+    Raises DataError for another file, another variable and masks of different sizes.
+    """
+
+    has_masks: ClassVar[bool] = True
+    path: Path
+    variable: str
+
+    def labels(self) -> Labels:
+        return np.array([mask.any() for mask in self._cells()], dtype=bool)
+
+    def masks(self) -> Masks:
+        return np.stack([mask != 0 for mask in self._cells()])
+
+    def _cells(self) -> list[npt.NDArray[np.generic]]:
+        try:
+            cells = loadmat(self.path, variable_names=[self.variable]).get(self.variable)
+        except (OSError, ValueError, TypeError, NotImplementedError, MatReadError, zlib.error) as error:
+            raise DataError(
+                f"{self.path}: no readable MATLAB file ({_first_line(error)}); get the data set again"
+            ) from error
+        if cells is None or cells.dtype != object or not cells.size:
+            raise DataError(f"{self.path}: holds no cell array {self.variable!r} of masks; get the data set again")
+        masks = list(cells.ravel())
+        if any(mask.ndim != 2 or mask.shape != masks[0].shape or mask.dtype.kind not in "buif" for mask in masks):
+            raise DataError(f"{self.path}: {self.variable} holds other than masks (height, width) of one size")
+        return masks
+
+
+@dataclass(frozen=True)
+class LabelsAndMasks:
+    """Frame labels and masks that are published side by side; each is taken from its own."""
+
+    has_masks: ClassVar[bool] = True
+    of_frames: LabelVector
+    of_pixels: MaskArray
+
+    def labels(self) -> Labels:
+        return self.of_frames.labels()
+
+    def masks(self) -> Masks:
+        return self.of_pixels.masks()
+
+
+def map_npy(path: Path) -> npt.NDArray[np.generic]:
+    """A numeric array from a .npy file, read as it is used, never unpickled.  Raises DataError."""
     try:
-        array = np.load(path, allow_pickle=False)
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, EOFError, ValueError) as error:
         raise DataError(f"{path}: no plain numeric .npy file ({_first_line(error)}); save labels as numbers") from error
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "buif":
@@ -139,7 +190,7 @@ def load_npy(path: Path) -> npt.NDArray[np.generic]:
 
 def read_vector(path: Path, n_frames: int) -> Labels:
     """Frame labels 0 / 1 of n_frames frames, from .npy of shape (n_frames,) or (1, n_frames).  Raises DataError."""
-    values = load_npy(path).squeeze()
+    values = np.array(map_npy(path)).squeeze()
     if values.shape != (n_frames,):
         raise DataError(f"{path}: labels of shape {values.shape} for {n_frames} frames; one for each is needed")
     if not np.isin(values, (0, 1)).all():

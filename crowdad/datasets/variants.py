@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d
 
-from crowdad.datasets.ucsd import ASSUMED_FPS, Clip
-from crowdad.sources import ArraySource, Source, open_source
+from crowdad.datasets.clips import Clip
+from crowdad.sources import ArraySource, Source
 
 __all__ = ["VARIANTS", "VariantName", "VariedClip", "vary"]
 
@@ -45,36 +45,45 @@ _DRIFT_PERIOD_S = 20.0  # most clips are shorter: each sees a part of it, and ea
 
 @dataclass(frozen=True, eq=False)
 class VariedClip:
-    """A clip of a variant.  labels: bool (T,).  masks: bool (T, H, W), or None where only frames are labelled."""
+    """A clip as a variant shows it.  Its ground truth is read when asked for, masks anew each time: they are large."""
 
-    name: str
+    clip: Clip
+    change: _Change
     source: Source
-    labels: npt.NDArray[np.bool_]
-    masks: npt.NDArray[np.bool_] | None
+
+    @property
+    def name(self) -> str:
+        return self.clip.name
+
+    @property
+    def labels(self) -> npt.NDArray[np.bool_]:
+        """bool (T,).  Raises DataError where nobody labelled the clip."""
+        return self.clip.labels()[self.change.truth_from()]
+
+    @property
+    def has_masks(self) -> bool:
+        return self.clip.has_masks
+
+    @property
+    def masks(self) -> npt.NDArray[np.bool_] | None:
+        """bool (T, H, W), or None where only frames are labelled.  Raises DataError."""
+        masks = self.clip.masks()
+        return None if masks is None else self.change.masks(masks)
 
 
-def vary(clip: Clip, variant: VariantName = "native", *, truth: bool = True) -> VariedClip:
-    """The clip as `variant` shows it, the same at every reading.
-
-    truth: read its ground truth; without, labels are all False and masks None.
-    """
-    change = _CHANGES[variant](len(clip), zlib.crc32(clip.name.encode()))
-    source = open_source(clip.folder, fps=ASSUMED_FPS)
+def vary(clip: Clip, variant: VariantName = "native") -> VariedClip:
+    """The clip as `variant` shows it, the same at every reading.  Raises SourceError where it cannot be read."""
+    source = clip.open()
+    fps = source.fps
+    change = _CHANGES[variant](len(clip), fps, zlib.crc32(clip.name.encode()))
     if variant != "native":
-        source = ArraySource(_reader(clip, change), ASSUMED_FPS * change.rate, clip.name)
-    shown = change.truth_from()
-    labels = (clip.labels() if truth else np.zeros(len(clip), np.bool_))[shown]
-    masks = clip.masks() if truth else None
-    if masks is not None:
-        moved = (change.mask(masks[number].astype(np.uint8) * 255, int(number)) for number in shown)
-        masks = np.stack([mask >= 128 for mask in moved])
-    return VariedClip(clip.name, source, labels, masks)
+        source = ArraySource(_reader(clip, change), fps * change.rate, clip.name)
+    return VariedClip(clip, change, source)
 
 
 def _reader(clip: Clip, change: _Change) -> Callable[[], Iterator[Luma]]:
     def frames() -> Iterator[Luma]:
-        source = open_source(clip.folder, fps=ASSUMED_FPS, stride=change.stride)
-        return change.footage(frame.luma for frame in source.frames())
+        return change.footage(frame.luma for frame in clip.open(change.stride).frames())
 
     return frames
 
@@ -82,15 +91,16 @@ def _reader(clip: Clip, change: _Change) -> Callable[[], Iterator[Luma]]:
 class _Change:
     """What a variant does to one clip; the clip as it is.  A variant overrides what differs.
 
-    count: frames of the clip.  seed: of the clip's random choices.
+    count: frames of the clip.  fps: frames a second of it.  seed: of the clip's random choices.
     stride: of the frames that are read.  rate: frames a second over the original's.
     """
 
     stride = 1
     rate = 1.0
 
-    def __init__(self, count: int, seed: int) -> None:
+    def __init__(self, count: int, fps: float, seed: int) -> None:
         self.count = count
+        self.fps = fps
         self.seed = seed
 
     def footage(self, frames: Iterator[Luma]) -> Iterator[Luma]:
@@ -106,6 +116,14 @@ class _Change:
         """One frame, uint8 (H, W); number: its place in the footage, from 0."""
         return luma
 
+    def masks(self, masks: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        """The variant's masks, bool (T', H', W'), from the original's, bool (T, H, W)."""
+        shown = self.truth_from()
+        if type(self).mask is _Change.mask:
+            return masks[shown]
+        moved = (self.mask(masks[number].astype(np.uint8) * 255, int(number)) for number in shown)
+        return np.stack([mask >= 128 for mask in moved])
+
     def mask(self, mask: Luma, number: int) -> Luma:
         """The mask, 0 or 255, of one frame; anomalous is what is at least 128 afterwards."""
         return mask
@@ -117,8 +135,8 @@ class _EverySecond(_Change):
 
 
 class _Resized(_Change):
-    def __init__(self, zoom: float, count: int, seed: int) -> None:
-        super().__init__(count, seed)
+    def __init__(self, zoom: float, count: int, fps: float, seed: int) -> None:
+        super().__init__(count, fps, seed)
         self._zoom = zoom
 
     def picture(self, luma: Luma, number: int) -> Luma:
@@ -190,10 +208,10 @@ class _Noisy(_Change):
 
 
 class _Shaken(_Change):
-    def __init__(self, count: int, seed: int) -> None:
-        super().__init__(count, seed)
+    def __init__(self, count: int, fps: float, seed: int) -> None:
+        super().__init__(count, fps, seed)
         steps = np.random.default_rng(seed).normal(size=(count, 2))
-        path = gaussian_filter1d(steps, _SHAKE_SIGMA_S * ASSUMED_FPS, axis=0)
+        path = gaussian_filter1d(steps, _SHAKE_SIGMA_S * fps, axis=0)
         self.path_xy = path * (_SHAKE_PX / np.maximum(np.abs(path).max(axis=0), 1e-9))
 
     def picture(self, luma: Luma, number: int) -> Luma:
@@ -212,11 +230,11 @@ class _Shaken(_Change):
 class _Drifting(_Change):
     def picture(self, luma: Luma, number: int) -> Luma:
         begins = np.random.default_rng(self.seed).uniform()
-        phase = 2 * np.pi * (begins + number / (ASSUMED_FPS * _DRIFT_PERIOD_S))
+        phase = 2 * np.pi * (begins + number / (self.fps * _DRIFT_PERIOD_S))
         return np.clip(np.rint(luma * (1 + _DRIFT_SHARE * np.sin(phase))), 0, 255).astype(np.uint8)
 
 
-_CHANGES: dict[VariantName, Callable[[int, int], _Change]] = {
+_CHANGES: dict[VariantName, Callable[[int, float, int], _Change]] = {
     "native": _Change,
     "double": partial(_Resized, 2.0),
     "half": partial(_Resized, 0.5),

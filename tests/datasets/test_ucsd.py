@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 
 from crowdad.datasets.root import data_root
-from crowdad.datasets.ucsd import ARCHIVE_FOLDER, ASSUMED_FPS, find_clips
+from crowdad.datasets.ucsd import ARCHIVE_FOLDER, find_clips
 from crowdad.errors import DataError, DatasetNotFoundError
-from crowdad.sources.images import ImageFolder
 
 HEIGHT, WIDTH = 12, 16
 
@@ -130,7 +129,7 @@ def test_reading_a_clips_folder_gives_its_frames_in_its_order(tmp_path, frames):
         draw(folder / f"{number:03}.{frames}", 20 * number)
     (folder / f"._001.{frames}").write_bytes(b"AppleDouble")
     clip = find_clips("ped2", tmp_path).train[0]
-    read = [int(frame.luma[0, 0]) for frame in ImageFolder(clip.folder, fps=ASSUMED_FPS).frames()]
+    read = [int(frame.luma[0, 0]) for frame in clip.open().frames()]
     assert read == pytest.approx([20 * number for number in range(1, 13)], abs=2)
     assert len(read) == len(clip)
 
@@ -362,7 +361,7 @@ def test_real_ped2_ranges_agree_with_its_masks(data, tmp_path):
     (tmp_path / "UCSDped2" / "Test").mkdir(parents=True)
     (tmp_path / "UCSDped2" / "Train").symlink_to(dataset.folder / "Train")
     for clip in dataset.test:
-        (tmp_path / "UCSDped2" / "Test" / clip.name).symlink_to(clip.folder)
+        (tmp_path / "UCSDped2" / "Test" / clip.name).symlink_to(clip.footage)
     shutil.copy(dataset.folder / "Test" / "UCSDped2.m", tmp_path / "UCSDped2" / "Test")
     for masked, ranged in zip(dataset.test, find_clips("ped2", tmp_path).test, strict=True):
         assert ranged.masks() is None

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
 from scipy.ndimage import map_coordinates
 
+from crowdad.datasets.clips import Clip
 from crowdad.datasets.ground_truth import MaskArray
-from crowdad.datasets.ucsd import Clip
 from crowdad.datasets.variants import VARIANTS, VariantName, vary
 from tests.conftest import write_folder
 
@@ -34,7 +36,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
     write_folder(folder, frames)
     np.save(folder.with_name("masks.npy"), masks)
     paths = tuple(sorted(folder.glob("*.png")))
-    return Clip("Test001", folder, paths, MaskArray(folder.with_name("masks.npy"), COUNT))
+    return Clip("Test001", folder, MaskArray(folder.with_name("masks.npy"), COUNT), 10.0, paths)
 
 
 def pictures(clip: Clip, variant: VariantName) -> npt.NDArray[np.int64]:
@@ -65,8 +67,8 @@ def test_every_reading_is_the_same(variant: VariantName, clip: Clip) -> None:
     assert all((a == b).all() for a, b in zip(first, second, strict=True))
 
 
-def test_without_truth_nothing_is_anomalous(clip: Clip) -> None:
-    varied = vary(clip, "20fps", truth=False)
+def test_nothing_is_anomalous_in_a_training_clip(clip: Clip) -> None:
+    varied = vary(replace(clip, truth=None), "20fps")
     assert varied.masks is None
     assert not varied.labels.any()
     assert len(varied.labels) == 2 * COUNT - 1
