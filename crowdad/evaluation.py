@@ -160,16 +160,9 @@ def _of_places(runs: Sequence[Sequence[ClipScores]], over: Callable[..., Metric]
     if not masked:
         return []
     thresholds = [region_thresholds([run[place].maps for place in masked]) for run in runs]
-    pixels: list[list[PixelScores]] = [[] for _ in runs]
-    counts: list[list[RegionCounts]] = [[] for _ in runs]
-    for place in masked:
-        masks = runs[0][place].masks
-        assert masks is not None
-        tracks = derive_tracks(masks)
-        for number, run in enumerate(runs):
-            maps = ClipMaps(run[place].name, run[place].maps, masks, run[place].cell_px)
-            pixels[number].append(pixel_scores(maps))
-            counts[number].append(count_regions(maps, tracks, thresholds[number]))
+    by_clip = [_in_places([run[place] for run in runs], thresholds) for place in masked]
+    pixels = [list(run) for run in zip(*(of_seeds for of_seeds, _ in by_clip), strict=True)]
+    counts = [list(run) for run in zip(*(of_seeds for _, of_seeds in by_clip), strict=True)]
     found = [
         over("pixel AUC, 40 % rule", "micro; found: 40 % of the true pixels (Mahadevan 2010)", pixels, pixel_auc),
         over("RBDC", "regions, IoU 0.1, micro, <= 1 false positive a frame; derived tracks", counts, rbdc),
@@ -177,6 +170,18 @@ def _of_places(runs: Sequence[Sequence[ClipScores]], over: Callable[..., Metric]
     ]
     note = "" if len(masked) == len(runs[0]) else f"the {len(masked)} of {len(runs[0])} clips that have masks"
     return [replace(metric, note=note) for metric in found]
+
+
+def _in_places(
+    seeds: Sequence[ClipScores], thresholds: Sequence[Floats]
+) -> tuple[list[PixelScores], list[RegionCounts]]:
+    """One clip as each seed scored it, beside its masks, which are let go on the way out."""
+    masks = seeds[0].masks
+    assert masks is not None
+    tracks = derive_tracks(masks)
+    maps = [ClipMaps(clip.name, clip.maps, masks, clip.cell_px) for clip in seeds]
+    counts = [count_regions(one, tracks, levels) for one, levels in zip(maps, thresholds, strict=True)]
+    return [pixel_scores(one) for one in maps], counts
 
 
 def _over_seeds(

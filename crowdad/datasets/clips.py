@@ -67,10 +67,19 @@ class Clip:
     def masks(self) -> npt.NDArray[np.bool_] | None:
         """bool (n_frames, H, W), True where the pixel is anomalous; None where only frames are labelled.
 
-        Read anew at each call: those of one clip may take a gigabyte.  Raises DataError.
+        Read anew at each call: those of one clip may take a gigabyte.
+        Raises DataError where they are damaged or of another length or size than the footage.
         """
         masks = None if self.truth is None else self.truth.masks()
-        return None if masks is None else self._fitting(masks)
+        if masks is None:
+            return None
+        size_hw = self.open().info.size_hw
+        if masks.shape[1:] != size_hw:
+            raise DataError(
+                f"{self.name}: masks of {masks.shape[1:]} for pictures of {size_hw}; one size (height, width) is "
+                "needed, get the data set again"
+            )
+        return self._fitting(masks)
 
     @cached_property
     def _labels(self) -> npt.NDArray[np.bool_]:

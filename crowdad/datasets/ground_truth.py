@@ -37,6 +37,8 @@ Masks = npt.NDArray[np.bool_]
 
 _LOSSY = {".jpg", ".jpeg"}
 _ASSIGNMENT = re.compile(r"gt_frame\s*=\s*(?:\[([^\]]*)\]|([^;\n]*))")
+_NO_MAT = (OSError, ValueError, TypeError, LookupError, NotImplementedError, MatReadError, zlib.error)
+"""What scipy raises over a file that is no MATLAB file, a damaged one, or one of version 7.3."""
 _RANGE = re.compile(r"(\d+)(?::(\d+))?")
 
 
@@ -150,7 +152,7 @@ class MaskCells:
     def _cells(self) -> list[npt.NDArray[np.generic]]:
         try:
             cells = loadmat(self.path, variable_names=[self.variable]).get(self.variable)
-        except (OSError, ValueError, TypeError, NotImplementedError, MatReadError, zlib.error) as error:
+        except _NO_MAT as error:
             raise DataError(
                 f"{self.path}: no readable MATLAB file ({_first_line(error)}); get the data set again"
             ) from error
