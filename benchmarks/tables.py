@@ -14,7 +14,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.ablations import ABLATION_TABLES
 from benchmarks.digits.tables import DIGIT_TABLES
+from benchmarks.false_alarms import FALSE_ALARM_TABLES
 from benchmarks.generated import GENERATED_TABLES
 from benchmarks.ped2 import PED2_TABLES
 
@@ -30,6 +32,8 @@ PAGES = (ROOT / "README.md", ROOT / "benchmarks" / "README.md")
 TABLES: dict[str, Mapping[str, Callable[[Sequence[Row]], str]]] = {
     "digits.json": DIGIT_TABLES,
     "ped2.json": PED2_TABLES,
+    "ablations.json": ABLATION_TABLES,
+    "false_alarms.json": FALSE_ALARM_TABLES,
     "generated.json": GENERATED_TABLES,
 }
 

@@ -230,7 +230,7 @@ ABLATIONS: dict[str, Ablation] = {
     "default": Ablation("tubes, code of length 1 during training, k-means, votes along the tubes"),
     "grid patches": Ablation("patches stay where they are", ("tubes.kind=grid",)),
     "reconstruction error": Ablation("of the same auto-encoder", scored_by=_Reconstruction),
-    "reconstruction error, plain code": Ablation("of one whose code is free", _PLAIN, _Reconstruction),
+    "reconstruction error of a plain code": Ablation("of one whose code is free", _PLAIN, _Reconstruction),
     "nearest neighbours": Ablation("mean cosine to the 5 nearest of 10,000 codes", scored_by=_Neighbours),
     "Gaussian mixture": Ablation("log-likelihood of the code, 32 full components", scored_by=_Mixture),
     "no auto-encoder": Ablation("k-means over the standardised tubes, of length 1", scored_by=_NoAutoEncoder),
@@ -287,7 +287,7 @@ def ablations(
         row, runs = ABLATIONS[name], []
         for seed in seeds:
             chosen = load_settings(overrides=(*row.overrides, f"seed={seed}"), base=settings)
-            scene = bench.scene(row, chosen, _named(progress, f"{name}, seed {seed}"))
+            scene = bench.scene(row, chosen, _named(progress, f"{name} (seed {seed})"))
             runs.append([test.scored(scene, row.places, device) for test in tests])
         fps = tuple(sum(len(clip.labels) for clip in run) / sum(clip.seconds for clip in run) for run in runs)
         yield AblationOutcome(name, tuple(measure(runs, resamples)), fps)

@@ -160,7 +160,7 @@ def test_rows_run_on_a_camera_in_ped2s_layout(tmp_path: Path) -> None:
     assert told["overrides"] == ["tubes.kind=grid"]
     assert told["metrics"]["frame AUC, micro"]["mean"] == micro["grid patches"]
     fitted = {what.partition(":")[0] for what in stages}
-    assert fitted == {"default, seed 0", "grid patches, seed 0", "votes at the end only, seed 0"}, (
+    assert fitted == {"default (seed 0)", "grid patches (seed 0)", "votes at the end only (seed 0)"}, (
         "a score alone: no fit"
     )
     table = ablation_table(outcomes)

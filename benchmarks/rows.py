@@ -1,0 +1,39 @@
+"""The file of a benchmark that is measured row by row: read where it was left, written whole after each row."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from crowdad.config import Settings
+from crowdad.errors import DataError
+
+__all__ = ["Row", "measured_with", "read_rows", "write_rows"]
+
+Row = dict[str, Any]
+
+
+def read_rows(path: Path) -> list[Row]:
+    """Rows of `{"rows": [...]}`, none where there is no file yet.  Raises DataError for another file."""
+    if not path.exists():
+        return []
+    try:
+        return list(json.loads(path.read_text(encoding="utf-8"))["rows"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path}: not a file of rows ({error}); move it away to start afresh") from error
+
+
+def write_rows(path: Path, rows: Sequence[Row]) -> None:
+    """Replace the file by these rows, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    part.write_text(json.dumps({"rows": list(rows)}, indent=1) + "\n", encoding="utf-8")
+    os.replace(part, path)
+
+
+def measured_with(row: Row, settings: Settings) -> bool:
+    """Whether a row still says what these settings do."""
+    return bool(row["settings"] == settings.model_dump(mode="json"))
