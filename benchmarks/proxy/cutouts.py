@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import uniform_filter1d
-from scipy.stats import theilslopes
+from scipy.stats import siegelslopes
 
 from crowdad.errors import DataError
 
@@ -69,13 +69,16 @@ class CutOut:
 
     @cached_property
     def cycle(self) -> tuple[int, int]:
-        """(i, j): pose j looks most like pose i one stride before, so i follows j - 1 when the walk goes on."""
-        size = [max(pose.matte.shape[axis] for pose in self.poses) + 2 for axis in (0, 1)]
-        aligned = np.stack([_padded(pose.matte, size) for pose in self.poses])
+        """(i, j): poses j - 1 and j look most like i - 1 and i one stride before, so i may follow j - 1."""
+        corners = np.array([pose.origin_xy for pose in self.poses])
+        ends = corners + [pose.matte.shape[::-1] for pose in self.poses]
+        first, last = np.floor(corners.min(axis=0)), np.ceil(ends.max(axis=0))
+        aligned = np.stack([_on_field(pose, first, last - first + 2) for pose in self.poses])
+        two = np.stack([aligned[:-1], aligned[1:]], axis=1)  # a leg on its way forth looks like one on its way back
         pairs = [
-            (float(np.abs(aligned[start] - aligned[start + length]).mean()), start, start + length)
-            for length in range(_CYCLE[0], min(_CYCLE[1], len(self.poses) - 1) + 1)
-            for start in range(len(self.poses) - length)
+            (float(np.abs(two[start] - two[start + length]).mean()), start + 1, start + 1 + length)
+            for length in range(_CYCLE[0], min(_CYCLE[1], len(two) - 1) + 1)
+            for start in range(len(two) - length)
         ]
         _, start, end = min(pairs)
         return start, end
@@ -194,7 +197,7 @@ def measure_ground(tracks: Sequence[CutOut], feet_rows: Sequence[float]) -> Grou
         near = (ratio > _HEIGHTS[0]) & (ratio < _HEIGHTS[1])
         if np.ptp(rows[near]) <= line[0]:  # a band of one depth says nothing of the slope
             break
-        slope, offset = theilslopes(heights[near], rows[near])[:2]
+        slope, offset = siegelslopes(heights[near], rows[near])
         line = (float(offset), float(slope))
     ground = Ground(line, (float(np.quantile(feet_rows, 0.005)), float(np.quantile(feet_rows, 0.995))), 1.0)
     paces = np.array([abs(float(track.velocity[0])) for track in tracks]) / ground.height_at(rows)
@@ -295,9 +298,9 @@ def _pose(backdrop: Backdrop, index: int, blob: Blob, foot: Floats) -> tuple[Pos
     return pose, float(difference[core > 0].mean()) if core.any() else 0.0
 
 
-def _padded(matte: Floats, size_hw: Sequence[int]) -> Floats:
-    """The matte on a larger field, feet on its last row, centred."""
-    field = np.zeros(size_hw, np.float32)
-    left = (size_hw[1] - matte.shape[1]) // 2
-    field[size_hw[0] - matte.shape[0] :, left : left + matte.shape[1]] = matte
-    return field
+def _on_field(pose: Pose, first_xy: npt.NDArray[np.float64], size_xy: npt.NDArray[np.float64]) -> Floats:
+    """The matte on a larger field whose first pixel lies at `first_xy` from the contact point, to the pixel."""
+    field = np.zeros(size_xy[::-1].astype(int), np.float32)
+    left, top = np.rint(np.array(pose.origin_xy) - first_xy).astype(int)
+    field[top : top + pose.matte.shape[0], left : left + pose.matte.shape[1]] = pose.matte
+    return np.asarray(cv2.GaussianBlur(field, (0, 0), 1.0), np.float32)

@@ -169,7 +169,7 @@ def _cameras() -> dict[str, SceneConfig]:
     """Ready-made scenes, and others of unlike size, rate and crowd."""
     demo, steep, plaza = (scene_config(name) for name in ("demo", "steep", "plaza720"))
     far = replace(demo.camera, height_m=26.0, focal_px=640.0)
-    return {
+    scenes = {
         **{name: scene_config(name) for name in generated.SCENES},
         "far": replace(demo, camera=far, people=44),
         "low158": replace(steep, camera=Camera((158, 238), 11.8, 27.0, 330.0), fps=10.0, duration_s=120.0),
@@ -179,6 +179,7 @@ def _cameras() -> dict[str, SceneConfig]:
         "sparse": replace(demo, people=8, standing=0, duration_s=100.0),
         "dense": replace(demo, people=60, standing=3, duration_s=60.0),
     }
+    return {name: replace(scene, name=name) for name, scene in scenes.items()}
 
 
 @lru_cache(maxsize=1)

@@ -46,14 +46,14 @@ _SCORING = (
     "scene.py",
     "training.py",
 )
-_FOOTAGE = ("actors.py", "composites.py", "cutouts.py", "footage.py", "shapes.py")
+_MAKING = ("actors.py", "composites.py", "cutouts.py", "footage.py", "shapes.py")
 
 
 def code_fingerprint() -> str:
     """Hash of the code that scores and of the code that makes the footage: a cell holds for this code only."""
     package, here = Path(crowdad.__file__).parent, Path(__file__).parent
     rooms = [package / name for name in _SCORING if (package / name).exists()]
-    return fingerprint([*rooms, package / "datasets" / "generated", *(here / name for name in _FOOTAGE)])
+    return fingerprint([*rooms, package / "datasets" / "generated", *(here / name for name in _MAKING)])
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def in_scope_auc(
 
 
 def kind_aucs(clips: Sequence[ScoredClip], anomaly: Sequence[npt.NDArray[np.floating]]) -> dict[str, float]:
-    """Micro frame AUC of each kind against frames without any; ordinary walkers count as none, but for their own AUC."""
+    """Micro frame AUC of each kind against frames without any; ordinary walkers count as none but for their own."""
     found = {}
     for kind in sorted({kind for clip in clips for kind in clip.shown}):
         normal_too = () if kind == ORDINARY else (ORDINARY,)
