@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import json
+import shutil
+import weakref
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
+import numpy.typing as npt
 import pytest
 
+from crowdad import evaluation_ped2
 from crowdad.cli import main
+from crowdad.config import Settings
 from crowdad.datasets.root import data_root
 from crowdad.datasets.ucsd import find_clips
 from crowdad.datasets.variants import vary
 from crowdad.errors import ConfigError, DataError, DatasetNotFoundError
 from crowdad.evaluation import ClipScores, Metric, measure, metric_table, provenance, score_clip
 from crowdad.evaluation_ped2 import PROTOCOLS, benchmark_ucsd
+from crowdad.sources import Source
 from crowdad.workflows import fit
 from tests.conftest import TINY_SETTINGS, TinyCamera
+from tests.datasets.layouts import avenue, shanghaitech
 from tests.tiny_ucsd import write_tiny_ped2
+
+Labels = npt.NDArray[np.bool_]
 
 
 def clip(name: str, anomaly: list[float], labels: list[int]) -> ClipScores:
@@ -59,6 +71,39 @@ def test_without_masks_only_frames_are_measured() -> None:
     assert "RBDC" not in by_name(measure([[without]], resamples=0))
 
 
+def test_places_are_measured_where_there_are_masks() -> None:
+    masked, unmasked = clip("a", [0.1, 0.9, 0.8], [0, 1, 1]), clip("b", [0.9, 0.1], [0, 1])
+    unmasked = replace(unmasked, true_masks=None)
+    found = by_name(measure([[masked, unmasked]], resamples=10))
+    assert found["frame AUC, micro"].mean < 1
+    for name in ("pixel AUC, 40 % rule", "RBDC", "TBDC"):
+        assert found[name].mean == pytest.approx(1.0), name
+        assert found[name].note == "the 1 of 2 clips that have masks"
+    assert by_name(measure([[masked]], resamples=0))["RBDC"].note == ""
+
+
+def test_masks_of_one_clip_at_a_time_are_in_memory() -> None:
+    """Those of ShanghaiTech would take 17 GB together."""
+    alive: list[weakref.ref[npt.NDArray[np.bool_]]] = []
+    most = 0
+
+    def lazily(one: ClipScores) -> ClipScores:
+        def read() -> npt.NDArray[np.bool_]:
+            nonlocal most
+            assert one.masks is not None
+            masks = one.masks.copy()
+            alive.append(weakref.ref(masks))
+            most = max(most, sum(reference() is not None for reference in alive))
+            return masks
+
+        return replace(one, true_masks=read)
+
+    run = [clip(name, [0.1, 0.9, 0.8, 0.2], [0, 1, 1, 0]) for name in "abc"]
+    found = measure([[lazily(one) for one in run]] * 2, resamples=10)
+    assert [metric.per_seed for metric in found] == [m.per_seed for m in measure([run, run], resamples=0)]
+    assert (len(alive), most) == (3, 1), "once for all seeds"
+
+
 def test_truth_of_another_length_is_refused(tiny_camera: TinyCamera) -> None:
     from crowdad.sources import open_source
 
@@ -70,9 +115,15 @@ def test_truth_of_another_length_is_refused(tiny_camera: TinyCamera) -> None:
 @pytest.fixture(scope="module")
 def tiny_ped2(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder with a generated camera where Ped2 would be: two training clips, two test clips with masks."""
-    return write_tiny_ped2(tmp_path_factory.mktemp("data"))
+    return write_tiny_ped2(tmp_path_factory.mktemp("data"), duration_s=5)
 
 
+@pytest.fixture
+def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluation_ped2, "measure", lambda runs, _: measure(runs, 40))
+
+
+@pytest.mark.usefixtures("few_resamples")
 def test_the_benchmark_prints_and_writes(tiny_ped2: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     written = tmp_path / "results" / "ped2.json"
     settings = [word for item in TINY_SETTINGS for word in ("--set", item)]
@@ -102,6 +153,118 @@ def test_the_benchmark_prints_and_writes(tiny_ped2: Path, tmp_path: Path, capsys
     micro = content["outcomes"]["one-class"]["metrics"]["frame AUC, micro"]
     assert 0 <= micro["low"] <= micro["mean"] <= micro["high"] <= 1
     assert content["outcomes"]["unsupervised"]["fps"][0] > 0
+
+
+class Recorder:
+    """Stands for fitting and scoring: remembers what was learned from, and what each scene scored."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.learned: list[tuple[int, list[str], bool]] = []
+        self.scored: list[tuple[int, str]] = []
+        monkeypatch.setattr(evaluation_ped2, "fit", self.fit)
+        monkeypatch.setattr(evaluation_ped2, "score_clip", self.score_clip)
+
+    def fit(self, sources: list[Source], *, unlabelled: bool, settings: Settings, **_: object) -> int:
+        """A "scene" is the place in `learned`."""
+        self.learned.append((settings.seed, [source.name for source in sources], unlabelled))
+        return len(self.learned) - 1
+
+    def score_clip(self, scene: int, source: Source, labels: Labels, masks: object, device: str) -> ClipScores:
+        self.scored.append((scene, source.name))
+        anomaly = labels * 0.5 + np.linspace(0, 0.1, len(labels))
+        height, width = source.info.size_hw
+        maps = np.repeat(anomaly, height * width).reshape(-1, height, width)
+        return ClipScores(source.name, anomaly, maps, 1.0, labels, masks, 1.0)  # type: ignore[arg-type]
+
+
+def test_each_camera_has_a_scene_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shanghaitech(tmp_path)
+    recorder = Recorder(monkeypatch)
+    runs: list[tuple[int, list[str]]] = []
+
+    def keep(seed: int, clips: Sequence[ClipScores]) -> None:
+        runs.append((seed, [one.name for one in clips]))
+
+    outcome = benchmark_ucsd("one-class", tmp_path, name="shanghaitech", seeds=(4, 7), resamples=0, on_run=keep)
+    first, second = ["01_001.avi", "01_002.avi"], ["02_001.avi"]
+    assert recorder.learned == [(4, first, False), (7, first, False), (4, second, False), (7, second, False)]
+    assert recorder.scored == [
+        (0, "01_0014"),
+        (0, "01_0130"),
+        (1, "01_0014"),
+        (1, "01_0130"),
+        (2, "02_0128"),
+        (3, "02_0128"),
+    ]
+    everything = ["01_0014", "01_0130", "02_0128"]
+    assert runs == [(4, everything), (7, everything)]
+    assert (len(outcome.fit_s), outcome.fps, outcome.assumed_fps) == (2, (4.0, 4.0), 24.0)
+    assert by_name(list(outcome.metrics))["frame AUC, micro"].per_seed == (1.0, 1.0)
+
+
+def test_unlabelled_test_clips_of_a_camera_are_learned_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shanghaitech(tmp_path)
+    recorder = Recorder(monkeypatch)
+    benchmark_ucsd("unsupervised", tmp_path, name="shanghaitech", seeds=(0,), resamples=0)
+    assert recorder.learned == [(0, ["01_0014.mp4", "01_0130.mp4"], True), (0, ["02_0128.mp4"], True)]
+    assert recorder.scored == [(0, "01_0014.mp4"), (0, "01_0130.mp4"), (1, "02_0128.mp4")]
+    benchmark_ucsd("alone", tmp_path, name="shanghaitech", seeds=(0,), resamples=0)
+    assert [sources for _, sources, _ in recorder.learned[2:]] == [["01_0014.mp4"], ["01_0130.mp4"], ["02_0128.mp4"]]
+
+
+def test_videos_are_measured_like_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    avenue(tmp_path)
+    recorder = Recorder(monkeypatch)
+    outcome = benchmark_ucsd("one-class", tmp_path, name="avenue", seeds=(0,), resamples=0, variant="half")
+    assert recorder.learned == [(0, ["01", "02"], False)]
+    assert outcome.assumed_fps is None, "videos carry their own"
+    assert by_name(list(outcome.metrics))["frame AUC, macro"].note == "2 clips; left out, all of one class: 02"
+
+
+def test_a_camera_without_training_clips_is_told_before_anything_is_fitted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = shanghaitech(tmp_path)
+    (folder / "training" / "videos" / "02_001.avi").unlink()
+    recorder = Recorder(monkeypatch)
+    with pytest.raises(DataError, match="no training clips of camera 02"):
+        benchmark_ucsd("one-class", tmp_path, name="shanghaitech")
+    assert recorder.learned == []
+    benchmark_ucsd("unsupervised", tmp_path, name="shanghaitech", seeds=(0,), resamples=0)
+
+
+@pytest.fixture(scope="module")
+def tiny_ped1(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A generated camera where Ped1 would be: 238x158, masks for the first of two test clips, ranges for both."""
+    root = write_tiny_ped2(tmp_path_factory.mktemp("data"), train=1, duration_s=4)
+    folder = (root / "UCSDped2").rename(root / "UCSDped1")
+    ranges = []
+    for masks in sorted(folder.glob("Test/*_gt")):
+        anomalous = [number for number, path in enumerate(sorted(masks.iterdir()), 1) if cv2.imread(str(path)).any()]
+        ranges.append(f"TestVideoFile{{end+1}}.gt_frame = {anomalous};")
+    (folder / "Test" / "UCSDped1.m").write_text("\n".join(["TestVideoFile = {};", *ranges]))
+    shutil.rmtree(folder / "Test" / "Test002_gt")
+    for path in [*folder.rglob("*.tif"), *folder.rglob("*.bmp")]:
+        how = cv2.INTER_AREA if path.suffix == ".tif" else cv2.INTER_NEAREST
+        picture = cv2.resize(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), (238, 158), interpolation=how)
+        cv2.imwrite(str(path), picture)
+    return root
+
+
+@pytest.mark.usefixtures("few_resamples")
+def test_ped1_through_the_same_command(tiny_ped1: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = [word for item in TINY_SETTINGS for word in ("--set", item)]
+    # The pictures are two thirds as large.
+    settings += ["--set", "scale.person_px=16", "--set", "scale.walk_px=1"]
+    written = tmp_path / "ped1.json"
+    with pytest.raises(SystemExit) as leaving:
+        main(["benchmark", "ped1", "--data", str(tiny_ped1), "--seeds", "1", "--json", str(written), *settings])
+    assert leaving.value.code == 0
+    assert "the 1 of 2 clips that have masks" in capsys.readouterr().out
+    metrics = json.loads(written.read_text())["outcomes"]["one-class"]["metrics"]
+    assert {"frame AUC, micro", "pixel AUC, 40 % rule", "RBDC", "TBDC"} <= set(metrics)
 
 
 def test_unknown_protocols_and_data(tiny_ped2: Path, tmp_path: Path) -> None:

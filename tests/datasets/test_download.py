@@ -201,7 +201,9 @@ def test_only_missing_files_are_asked_for_by_hand(server, nobody, tmp_path):
 
 
 def test_unknown_name(tmp_path):
-    with pytest.raises(DatasetNotFoundError, match="no data set called 'shanghai'; one of ucsd, mnist, usps"):
+    with pytest.raises(
+        DatasetNotFoundError, match="no data set called 'shanghai'; one of ucsd, mnist, usps, avenue, shang"
+    ):
         get("shanghai", tmp_path)
 
 

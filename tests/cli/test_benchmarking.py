@@ -1,0 +1,118 @@
+"""`crowdad benchmark` and `crowdad data get` for every data set of footage."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from crowdad import evaluation_ped2 as evaluation
+from crowdad.cli import main
+from crowdad.cli.benchmarking import Name, Variant
+from crowdad.datasets.catalogue import CLIP_DATASETS
+from crowdad.datasets.variants import VARIANTS
+from crowdad.evaluation import Metric
+from tests.datasets.layouts import avenue, ped1, shanghaitech
+
+
+def run(*arguments: object) -> int:
+    """The exit code of `crowdad ARGUMENTS`."""
+    with pytest.raises(SystemExit) as leaving:
+        main([str(argument) for argument in arguments])
+    return leaving.value.code if isinstance(leaving.value.code, int) else int(leaving.value.code is not None)
+
+
+def test_every_data_set_and_variant_can_be_named() -> None:
+    assert set(Name) == {*CLIP_DATASETS, "mnist", "usps"}
+    assert [variant.value for variant in Variant] == list(VARIANTS)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, object]]]:
+    """What the command asks the evaluation for, protocol and arguments; nothing is fitted."""
+    calls: list[tuple[str, dict[str, object]]] = []
+
+    def outcome(protocol: str, root: Path, **arguments: object) -> evaluation.Outcome:
+        calls.append((protocol, {"root": root, **arguments}))
+        return evaluation.Outcome(protocol, (Metric("EER", "micro", (0.25, 0.75)),), (1.0, 3.0), (50.0, 70.0), 25.0)
+
+    monkeypatch.setattr(evaluation, "benchmark_ucsd", outcome)
+    return calls
+
+
+@pytest.mark.parametrize(
+    ("name", "draw", "looks"), [("ped1", ped1, 0), ("avenue", avenue, 0), ("shanghaitech", shanghaitech, 0)]
+)
+def test_each_is_measured_under_its_name(
+    name: str,
+    draw: object,
+    looks: int,
+    tmp_path: Path,
+    asked: list[tuple[str, dict[str, object]]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert callable(draw)
+    draw(tmp_path)
+    written = tmp_path / "out" / "result.json"
+    assert run("benchmark", name, "--data", tmp_path, "--seeds", 2, "--json", written, "--set", "encoder.epochs=3") == 0
+    ((protocol, arguments),) = asked
+    assert protocol == "one-class"
+    assert (arguments["name"], arguments["root"], arguments["seeds"]) == (name, tmp_path, range(2))
+    assert arguments["variant"] == "native"
+    shown = capsys.readouterr().out
+    for text in (f"{name}, native, seeds 0 to 1", f"looks at test labels of {name}", "0.5000", "fit 2 s, 60 frames"):
+        assert text in shown
+    content = json.loads(written.read_text())
+    assert (content["benchmark"], content["assumed_fps"], content["looks_at_test_labels"]) == (name, 25.0, looks)
+    assert content["settings"]["encoder"]["epochs"] == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "protocols"),
+    [
+        ([], ["one-class"]),
+        (["--unsupervised"], ["unsupervised"]),
+        (["--alone", "--unsupervised"], ["unsupervised", "alone"]),
+        (["--all"], ["one-class", "unsupervised", "alone"]),
+    ],
+)
+def test_protocols(
+    options: list[str], protocols: list[str], tmp_path: Path, asked: list[tuple[str, dict[str, object]]]
+) -> None:
+    avenue(tmp_path)
+    assert run("benchmark", "avenue", "--data", tmp_path, "--variant", "20fps", *options) == 0
+    assert [protocol for protocol, _ in asked] == protocols
+    assert {str(arguments["variant"]) for _, arguments in asked} == {"20fps"}
+
+
+def test_looks_at_ped2s_labels_are_counted() -> None:
+    assert evaluation.LOOKS_AT_TEST_LABELS["ped2"] >= 163
+
+
+@pytest.mark.parametrize("name", ["avenue", "shanghaitech", "ped1"])
+def test_a_missing_data_set_is_one_line(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("benchmark", name, "--data", tmp_path) == 1
+    said = capsys.readouterr()
+    assert len(said.err.splitlines()) == 1
+    assert f"crowdad data get {'ucsd' if name == 'ped1' else name}" in said.err
+    assert said.out == "", "nothing is announced that is not measured"
+
+
+@pytest.mark.parametrize("name", ["avenue", "shanghaitech"])
+def test_what_has_to_be_fetched_by_hand(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("data", "get", name, "--data", tmp_path) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    for expected in ("http", str(tmp_path), f"crowdad data get {name} --data", "unpack"):
+        assert expected in line
+    {"avenue": avenue, "shanghaitech": shanghaitech}[name](tmp_path)
+    assert run("data", "get", name, "--data", tmp_path) == 0
+    assert f"{name} is in {tmp_path}" in capsys.readouterr().out
+
+
+def test_a_damaged_one_is_not_said_to_be_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = shanghaitech(tmp_path)
+    np.save(folder / "testing" / "test_frame_mask" / "01_0014.npy", np.zeros(3))
+    assert run("data", "get", "shanghaitech", "--data", tmp_path) == 1
+    assert "01_0014.npy: labels of shape (3,) for 4 frames" in capsys.readouterr().err
