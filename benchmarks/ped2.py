@@ -21,7 +21,7 @@ from crowdad.config import Settings
 from crowdad.datasets.variants import VARIANTS, VariantName
 from crowdad.errors import CrowdadError
 from crowdad.evaluation import ClipScores
-from crowdad.evaluation_ped2 import benchmark_ucsd, report
+from crowdad.evaluation_video import benchmark_video, report
 
 __all__ = ["PED2_TABLES", "ROWS", "main"]
 
@@ -158,7 +158,7 @@ def _row(protocol: str, variant: VariantName, seeds: Sequence[int], root: Path |
         if seed == 0 and variant == "native" and protocol in PICTURED:
             keep_scores(protocol, settings, run)
 
-    outcome = benchmark_ucsd(protocol, root, seeds=seeds, settings=settings, variant=variant, on_run=keep)
+    outcome = benchmark_video(protocol, root, seeds=seeds, settings=settings, variant=variant, on_run=keep)
     told = report(
         [outcome],
         name="ped2",

@@ -30,7 +30,7 @@ from crowdad.config import Settings, load_settings
 from crowdad.datasets.ucsd import find_clips
 from crowdad.errors import CrowdadError
 from crowdad.evaluation import ClipScores
-from crowdad.evaluation_ped2 import benchmark_ucsd
+from crowdad.evaluation_video import benchmark_video
 
 __all__ = ["draw_plots", "main"]
 
@@ -74,7 +74,7 @@ def _scores(protocol: str, settings: Settings, root: Path | None, private: Path,
         return kept
     print(f"{protocol}: fitting and scoring seed 0", file=sys.stderr, flush=True)
     runs: list[Sequence[ClipScores]] = []
-    benchmark_ucsd(
+    benchmark_video(
         protocol, root, seeds=[0], settings=settings, resamples=0, on_run=lambda _seed, run: runs.append(run)
     )
     keep_scores(protocol, settings, runs[0], private)

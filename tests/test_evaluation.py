@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from crowdad import evaluation_ped2
+from crowdad import evaluation_video
 from crowdad.cli import main
 from crowdad.config import Settings
 from crowdad.datasets.root import data_root
@@ -22,7 +22,7 @@ from crowdad.datasets.ucsd import find_clips
 from crowdad.datasets.variants import vary
 from crowdad.errors import ConfigError, DataError, DatasetNotFoundError
 from crowdad.evaluation import ClipScores, Metric, measure, metric_table, provenance, score_clip
-from crowdad.evaluation_ped2 import PROTOCOLS, benchmark_ucsd
+from crowdad.evaluation_video import PROTOCOLS, benchmark_video
 from crowdad.sources import Source
 from crowdad.workflows import fit
 from tests.conftest import TINY_SETTINGS, TinyCamera
@@ -120,7 +120,7 @@ def tiny_ped2(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluation_ped2, "measure", lambda runs, _: measure(runs, 40))
+    monkeypatch.setattr(evaluation_video, "measure", lambda runs, _: measure(runs, 40))
 
 
 @pytest.mark.usefixtures("few_resamples")
@@ -161,8 +161,8 @@ class Recorder:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.learned: list[tuple[int, list[str], bool]] = []
         self.scored: list[tuple[int, str]] = []
-        monkeypatch.setattr(evaluation_ped2, "fit", self.fit)
-        monkeypatch.setattr(evaluation_ped2, "score_clip", self.score_clip)
+        monkeypatch.setattr(evaluation_video, "fit", self.fit)
+        monkeypatch.setattr(evaluation_video, "score_clip", self.score_clip)
 
     def fit(self, sources: list[Source], *, unlabelled: bool, settings: Settings, **_: object) -> int:
         """A "scene" is the place in `learned`."""
@@ -185,7 +185,7 @@ def test_each_camera_has_a_scene_of_its_own(tmp_path: Path, monkeypatch: pytest.
     def keep(seed: int, clips: Sequence[ClipScores]) -> None:
         runs.append((seed, [one.name for one in clips]))
 
-    outcome = benchmark_ucsd("one-class", tmp_path, name="shanghaitech", seeds=(4, 7), resamples=0, on_run=keep)
+    outcome = benchmark_video("one-class", tmp_path, name="shanghaitech", seeds=(4, 7), resamples=0, on_run=keep)
     first, second = ["01_001.avi", "01_002.avi"], ["02_001.avi"]
     assert recorder.learned == [(4, first, False), (7, first, False), (4, second, False), (7, second, False)]
     assert recorder.scored == [
@@ -207,17 +207,17 @@ def test_unlabelled_test_clips_of_a_camera_are_learned_together(
 ) -> None:
     shanghaitech(tmp_path)
     recorder = Recorder(monkeypatch)
-    benchmark_ucsd("unsupervised", tmp_path, name="shanghaitech", seeds=(0,), resamples=0)
+    benchmark_video("unsupervised", tmp_path, name="shanghaitech", seeds=(0,), resamples=0)
     assert recorder.learned == [(0, ["01_0014.mp4", "01_0130.mp4"], True), (0, ["02_0128.mp4"], True)]
     assert recorder.scored == [(0, "01_0014.mp4"), (0, "01_0130.mp4"), (1, "02_0128.mp4")]
-    benchmark_ucsd("alone", tmp_path, name="shanghaitech", seeds=(0,), resamples=0)
+    benchmark_video("alone", tmp_path, name="shanghaitech", seeds=(0,), resamples=0)
     assert [sources for _, sources, _ in recorder.learned[2:]] == [["01_0014.mp4"], ["01_0130.mp4"], ["02_0128.mp4"]]
 
 
 def test_videos_are_measured_like_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     avenue(tmp_path)
     recorder = Recorder(monkeypatch)
-    outcome = benchmark_ucsd("one-class", tmp_path, name="avenue", seeds=(0,), resamples=0, variant="half")
+    outcome = benchmark_video("one-class", tmp_path, name="avenue", seeds=(0,), resamples=0, variant="half")
     assert recorder.learned == [(0, ["01", "02"], False)]
     assert outcome.assumed_fps is None, "videos carry their own"
     assert by_name(list(outcome.metrics))["frame AUC, macro"].note == "2 clips; left out, all of one class: 02"
@@ -230,9 +230,9 @@ def test_a_camera_without_training_clips_is_told_before_anything_is_fitted(
     (folder / "training" / "videos" / "02_001.avi").unlink()
     recorder = Recorder(monkeypatch)
     with pytest.raises(DataError, match="no training clips of camera 02"):
-        benchmark_ucsd("one-class", tmp_path, name="shanghaitech")
+        benchmark_video("one-class", tmp_path, name="shanghaitech")
     assert recorder.learned == []
-    benchmark_ucsd("unsupervised", tmp_path, name="shanghaitech", seeds=(0,), resamples=0)
+    benchmark_video("unsupervised", tmp_path, name="shanghaitech", seeds=(0,), resamples=0)
 
 
 @pytest.fixture(scope="module")
@@ -269,9 +269,9 @@ def test_ped1_through_the_same_command(tiny_ped1: Path, tmp_path: Path, capsys: 
 
 def test_unknown_protocols_and_data(tiny_ped2: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="choose among one-class"):
-        benchmark_ucsd("both", tiny_ped2)
+        benchmark_video("both", tiny_ped2)
     with pytest.raises(DatasetNotFoundError):
-        benchmark_ucsd("one-class", tmp_path)
+        benchmark_video("one-class", tmp_path)
 
 
 def test_where_a_number_comes_from() -> None:

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 LEVELS = (
     ("crowdad", "__main__", "benchmarks"),
     ("cli",),
-    ("evaluation_ped2", "evaluation_ablations", "demo"),
+    ("evaluation_video", "evaluation_ablations", "demo"),
     ("evaluation", "evaluation_digits"),
     ("workflows",),
     ("training", "detector"),

@@ -16,7 +16,7 @@ from crowdad.cli.terminal import Bars
 
 if TYPE_CHECKING:
     from crowdad.datasets.variants import VariantName
-    from crowdad.evaluation_ped2 import Outcome
+    from crowdad.evaluation_video import Outcome
 
 __all__ = ["benchmark"]
 
@@ -110,7 +110,7 @@ def _footage(
     json_path: Path | None,
     quiet: bool,
 ) -> int:
-    from crowdad import evaluation_ped2 as evaluation
+    from crowdad import evaluation_video as evaluation
     from crowdad.config import load_settings
     from crowdad.datasets.catalogue import find_dataset
 
@@ -123,7 +123,7 @@ def _footage(
     outcomes: list[Outcome] = []
     for protocol in protocols:
         with Bars(quiet, f"{protocol}: ") as bars:
-            outcome = evaluation.benchmark_ucsd(
+            outcome = evaluation.benchmark_video(
                 protocol,
                 data,
                 name=name,
@@ -147,7 +147,7 @@ def _footage(
 
 def _show(outcome: Outcome) -> None:
     from crowdad.evaluation import metric_table
-    from crowdad.evaluation_ped2 import PROTOCOLS
+    from crowdad.evaluation_video import PROTOCOLS
 
     print(f"{outcome.protocol}: {PROTOCOLS[outcome.protocol]}")
     print(metric_table(outcome.metrics))

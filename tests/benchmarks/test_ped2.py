@@ -17,7 +17,7 @@ from benchmarks.ped2_pictures import Moment, clearest_finds, worst_mistakes
 from benchmarks.ped2_scores import PICTURED, keep_scores, kept_scores
 from crowdad.config import Settings
 from crowdad.evaluation import ClipScores, measure
-from crowdad.evaluation_ped2 import PROTOCOLS, Outcome
+from crowdad.evaluation_video import PROTOCOLS, Outcome
 from tests.tiny_ucsd import write_tiny_ped2
 
 
@@ -57,7 +57,7 @@ def measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[str,
         with_masks = [clip(c.name, c.anomaly, c.labels, masks=True) for c in RUN]
         return Outcome(protocol, tuple(measure([with_masks] * count, 5)), (1.0,) * count, (9.0,) * count, 10.0)
 
-    monkeypatch.setattr(ped2, "benchmark_ucsd", benchmark)
+    monkeypatch.setattr(ped2, "benchmark_video", benchmark)
     monkeypatch.setattr(ped2, "RESULT", tmp_path / "results" / "ped2.json")
     monkeypatch.setattr(
         ped2, "keep_scores", lambda protocol, settings, run: keep_scores(protocol, settings, run, tmp_path / "private")
@@ -133,7 +133,7 @@ def test_plots_and_pictures_are_drawn(
         fitted.append(protocol)
         on_run(0, RUN)
 
-    monkeypatch.setattr(ped2_plots, "benchmark_ucsd", benchmark)
+    monkeypatch.setattr(ped2_plots, "benchmark_video", benchmark)
     command = ["--data", str(root), "--plots", str(plots), "--private", str(private)]
     assert ped2_plots.main(command) == 0
     assert fitted == ["unsupervised"], "the other one was kept"

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from crowdad import evaluation_ped2 as evaluation
+from crowdad import evaluation_video as evaluation
 from crowdad.cli import main
 from crowdad.cli.benchmarking import Name, Variant
 from crowdad.datasets.catalogue import CLIP_DATASETS
@@ -38,7 +38,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, object]]
         calls.append((protocol, {"root": root, **arguments}))
         return evaluation.Outcome(protocol, (Metric("EER", "micro", (0.25, 0.75)),), (1.0, 3.0), (50.0, 70.0), 25.0)
 
-    monkeypatch.setattr(evaluation, "benchmark_ucsd", outcome)
+    monkeypatch.setattr(evaluation, "benchmark_video", outcome)
     return calls
 
 

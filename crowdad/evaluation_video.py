@@ -27,7 +27,7 @@ from crowdad.sources import Source, open_source
 from crowdad.workflows import Progress, fit
 from crowdad.workflows.progress import silent
 
-__all__ = ["LOOKS_AT_TEST_LABELS", "PROTOCOLS", "TEST_INFORMED", "Outcome", "benchmark_ucsd", "report"]
+__all__ = ["LOOKS_AT_TEST_LABELS", "PROTOCOLS", "TEST_INFORMED", "Outcome", "benchmark_video", "report"]
 
 LOOKS_AT_TEST_LABELS = {"ped2": 163}
 """How often a data set's test labels had been looked at while choosing settings, none where it is not named;
@@ -86,7 +86,7 @@ class _Lesson:
     unlabelled: bool
 
 
-def benchmark_ucsd(
+def benchmark_video(
     protocol: str,
     root: Path | None = None,
     *,
