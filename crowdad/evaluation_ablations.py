@@ -8,6 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -16,6 +17,7 @@ import numpy.typing as npt
 import torch
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import pairwise_distances
 from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
@@ -82,7 +84,8 @@ class _Exchanged(SceneModel):
         return np.clip(self.slope * self._score(features) + self.offset, -1, 1).astype(np.float32)
 
     def _learn(self, features: Array) -> Any:
-        raise NotImplementedError
+        """What the score needs beside the fitted scene."""
+        return None
 
     def _score(self, features: Array) -> npt.NDArray[Any]:
         """(N,), any scale, higher = normal."""
@@ -91,6 +94,7 @@ class _Exchanged(SceneModel):
     def _standardised(self, features: Array) -> Array:
         return np.asarray((features - self.mean) / self.spread, np.float32)
 
+    @cached_property
     def _network(self) -> Conv3dAutoEncoder:
         network = Conv3dAutoEncoder.from_settings(self.settings.encoder, self.settings.tubes)
         network.load_state_dict({name: torch.as_tensor(array) for name, array in self.weights.items()})
@@ -100,12 +104,9 @@ class _Exchanged(SceneModel):
 class _Reconstruction(_Exchanged):
     """Mean squared error of what the auto-encoder gives back."""
 
-    def _learn(self, features: Array) -> Conv3dAutoEncoder:
-        return self._network()
-
     def _score(self, features: Array) -> Array:
         def negative_error(tubes: Tensor) -> Tensor:
-            return -((self.learnt(tubes) - self.learnt.target(tubes)) ** 2).flatten(1).mean(dim=1)
+            return -((self._network(tubes) - self._network.target(tubes)) ** 2).flatten(1).mean(dim=1)
 
         return _in_batches(negative_error, self._standardised(features))
 
@@ -158,31 +159,41 @@ class _NoAutoEncoder(_Exchanged):
         return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
 
 
-class _PlainDistance(_Exchanged):
-    """Distance of the raw code to the nearest k-means centre of raw codes: nothing is normalised, ever."""
+class _Distance(_Exchanged):
+    """Distance to the nearest k-means centre, of what is nowhere brought to length 1."""
 
-    def _learn(self, features: Array) -> tuple[Conv3dAutoEncoder, Array]:
-        network, chosen = self._network(), self.settings.normality
+    def _learn(self, features: Array) -> Array:
+        chosen = self.settings.normality
         kmeans = KMeans(chosen.clusters, n_init=1, max_iter=chosen.iterations, random_state=self.settings.seed)
         with threadpool_limits(1), warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct codes than clusters
-            kmeans.fit(_in_batches(network.encode, self._standardised(features)))
-        return network, kmeans.cluster_centers_
+            warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct rows than clusters
+            return kmeans.fit(self._rows(features)).cluster_centers_
 
     def _score(self, features: Array) -> npt.NDArray[Any]:
-        network, centres = self.learnt
-        codes = _in_batches(network.encode, self._standardised(features))
-        squared = (codes**2).sum(axis=1)[:, None] - 2 * codes @ centres.T + (centres**2).sum(axis=1)
-        return -np.sqrt(np.maximum(squared.min(axis=1), 0))
+        return -pairwise_distances(self._rows(features), self.learnt).min(axis=1)
+
+    def _rows(self, features: Array) -> Array:
+        raise NotImplementedError
+
+
+class _CodeDistance(_Distance):
+    """Between raw codes."""
+
+    def _rows(self, features: Array) -> Array:
+        return _in_batches(self._network.encode, self._standardised(features))
+
+
+class _TubeDistance(_Distance):
+    """Between standardised tubes: without the auto-encoder, and without what length 1 takes from it."""
+
+    def _rows(self, features: Array) -> Array:
+        return self._standardised(features).reshape(len(features), -1)
 
 
 class _WorstTube(_Exchanged):
     """The default's score without any vote: a frame is as odd as the oddest tube that ends there."""
 
     is_cosine = True
-
-    def _learn(self, features: Array) -> None:
-        return None
 
     def _score(self, features: Array) -> Array:
         return SceneModel.normality(self, features)
@@ -234,8 +245,9 @@ ABLATIONS: dict[str, Ablation] = {
     "nearest neighbours": Ablation("mean cosine to the 5 nearest of 10,000 codes", scored_by=_Neighbours),
     "Gaussian mixture": Ablation("log-likelihood of the code, 32 full components", scored_by=_Mixture),
     "no auto-encoder": Ablation("k-means over the standardised tubes, of length 1", scored_by=_NoAutoEncoder),
+    "no auto-encoder but distance": Ablation("of standardised tubes to k-means centres", scored_by=_TubeDistance),
     "normalised after training": Ablation("code free during training, length 1 before k-means", _PLAIN),
-    "never normalised": Ablation("code free, distance to k-means centres", _PLAIN, _PlainDistance),
+    "never normalised": Ablation("code free, distance to k-means centres", _PLAIN, _CodeDistance),
     "votes at the end only": Ablation("a tube votes where it ends, smoothed as ever", ("heatmap.vote=false",)),
     "no votes": Ablation("a frame is as odd as its oddest tube", scored_by=_WorstTube, places=False),
 }

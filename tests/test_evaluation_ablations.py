@@ -38,6 +38,12 @@ def tubes_of(scene: SceneModel, footage: Path) -> Array:
     return np.concatenate(found)[:1500]
 
 
+def network_of(scene: SceneModel) -> Conv3dAutoEncoder:
+    network = Conv3dAutoEncoder.from_settings(scene.settings.encoder, scene.settings.tubes)
+    network.load_state_dict({name: torch.as_tensor(array) for name, array in scene.weights.items()})
+    return network.eval()
+
+
 @dataclass(frozen=True, eq=False)
 class Bench:
     """Two scenes of one camera, with a code of length 1 and with a plain one, and their fitting tubes."""
@@ -81,11 +87,9 @@ def test_a_score_that_is_no_cosine_is_laid_on_the_cosines_scale(name: str, bench
 
 def test_reconstruction_is_worked_out_by_hand(bench: Bench) -> None:
     scene, exchanged = bench.scenes[()], bench.exchanged("reconstruction error")
-    network = Conv3dAutoEncoder.from_settings(scene.settings.encoder, scene.settings.tubes)
-    network.load_state_dict({name: torch.as_tensor(array) for name, array in scene.weights.items()})
     tube = torch.from_numpy((bench.features[:300] - scene.mean) / scene.spread)
     with torch.inference_mode():
-        errors = (network.eval()(tube) - tube.mean(dim=2)).square().mean(dim=(1, 2, 3)).numpy()
+        errors = (network_of(scene)(tube) - tube.mean(dim=2)).square().mean(dim=(1, 2, 3)).numpy()
     found = exchanged.normality(bench.features[:300])
     inside = np.abs(found) < 1
     slope, offset = np.polyfit(errors[inside], found[inside], 1)
@@ -100,14 +104,15 @@ def test_neighbours_are_a_mean_cosine(bench: Bench) -> None:
     assert exchanged.normality(bench.features) == pytest.approx(closest.mean(axis=1), abs=1e-4)
 
 
-def test_plain_codes_are_measured_as_they_are(bench: Bench) -> None:
-    exchanged = bench.exchanged("never normalised")
-    network, centres = exchanged.learnt  # type: ignore[attr-defined]
+@pytest.mark.parametrize("name", ["never normalised", "no auto-encoder but distance"])
+def test_distances_are_measured_where_nothing_was_normalised(name: str, bench: Bench) -> None:
+    exchanged = bench.exchanged(name)
     tubes = torch.from_numpy((bench.features[:200] - exchanged.mean) / exchanged.spread)
     with torch.inference_mode():
-        codes = network.encode(tubes).numpy()
-    assert np.ptp(np.linalg.norm(codes, axis=1)) > 0.1, "of unlike lengths"
-    nearest = np.linalg.norm(codes[:, None] - centres[None], axis=2).min(axis=1)
+        rows = (network_of(exchanged).encode(tubes) if name == "never normalised" else tubes.flatten(1)).numpy()
+    assert np.ptp(np.linalg.norm(rows, axis=1)) > 0.1, "of unlike lengths"
+    centres = exchanged.learnt  # type: ignore[attr-defined]
+    nearest = np.linalg.norm(rows[:, None] - centres[None], axis=2).min(axis=1)
     found = exchanged.normality(bench.features[:200])
     inside = np.abs(found) < 1
     assert np.corrcoef(nearest[inside], found[inside])[0, 1] == pytest.approx(-1, abs=1e-4)
