@@ -21,7 +21,7 @@ _HEATMAPS, _MISTAKES = 6, 8
 _ZOOM = 2
 _COLUMNS = 2
 _CAPTION_PX = 24
-_OUTLINE_BGR = (80, 255, 80)
+_OUTLINE_BGR, _HOTTEST_BGR = (80, 255, 80), (60, 60, 255)
 _ASSUMED_FPS = 10
 
 Bgr = npt.NDArray[np.uint8]
@@ -96,7 +96,7 @@ def _caption(number: int, moment: Moment, clips: Sequence[Clip]) -> str:
 
 
 def _picture(moment: Moment, run: Sequence[ClipScores], clips: Sequence[Clip], caption: str) -> Bgr:
-    """The frame, enlarged, with heat, the truth's outline and a caption below."""
+    """The frame, enlarged, with heat, the truth's outline, a circle at the hottest place and a caption below."""
     clip, scored = clips[moment.clip], run[moment.clip]
     luma = next(frame.luma for frame in clip.open().frames() if frame.index == moment.frame)
     height, width = (side * _ZOOM for side in luma.shape)
@@ -104,6 +104,10 @@ def _picture(moment: Moment, run: Sequence[ClipScores], clips: Sequence[Clip], c
     bgr = np.repeat(enlarged[..., None], 3, axis=2)
     heat = Heatmap(scored.maps[moment.frame].astype(np.float32), scored.cell_px * _ZOOM, (height, width))
     HeatPaint().blend(bgr, heat)
+    # Most mistakes lie below the heat that is painted: the circle tells what came nearest to it.
+    row, column = np.unravel_index(int(heat.anomaly.argmax()), heat.anomaly.shape)
+    centre = round((column + 0.5) * heat.cell_px), round((row + 0.5) * heat.cell_px)
+    cv2.circle(bgr, centre, round(3 * heat.cell_px), _HOTTEST_BGR, 1, cv2.LINE_AA)
     masks = clip.masks()
     if masks is not None:
         mask = cv2.resize(masks[moment.frame].astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)

@@ -123,7 +123,7 @@ def _sheet(runs: Runs, path: Path) -> Path:
         axes.set_title(Path(of_clip[0].name).stem, fontsize=9)
         axes.tick_params(labelsize=7)
     handles, names = grid[0, 0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=len(names), fontsize=9)
+    figure.legend(handles, names, loc="outside upper center", ncols=len(names), fontsize=9)
     figure.supxlabel("frame", fontsize=9)
     figure.supylabel("anomaly; dotted: threshold; shaded: truly anomalous", fontsize=9)
     return _save(figure, path)
