@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from crowdad.config import MotionSettings
 
-__all__ = ["BackwardFlow", "MotionMaps", "motion_maps"]
+__all__ = ["BackwardFlow", "MotionMaps", "motion_maps", "steadied"]
 
 Array = npt.NDArray[np.float32]
 
@@ -20,6 +20,11 @@ _PRESETS = {
     "fast": cv2.DISOPTICAL_FLOW_PRESET_FAST,
     "medium": cv2.DISOPTICAL_FLOW_PRESET_MEDIUM,
 }
+
+
+_STILL_PX = 0.7  # flow of a still ground, noise included
+_GROUND_SHARE = 0.3  # of the texture, at least, for a shift to be the ground's
+_LEAST_TEXTURE = 2.0  # grey values a pixel
 
 
 class BackwardFlow:
@@ -41,6 +46,29 @@ class BackwardFlow:
         flow = self._dis.calc(np.ascontiguousarray(luma), np.ascontiguousarray(earlier_luma), None)  # type: ignore[call-overload]
         half = cv2.resize(flow, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
         return np.asarray(half, np.float32)
+
+
+def steadied(flow: Array, luma: npt.NDArray[np.uint8]) -> Array:
+    """The flow without the camera's own shake: the shift that the textured ground has in common.
+
+    flow: float32 (h, w, 2) of `BackwardFlow`.  luma: uint8 (H, W), the picture it belongs to.
+    Where enough of the texture stands still, or no shift is common enough to be the ground's, the flow is given back.
+    """
+    small = cv2.resize(luma, flow.shape[1::-1], interpolation=cv2.INTER_AREA)[::2, ::2].astype(np.float32)
+    down, right = np.gradient(small)
+    texture = np.abs(right) + np.abs(down)
+    known = flow[::2, ::2][texture >= max(np.quantile(texture, 0.6), _LEAST_TEXTURE)]
+    if not len(known):
+        return flow
+    if (_length(known[:, 0], known[:, 1]) < _STILL_PX).mean() >= _GROUND_SHARE:
+        return flow
+    shift = np.median(known, axis=0)
+    for _ in range(5):
+        near = _length(*(known - shift).T) < _STILL_PX
+        if not near.any():
+            return flow
+        shift = known[near].mean(axis=0)
+    return flow - shift if near.mean() >= _GROUND_SHARE else flow
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,7 +18,7 @@ from sklearn.linear_model import QuantileRegressor
 
 from crowdad.config import ScaleSettings
 from crowdad.errors import TooLittleMotionError
-from crowdad.motion import BackwardFlow
+from crowdad.motion import BackwardFlow, steadied
 
 __all__ = ["ScaleProbe", "SceneScale", "View", "views"]
 
@@ -226,7 +226,7 @@ def _figures(bursts: Sequence[dict[int, Luma]]) -> tuple[Array, int]:
 
     def seen(some: Sequence[dict[int, Luma]], gap: int) -> Array:
         pairs = [pair for burst in some for pair in _pairs(burst, gap)]
-        found = (_moving_blobs(luma, background, flow_of(luma, earlier)) for luma, earlier in pairs)
+        found = (_moving_blobs(luma, background, steadied(flow_of(luma, earlier), luma)) for luma, earlier in pairs)
         return np.concatenate([np.zeros((0, 7)), *found])
 
     best, most = 0, 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from crowdad.motion import BackwardFlow, MotionMaps, motion_maps
+from crowdad.motion import BackwardFlow, MotionMaps, motion_maps, steadied
 from tests.tiny_scene import settings_of, texture
 
 SETTINGS = settings_of().motion
@@ -135,3 +135,35 @@ def test_maps_of_the_smallest_pictures_have_the_flows_size(size_hw):
         assert image.shape[:2] == size_hw
         assert image.dtype == np.float32
         assert np.isfinite(image).all()
+
+
+def test_a_shaken_camera_is_steadied_and_who_walks_still_walks():
+    world = texture((140, 180), 3)
+    earlier, later = world[20:116, 20:148].copy(), world[21:117, 18:146].copy()
+    body = texture((40, 30), 4)
+    earlier[30:70, 40:70] = body
+    later[29:69, 45:75] = body  # 3 px further in the world, which moved by (2, -1)
+    raw = BackwardFlow()(later, earlier)
+    steady = steadied(raw, later)
+    ground, walker = steady[8:-8, 42:-6], steady[18:30, 26:34]
+    np.testing.assert_allclose(np.median(ground, axis=(0, 1)), [0, 0], atol=0.1)
+    np.testing.assert_allclose(np.median(walker, axis=(0, 1)), [-3, 0], atol=0.4)
+    assert np.median(raw[8:-8, 42:-6], axis=(0, 1)) == pytest.approx([-2, 1], abs=0.25)
+
+
+def test_the_flow_of_a_still_camera_is_left_alone_even_where_most_of_the_picture_walks():
+    luma = texture((120, 160), 5)
+    crowd = uniform(3, 0)
+    crowd[:, 50:] = 0  # three eighths of the texture stand still
+    assert steadied(crowd, luma) is crowd
+
+
+def test_motion_without_a_common_shift_is_left_alone():
+    luma = texture((120, 160), 5)
+    wild = np.random.default_rng(0).uniform(-9, 9, (*HALF_HW, 2)).astype(np.float32)
+    assert steadied(wild, luma) is wild
+
+
+def test_a_picture_without_texture_has_no_ground_to_hold_on_to():
+    flow = uniform(3, 0)
+    assert steadied(flow, np.full((120, 160), 90, np.uint8)) is flow

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crowdad.config import Settings
-from crowdad.motion import BackwardFlow, MotionMaps, motion_maps
+from crowdad.motion import BackwardFlow, MotionMaps, motion_maps, steadied
 from crowdad.patches import grid, tubes
 from crowdad.patches._sampling import sample
 from crowdad.records import Tubes
@@ -67,7 +67,7 @@ class Extractor:
         view, tube = state.view, self._settings.tubes
         picture = view.cut(luma)
         if state.earlier is not None:
-            flow = self._flow(picture, state.earlier)
+            flow = steadied(self._flow(picture, state.earlier), picture)
             shortening = self._scale.foreshortening
             maps = motion_maps(flow, state.unit_px, view.person_px, shortening, self._settings.motion)
             state.history.appendleft(maps)
