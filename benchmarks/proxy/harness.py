@@ -19,9 +19,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-import crowdad
 from benchmarks.proxy.actors import ORDINARY
 from benchmarks.proxy.footage import Drawing, Footage, ScoredClip, fingerprint
+from crowdad import config
 from crowdad.config import Settings, load_settings
 from crowdad.errors import ConfigError, DataError, FitError, SourceError, UndefinedMetricError
 from crowdad.metrics import FrameScores, frame_auc_micro
@@ -51,7 +51,7 @@ _MAKING = ("actors.py", "composites.py", "cutouts.py", "footage.py", "shapes.py"
 
 def code_fingerprint() -> str:
     """Hash of the code that scores and of the code that makes the footage: a cell holds for this code only."""
-    package, here = Path(crowdad.__file__).parent, Path(__file__).parent
+    package, here = Path(config.__file__).parent, Path(__file__).parent
     rooms = [package / name for name in _SCORING if (package / name).exists()]
     return fingerprint([*rooms, package / "datasets" / "generated", *(here / name for name in _MAKING)])
 

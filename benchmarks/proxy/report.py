@@ -102,19 +102,20 @@ def _error(error: float) -> str:
 
 
 def kind_table(cells: Sequence[Cell], candidates: Sequence[str]) -> str:
-    """Mean AUC of each kind, Ped2's composites and generated cameras apart; one column a candidate.
+    """Mean AUC of each kind, Ped2's composites and generated cameras apart, each protocol too; a column a candidate.
 
-    "ordinary" are pasted walkers who walk as they did: 0.5 means that pasting itself leaves no trace.
+    "ordinary" are pasted walkers who walk as they did: near 0.5 means that pasting leaves no trace.
     """
     found: dict[tuple[str, str], dict[str, list[float]]] = {}
     for cell in cells:
-        camera = "ped2-train" if cell.footage.startswith("ped2-train") else "generated"
+        camera, _, protocol = cell.footage.partition(":")
+        group = f"{camera if camera == 'ped2-train' else 'generated'}:{protocol}"
         for kind, auc in cell.by_kind.items():
-            found.setdefault((camera, kind), {}).setdefault(cell.candidate, []).append(auc)
-    lines = [f"{'frame AUC by kind':<28}" + "".join(f"{name:>34}" for name in candidates)]
-    for (camera, kind), aucs in sorted(found.items(), key=lambda item: (item[0][0] == "generated", item[0][1])):
+            found.setdefault((group, kind), {}).setdefault(cell.candidate, []).append(auc)
+    lines = [f"{'frame AUC by kind':<36}" + "".join(f"{name:>26}" for name in candidates)]
+    for (group, kind), aucs in sorted(found.items(), key=lambda item: (item[0][0].startswith("generated"), item[0])):
         parts = [f"{np.mean(aucs[name]):.4f}" if name in aucs else "–" for name in candidates]
-        lines.append(f"{camera + ' ' + kind:<28}" + "".join(f"{part:>34}" for part in parts))
+        lines.append(f"{f'{group} {kind}':<36}" + "".join(f"{part:>26}" for part in parts))
     return "\n".join(lines)
 
 
