@@ -26,6 +26,8 @@ _SHORTENING = 2.2
 """Times slower that a walk towards the camera looks than one across, for a camera that looks down by 26 degrees."""
 
 _CASTINGS = 12
+_ROUTES = 20
+_MOSTLY_WALKED = 0.9
 _LEAST_CONTRAST = 0.6
 _GAINS = (0.8, 1.25)
 _TURN_RAD = 0.17
@@ -103,11 +105,21 @@ class Stage:
 def _route(
     stage: Stage, rng: np.random.Generator, pace: float, way: int = 0, size: float = 1.0, *, through: float = 0.3
 ) -> Places:
-    """A straight path across the picture: enters midway, leaves midway, or is there throughout; float64 (T, 2).
+    """A straight path across the picture, on ground where people walk if one is found; float64 (T, 2).
 
+    It enters midway, leaves midway, or is there throughout.
     pace: in walking speeds.  way: +1 to the right, -1 to the left, 0 for either.  size: of the figure, to be out of
     the picture by.  through: probability of being there throughout.
     """
+    paths = []
+    for _ in range(_ROUTES):
+        paths.append(_line(stage, rng, pace, way, size, through))
+        if stage.ground.walked_share(paths[-1]) >= _MOSTLY_WALKED:
+            return paths[-1]
+    return max(paths, key=stage.ground.walked_share)
+
+
+def _line(stage: Stage, rng: np.random.Generator, pace: float, way: int, size: float, through: float) -> Places:
     width, count = stage.backdrop.background.shape[1], stage.count
     row = rng.uniform(*stage.rows)
     way = way or (1 if rng.random() < 0.5 else -1)

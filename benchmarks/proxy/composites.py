@@ -18,8 +18,6 @@ __all__ = ["VISIBLE_SHARE", "Composite", "Troupe", "paint"]
 VISIBLE_SHARE = 0.3
 """A figure counts as seen from this share of its area on, as in generated footage."""
 
-_DEPTHS = 3  # the picture's rows are walked on in turn: far, middle, near
-
 
 @dataclass(frozen=True, eq=False)
 class Composite:
@@ -39,12 +37,11 @@ class Troupe:
     def __init__(self, clips: Mapping[str, npt.NDArray[np.uint8]]) -> None:
         self.backdrops: dict[str, Backdrop] = {}
         found: list[CutOut] = []
-        feet_rows: list[float] = []
         for name, frames in clips.items():
             self.backdrops[name], blobs = look_at(name, frames)
             found += find_cutouts(self.backdrops[name], blobs)
-            feet_rows += [blob.foot[1] for of_frame in blobs for blob in of_frame]
-        self.ground: Ground = measure_ground(found, feet_rows)
+        height, width = next(iter(clips.values())).shape[1:]
+        self.ground: Ground = measure_ground(found, (height, width))
         self.cutouts = usual(found, self.ground)
         if len({cutout.clip for cutout in self.cutouts}) < 2:
             raise DataError(
@@ -69,12 +66,12 @@ class Troupe:
         return paint(f"{clip}-{kind}", self.backdrops[clip], actors, rng)
 
     def _stage(self, clip: str, turn: int) -> Stage:
-        first, last = self.ground.rows
-        depth = turn % _DEPTHS
-        rows = tuple(first + (last - first) * share / _DEPTHS for share in (depth, depth + 1))
+        depths, depth = self.ground.depths, turn % 3
         pool = [cutout for cutout in self.cutouts if cutout.clip != clip]
         ways = [np.sign(cutout.velocity[0]) for cutout in self.cutouts if cutout.clip == clip]
-        return Stage(self.backdrops[clip], self.ground, pool, (rows[0], rows[1]), -1 if sum(ways) < 0 else 1)
+        return Stage(
+            self.backdrops[clip], self.ground, pool, (depths[depth], depths[depth + 1]), -1 if sum(ways) < 0 else 1
+        )
 
 
 def paint(name: str, backdrop: Backdrop, actors: Sequence[Actor], rng: np.random.Generator) -> Composite:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import cv2
@@ -90,21 +90,36 @@ class CutOut:
         return np.where(index < end, index, start + (index - start) % (end - start))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Ground:
     """Where people walk in the picture and how large and fast they are there.
 
-    height_px: (at row 0, change a row) of a person by the row of the feet.  rows: (first, last) row of feet.
+    height_px: (at row 0, change a row) of a person by the row of the feet.
+    depths: rows of feet that bound the far, the middle and the near third of the walkers: four, downwards.
     walk: walking speed across the picture, in person heights a frame.
+    walked: bool (H, W), True between the places where somebody's feet were seen.
     """
 
     height_px: tuple[float, float]
-    rows: tuple[float, float]
+    depths: tuple[float, float, float, float]
     walk: float
+    walked: npt.NDArray[np.bool_]
+
+    @property
+    def rows(self) -> tuple[float, float]:
+        """First and last row of feet."""
+        return self.depths[0], self.depths[-1]
 
     def height_at(self, row: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Height in pixels of a person whose feet are on `row`; broadcasts."""
         return np.maximum(self.height_px[0] + self.height_px[1] * np.asarray(row, float), _MIN_HEIGHT_PX / 2)
+
+    def walked_share(self, foot_xy: npt.NDArray[np.floating]) -> float:
+        """Share of the contact points (T, 2) in the picture that lie where people walk; 0 where none is inside."""
+        height, width = self.walked.shape
+        columns, rows = np.floor(foot_xy).astype(int).T
+        inside = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
+        return float(self.walked[rows[inside], columns[inside]].mean()) if inside.any() else 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,10 +193,10 @@ def _blobs(luma: Luma, background: Floats) -> tuple[list[Blob], npt.NDArray[np.i
     return found, feet[labels]
 
 
-def measure_ground(tracks: Sequence[CutOut], feet_rows: Sequence[float]) -> Ground:
+def measure_ground(tracks: Sequence[CutOut], size_hw: tuple[int, int]) -> Ground:
     """Size and pace of people from all cut-outs of one camera, groups and broken figures among them.
 
-    feet_rows: lowest row of every figure of every frame, also of those that were not followed for long.
+    size_hw: of the picture.
     Raises DataError for fewer than 4 cut-outs.
     """
     if len(tracks) < _MIN_WALKERS:
@@ -199,9 +214,21 @@ def measure_ground(tracks: Sequence[CutOut], feet_rows: Sequence[float]) -> Grou
             break
         slope, offset = siegelslopes(heights[near], rows[near])
         line = (float(offset), float(slope))
-    ground = Ground(line, (float(np.quantile(feet_rows, 0.005)), float(np.quantile(feet_rows, 0.995))), 1.0)
-    paces = np.array([abs(float(track.velocity[0])) for track in tracks]) / ground.height_at(rows)
-    return Ground(ground.height_px, ground.rows, float(np.median(paces)))
+    paces = np.array([abs(float(track.velocity[0])) for track in tracks]) / (line[0] + line[1] * rows)
+    unknown = (0.0, 0.0, 0.0, 0.0)
+    ground = Ground(line, unknown, float(np.median(paces)), np.ones(size_hw, np.bool_))
+    # Feet of broken figures, lost on ground as dark as their clothes, would seem to be wherever the rest ends.
+    feet = np.concatenate([track.foot_xy for track in usual(tracks, ground) or tracks])
+    far, middle, near, end = (float(row) for row in np.quantile(feet[:, 1], (0.005, 1 / 3, 2 / 3, 0.995)))
+    walked = _walked(feet, float(np.median(heights)), size_hw)
+    return replace(ground, depths=(far, middle, near, end), walked=walked)
+
+
+def _walked(feet_xy: Floats, height_px: float, size_hw: tuple[int, int]) -> npt.NDArray[np.bool_]:
+    """The hull of where feet were, half a person height wider: figures at the very border are not cut out."""
+    hull = cv2.convexHull(np.floor(feet_xy).astype(np.int32))
+    filled = cv2.fillConvexPoly(np.zeros(size_hw, np.uint8), hull, 1)
+    return cv2.dilate(filled, np.ones((1, 2 * round(height_px / 2) + 1), np.uint8)) > 0
 
 
 def find_cutouts(backdrop: Backdrop, blobs: Sequence[Sequence[Blob]]) -> list[CutOut]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +72,7 @@ def test_too_few_walkers_are_refused() -> None:
     with pytest.raises(DataError, match="at least 4 are needed"):
         Troupe({"one": walkers_clip(1, walkers=1)})
     with pytest.raises(DataError, match="0 single walkers"):
-        measure_ground([], [])
+        measure_ground([], SIZE_HW)
     with pytest.raises(DataError, match="at least two clips"):
         Troupe({"alone": np.concatenate([walkers_clip(1), walkers_clip(1)]), "empty": walkers_clip(2, walkers=0)})
 
@@ -133,6 +134,20 @@ def test_fast_ones_step_and_gliders_are_frozen(stage: Stage) -> None:
     assert len(set(gliding.shown)) == 1
     assert len(set(stepping.shown)) > 3
     assert np.abs(gliding.foot_xy - stepping.foot_xy).max() < HEIGHT_PX
+
+
+def test_paths_keep_to_where_people_walk(stage: Stage) -> None:
+    ground = stage.ground
+    assert 0.2 < ground.walked.mean() < 0.95
+    assert not ground.walked[:20].any()
+    shares = [
+        ground.walked_share(actor.foot_xy)
+        for seed in range(8)
+        for actor in KINDS["glide"](replace(stage, rows=ground.rows), np.random.default_rng(seed))
+    ]
+    assert min(shares) >= 0.75  # nobody was cut out at the very border, so the ground ends before it
+    assert ground.walked_share(np.array([[5.0, 5.0], [1000.0, 60.0]])) == 0
+    assert ground.walked_share(np.array([[1000.0, 60.0]])) == 0
 
 
 def test_limbs_keep_up_with_the_path(stage: Stage) -> None:
