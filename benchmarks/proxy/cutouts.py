@@ -219,9 +219,9 @@ def measure_ground(tracks: Sequence[CutOut], size_hw: tuple[int, int]) -> Ground
     ground = Ground(line, unknown, float(np.median(paces)), np.ones(size_hw, np.bool_))
     # Feet of broken figures, lost on ground as dark as their clothes, would seem to be wherever the rest ends.
     feet = np.concatenate([track.foot_xy for track in usual(tracks, ground) or tracks])
-    far, middle, near, end = (float(row) for row in np.quantile(feet[:, 1], (0.005, 1 / 3, 2 / 3, 0.995)))
+    first, second, third, last = (float(row) for row in np.quantile(feet[:, 1], (0.005, 1 / 3, 2 / 3, 0.995)))
     walked = _walked(feet, float(np.median(heights)), size_hw)
-    return replace(ground, depths=(far, middle, near, end), walked=walked)
+    return replace(ground, depths=(first, second, third, last), walked=walked)
 
 
 def _walked(feet_xy: Floats, height_px: float, size_hw: tuple[int, int]) -> npt.NDArray[np.bool_]:

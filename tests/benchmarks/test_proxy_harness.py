@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import pickle
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -332,6 +333,16 @@ def test_the_footage_is_of_many_cameras_and_both_protocols(tmp_path: Path) -> No
     assert {clip.fps for clip in drawings.values()} == {5, 10, 25, 50}
     assert {158, 240, 360, 720, 1080} == {clip.size_hw[0] for clip in drawings.values()}
     assert not tmp_path.joinpath("cache").exists()
+
+
+def test_tasks_can_be_sent_to_another_process(tmp_path: Path) -> None:
+    candidate = Candidate.parse("long: tubes.steps=9")
+    for footage in all_footage(tmp_path, tmp_path):
+        task = pickle.loads(pickle.dumps(harness._Task(candidate, footage, 2, "code")))
+        assert (task.candidate, task.footage.name, task.seed) == (candidate, footage.name, 2)
+        drawings = [harness._Draw(drawing) for drawing in footage.drawings(2)]
+        paths = [draw.drawing.path for draw in pickle.loads(pickle.dumps(drawings))]
+        assert paths == [drawing.path for drawing in task.footage.drawings(2)]
 
 
 def test_a_generated_camera_is_drawn_once_fitted_and_scored(tmp_path: Path) -> None:
