@@ -180,16 +180,17 @@ def _mirrored(cutout: CutOut, moved: Places) -> npt.NDArray[np.bool_]:
     return np.asarray(way != (1.0 if cutout.velocity[0] >= 0 else -1.0))
 
 
-def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
-    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
+def _pace(rng: np.random.Generator, low: float, high: float) -> float:
+    """A pace between two; slow ones are more frequent, since fast ones are found by any method."""
+    return float(low * (high / low) ** (rng.random() ** 2))
 
 
 def _fast(stage: Stage, rng: np.random.Generator) -> list[Actor]:
-    return [_stepping("fast", stage, rng, _route(stage, rng, _log_uniform(rng, 1.35, 3.0)))]
+    return [_stepping("fast", stage, rng, _route(stage, rng, _pace(rng, 1.35, 3.0)))]
 
 
 def _glide(stage: Stage, rng: np.random.Generator) -> list[Actor]:
-    return [_gliding("glide", stage, rng, _route(stage, rng, _log_uniform(rng, 1.3, 2.5)))]
+    return [_gliding("glide", stage, rng, _route(stage, rng, _pace(rng, 1.3, 2.5)))]
 
 
 def _large(stage: Stage, rng: np.random.Generator) -> list[Actor]:
@@ -198,7 +199,7 @@ def _large(stage: Stage, rng: np.random.Generator) -> list[Actor]:
 
 
 def _shape(stage: Stage, rng: np.random.Generator) -> list[Actor]:
-    foot_xy = _route(stage, rng, _log_uniform(rng, 1.2, 2.2), size=2.0)
+    foot_xy = _route(stage, rng, _pace(rng, 1.2, 2.2), size=2.0)
     cutout = stage.cast(rng, foot_xy)
     pose = draw_shape(rng, cutout, float(stage.ground.height_at(np.median(cutout.foot_xy[:, 1]))))
     moved = np.diff(foot_xy, axis=0, prepend=foot_xy[:1])
@@ -209,7 +210,7 @@ def _shape(stage: Stage, rng: np.random.Generator) -> list[Actor]:
 
 def _pair(stage: Stage, rng: np.random.Generator) -> list[Actor]:
     """Two side by side, one gliding, one stepping."""
-    foot_xy = _route(stage, rng, _log_uniform(rng, 1.35, 2.2))
+    foot_xy = _route(stage, rng, _pace(rng, 1.35, 2.2))
     height = float(stage.ground.height_at(foot_xy[0, 1]))
     aside = np.array([rng.uniform(0.35, 0.7), rng.uniform(-0.15, 0.15)]) * height
     return [_gliding("pair", stage, rng, foot_xy), _stepping("pair", stage, rng, foot_xy + aside)]
