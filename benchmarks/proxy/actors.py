@@ -182,7 +182,7 @@ def _mirrored(cutout: CutOut, moved: Places) -> npt.NDArray[np.bool_]:
 
 def _pace(rng: np.random.Generator, low: float, high: float) -> float:
     """A pace between two; slow ones are more frequent, since fast ones are found by any method."""
-    return float(low * (high / low) ** (rng.random() ** 2))
+    return float(low * (high / low) ** (rng.random() ** 1.5))
 
 
 def _fast(stage: Stage, rng: np.random.Generator) -> list[Actor]:

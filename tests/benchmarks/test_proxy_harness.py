@@ -256,7 +256,12 @@ def test_the_check_says_whether_the_orders_agree() -> None:
         if not one.unlabelled
     }
     text = check_table(cells_of(**aucs), unlabelled=False)
-    assert "rank correlation 1.00; 10 of 10 pairs" in text
+    assert "all known: rank correlation 1.00, 10 of 10 pairs in order" in text
+    assert "same design: rank correlation 1.00, 6 of 6 pairs in order" in text
+    aucs["grid patches"] = {"ped2-train:one-class": [0.95]}
+    text = check_table(cells_of(**aucs), unlabelled=False)
+    assert "all known: rank correlation 0.00, 6 of 10 pairs in order" in text
+    assert "same design: rank correlation 1.00, 6 of 6 pairs in order" in text
     assert text.count("not known") == 2
 
 
@@ -353,8 +358,10 @@ def test_a_generated_camera_is_drawn_once_fitted_and_scored(tmp_path: Path) -> N
     }
     cell = measure(candidate, footage[False], 3, "code")
     assert (cell.footage, cell.frames, cell.note) == ("tiny:one-class", 120, "")
-    assert 0.5 < cell.auc <= 1
-    assert set(cell.by_kind) <= set(footage[False].in_scope)
+    # Settings as small as these find little; with one kind in the clip, its AUC is that of all in scope.
+    assert cell.by_kind == {"runner": cell.auc}
+    assert 0 < cell.auc <= 1
+    assert cell.fit_s > 0
     drawn = {drawing.path: drawing.path.stat().st_mtime_ns for drawing in footage[False].drawings(3)}
     assert len(drawn) == 2
     trial = footage[True].trial(3)
