@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from crowdad.config import MotionSettings
 
-__all__ = ["BackwardFlow", "MotionMaps", "motion_maps", "steadied"]
+__all__ = ["BackwardFlow", "MotionMaps", "ground_shift", "in_the_same_light", "motion_maps", "steadied"]
 
 Array = npt.NDArray[np.float32]
 
@@ -22,9 +22,15 @@ _PRESETS = {
 }
 
 
-_STILL_PX = 0.7  # flow of a still ground, noise included
-_GROUND_SHARE = 0.3  # of the texture, at least, for a shift to be the ground's
+_STILL_PX = 0.5  # flow of a still ground, noise included
+_GROUND_SHARE, _CLEARLY_MORE = 0.3, 0.05  # of the texture, at least, and more than stands still, for a common shift
 _LEAST_TEXTURE = 2.0  # grey values a pixel
+_SAME_LIGHT = 0.003  # relative: under one grey value
+_LEAST_CHANGE = 1.5  # grey values, of a smoothed picture
+_REACH, _LEAST_SUPPORT = (
+    17,
+    0.02,
+)  # half-size pixels around a change that it speaks for, and how much of them must change
 
 
 class BackwardFlow:
@@ -37,38 +43,71 @@ class BackwardFlow:
         self._dis = cv2.DISOpticalFlow.create(_PRESETS[preset])
 
     def __call__(self, luma: npt.NDArray[np.uint8], earlier_luma: npt.NDArray[np.uint8]) -> Array:
-        """Displacement of each pixel of `luma` back to where it was in `earlier_luma`.
+        """Displacement of each pixel of `luma` back to where it was in `earlier_luma`; 0 where the two look the same.
 
-        luma, earlier_luma: uint8 (H, W), both sides at least 16.
+        luma, earlier_luma: uint8 (H, W), both sides at least 16.  A change of light between the two is evened out.
         Returns float32 (H // 2, W // 2, 2): x and y, in pixels of the full-size picture.
         """
         height, width = luma.shape
+        earlier_luma = in_the_same_light(earlier_luma, luma)
         flow = self._dis.calc(np.ascontiguousarray(luma), np.ascontiguousarray(earlier_luma), None)  # type: ignore[call-overload]
-        half = cv2.resize(flow, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
-        return np.asarray(half, np.float32)
+        half = np.asarray(cv2.resize(flow, (width // 2, height // 2), interpolation=cv2.INTER_AREA), np.float32)
+        return np.asarray(half * _changed(luma, earlier_luma, half)[..., None], np.float32)
 
 
-def steadied(flow: Array, luma: npt.NDArray[np.uint8]) -> Array:
-    """The flow without the camera's own shake: the shift that the textured ground has in common.
+def in_the_same_light(luma: npt.NDArray[np.uint8], like: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """`luma` with the brightness of `like`, by the ratio of the two that most of the picture has; (H, W) each."""
+    gain = float(np.median((like[::4, ::4] + np.float32(8)) / (luma[::4, ::4] + np.float32(8))))
+    if abs(gain - 1) < _SAME_LIGHT:
+        return luma
+    return np.asarray(cv2.convertScaleAbs(luma, alpha=gain, beta=8 * (gain - 1)), np.uint8)
+
+
+def _changed(luma: npt.NDArray[np.uint8], earlier_luma: npt.NDArray[np.uint8], flow: Array) -> Array:
+    """1 around what changed by more than the picture's noise, else 0: float32 (H // 2, W // 2).
+
+    The noise is what the flow leaves unexplained in most of the picture, so a moving camera is not taken for noise.
+    """
+    size = flow.shape[1::-1]
+    later, earlier = (
+        cv2.resize(x, size, interpolation=cv2.INTER_AREA).astype(np.float32) for x in (luma, earlier_luma)
+    )
+    rows, columns = np.indices(flow.shape[:2], np.float32)
+    follow = cv2.remap(
+        earlier, columns + flow[..., 0] / 2, rows + flow[..., 1] / 2, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE
+    )
+    change, unexplained = (np.abs(cv2.GaussianBlur(later - other, (0, 0), 1.0)) for other in (earlier, follow))
+    noise = 1.4826 * float(np.median(unexplained[::2, ::2]))
+    support = cv2.blur((change > max(4 * noise, _LEAST_CHANGE)).astype(np.float32), (_REACH, _REACH))
+    return np.asarray(support > _LEAST_SUPPORT, np.float32)
+
+
+def ground_shift(flow: Array, luma: npt.NDArray[np.uint8]) -> Array:
+    """The shift that the textured ground has in common, float32 (2,): that of a shaking camera.
 
     flow: float32 (h, w, 2) of `BackwardFlow`.  luma: uint8 (H, W), the picture it belongs to.
-    Where enough of the texture stands still, or no shift is common enough to be the ground's, the flow is given back.
+    (0, 0) where as much of the texture stands still, or no shift is common enough to be the ground's.
     """
+    none = np.zeros(2, np.float32)
     small = cv2.resize(luma, flow.shape[1::-1], interpolation=cv2.INTER_AREA)[::2, ::2].astype(np.float32)
     down, right = np.gradient(small)
     texture = np.abs(right) + np.abs(down)
     known = flow[::2, ::2][texture >= max(np.quantile(texture, 0.6), _LEAST_TEXTURE)]
     if not len(known):
-        return flow
-    if (_length(known[:, 0], known[:, 1]) < _STILL_PX).mean() >= _GROUND_SHARE:
-        return flow
+        return none
     shift = np.median(known, axis=0)
-    for _ in range(5):
-        near = _length(*(known - shift).T) < _STILL_PX
+    for radius in (4, 2, 1, _STILL_PX, _STILL_PX):
+        near = _length(*(known - shift).T) < radius
         if not near.any():
-            return flow
+            return none
         shift = known[near].mean(axis=0)
-    return flow - shift if near.mean() >= _GROUND_SHARE else flow
+    still = (_length(*known.T) < _STILL_PX).mean()
+    return shift if near.mean() > max(_GROUND_SHARE, still + _CLEARLY_MORE) else none
+
+
+def steadied(flow: Array, luma: npt.NDArray[np.uint8]) -> Array:
+    """The flow without the camera's own shake, see `ground_shift`."""
+    return flow - ground_shift(flow, luma)
 
 
 @dataclass(frozen=True, eq=False)
