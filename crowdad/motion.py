@@ -25,6 +25,7 @@ _PRESETS = {
 _STILL_PX = 0.5  # flow of a still ground, noise included
 _GROUND_SHARE, _CLEARLY_MORE = 0.3, 0.05  # of the texture, at least, and more than stands still, for a common shift
 _LEAST_TEXTURE = 2.0  # grey values a pixel
+_BLOCKS, _LEAST_OF_BLOCK = 12, 0.02  # a side of the picture, and share of one
 _SAME_LIGHT = 0.003  # relative: under one grey value
 _LEAST_CHANGE = 1.5  # grey values, of a smoothed picture
 _REACH, _LEAST_SUPPORT = (
@@ -92,7 +93,8 @@ def ground_shift(flow: Array, luma: npt.NDArray[np.uint8]) -> Array:
     small = cv2.resize(luma, flow.shape[1::-1], interpolation=cv2.INTER_AREA)[::2, ::2].astype(np.float32)
     down, right = np.gradient(small)
     texture = np.abs(right) + np.abs(down)
-    known = flow[::2, ::2][texture >= max(np.quantile(texture, 0.6), _LEAST_TEXTURE)]
+    textured = texture >= max(np.quantile(texture, 0.6), _LEAST_TEXTURE)
+    known = flow[::2, ::2][textured]
     if not len(known):
         return none
     shift = np.median(known, axis=0)
@@ -102,7 +104,12 @@ def ground_shift(flow: Array, luma: npt.NDArray[np.uint8]) -> Array:
             return none
         shift = known[near].mean(axis=0)
     still = (_length(*known.T) < _STILL_PX).mean()
-    return shift if near.mean() > max(_GROUND_SHARE, still + _CLEARLY_MORE) else none
+    if near.mean() <= max(_GROUND_SHARE, still + _CLEARLY_MORE):
+        return none
+    # The ground is all over the picture; people before a plain one are not.
+    textured[textured] = near
+    blocks = cv2.resize(textured.astype(np.float32), (_BLOCKS, _BLOCKS), interpolation=cv2.INTER_AREA)
+    return shift if (blocks > _LEAST_OF_BLOCK).mean() >= 0.5 else none
 
 
 def steadied(flow: Array, luma: npt.NDArray[np.uint8]) -> Array:

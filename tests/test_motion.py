@@ -164,6 +164,15 @@ def test_motion_without_a_common_shift_is_left_alone():
     assert not ground_shift(wild, luma).any()
 
 
+def test_people_before_a_plain_wall_are_not_taken_for_the_ground():
+    luma = np.full((120, 160), 110, np.uint8)
+    flow = uniform(0, 0)
+    for x in (20, 60, 110):
+        luma[30:90, x : x + 24] = texture((60, 24), x)
+        flow[15:45, x // 2 : x // 2 + 12] = (-3, 0)
+    assert not ground_shift(flow, luma).any()
+
+
 def test_a_picture_without_texture_has_no_ground_to_hold_on_to():
     assert not ground_shift(uniform(3, 0), np.full((120, 160), 90, np.uint8)).any()
 
