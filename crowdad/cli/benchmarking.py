@@ -57,6 +57,9 @@ def benchmark(
     ] = False,
     alone: Annotated[bool, typer.Option("--alone", help="Fit each test clip on itself alone (slow).")] = False,
     everything: Annotated[bool, typer.Option("--all", help="One-class, unsupervised and alone.")] = False,
+    ablations: Annotated[
+        bool, typer.Option("--ablations", help="Ped2 one-class with one part exchanged at a time (many fits).")
+    ] = False,
     variant: Annotated[
         Variant, typer.Option("--variant", help="Change the footage: size, frame rate, perspective or picture.")
     ] = Variant.native,
@@ -75,11 +78,14 @@ def benchmark(
       crowdad benchmark ped2 --data DIR                     one-class: fitted on the normal clips
       crowdad benchmark ped2 --data DIR --unsupervised      fitted on the unlabelled test clips
       crowdad benchmark ped2 --data DIR --variant warp      through a steep perspective
+      crowdad benchmark ped2 --data DIR --ablations         what each part of the detector is worth
       crowdad benchmark shanghaitech --data DIR             thirteen cameras, a scene for each
       crowdad benchmark usps --data DIR                     digits: clusters and anomalies
     """
     if name in (Name.mnist, Name.usps):
         return _digits(name.value, data, seeds, config, overrides, device, quiet)
+    if ablations:
+        return _ablations(name.value, data, range(seeds), config, overrides, device, json_path, quiet)
     protocols = [protocol for protocol, asked in (("unsupervised", unsupervised), ("alone", alone)) if asked]
     if everything:
         protocols = ["one-class", "unsupervised", "alone"]
@@ -142,6 +148,36 @@ def _footage(
                 outcomes, name=name, seeds=seeds, settings=settings, variant=variant, command=command
             )
             _write_json(json_path, content)
+    return 0
+
+
+def _ablations(
+    name: str,
+    data: Path | None,
+    seeds: range,
+    config: Path | None,
+    overrides: list[str] | None,
+    device: str,
+    json_path: Path | None,
+    quiet: bool,
+) -> int:
+    from crowdad.config import load_settings
+    from crowdad.errors import ConfigError
+    from crowdad.evaluation import provenance
+    from crowdad.evaluation_ablations import ablation_table, ablations
+
+    if name != "ped2":
+        raise ConfigError(f"--ablations of {name}; they are measured on ped2 only")
+    settings = load_settings(config, overrides or ())
+    rows = []
+    with Bars(quiet, "ablations: ") as bars:
+        for row in ablations(data, seeds=seeds, settings=settings, device=device, progress=bars):
+            rows.append(row)
+            if json_path is not None:
+                known = provenance(["crowdad", *sys.argv[1:]])
+                content = {"benchmark": "ped2 ablations", "settings": settings.model_dump(mode="json"), **known}
+                _write_json(json_path, {**content, "rows": [row.as_dict() for row in rows]})
+    print(ablation_table(rows))
     return 0
 
 

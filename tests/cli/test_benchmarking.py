@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from crowdad import evaluation_ablations
 from crowdad import evaluation_video as evaluation
 from crowdad.cli import main
 from crowdad.cli.benchmarking import Name, Variant
 from crowdad.datasets.catalogue import CLIP_DATASETS
 from crowdad.datasets.variants import VARIANTS
 from crowdad.evaluation import Metric
+from crowdad.evaluation_ablations import ABLATIONS, AblationOutcome
 from tests.datasets.layouts import avenue, ped1, shanghaitech
 
 
@@ -85,6 +87,19 @@ def test_protocols(
     assert run("benchmark", "avenue", "--data", tmp_path, "--variant", "20fps", *options) == 0
     assert [protocol for protocol, _ in asked] == protocols
     assert {str(arguments["variant"]) for _, arguments in asked} == {"20fps"}
+
+
+def test_ablations_are_shown_and_written_row_by_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = AblationOutcome(next(iter(ABLATIONS)), (Metric("frame AUC, micro", "all frames", (0.75,)),), (60.0,))
+    monkeypatch.setattr(evaluation_ablations, "ablations", lambda *_, **__: iter([row]))
+    written = tmp_path / "ablations.json"
+    assert run("benchmark", "ped2", "--data", tmp_path, "--ablations", "--seeds", 1, "--json", written) == 0
+    assert "0.750" in capsys.readouterr().out
+    assert len(json.loads(written.read_text())["rows"]) == 1
+    assert run("benchmark", "avenue", "--data", tmp_path, "--ablations") == 2
+    assert "ped2 only" in capsys.readouterr().err
 
 
 def test_looks_at_ped2s_labels_are_counted() -> None:
