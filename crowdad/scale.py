@@ -18,7 +18,7 @@ from sklearn.linear_model import QuantileRegressor
 
 from crowdad.config import ScaleSettings
 from crowdad.errors import TooLittleMotionError
-from crowdad.motion import BackwardFlow, ground_shift, in_the_same_light, steadied
+from crowdad.motion import BackwardFlow, in_the_same_light, steadied
 
 __all__ = ["ScaleProbe", "SceneScale", "View", "views"]
 
@@ -28,7 +28,6 @@ Array = npt.NDArray[np.float64]
 _MIN_FIGURES = 12
 _FEW_BURSTS = 8  # enough to see which gap suits
 _BOOTSTRAPS = 16
-_FRAGMENT, _FRAGMENT_ROUNDS = 0.5, 3  # of a person's height
 _PRIOR_SLOPE = (0.3, 1.5)  # to the right, downwards; pictures high or wide
 _SPEED_SLOPE_ERROR = 0.4
 _TYPICAL_FORESHORTENING = 1.7  # a camera that looks down by 36 degrees
@@ -38,7 +37,6 @@ _GOOD_MOVE = 0.1  # person heights: far enough against the flow's noise
 _MIN_PERSON_PX = 6.0
 _LONGEST_PX = (640, 1280)  # pictures are measured at a size in this range
 _MIN_CONTRAST = 7.0
-_SMOOTHING, _SMOOTHING_PX = 0.3, (0.8, 2.5)  # pixels a grey value of noise, and its range
 _MIN_SPEED_PX = 0.7
 _MOST_VIEW_PX = 8_000_000  # small figures in a large picture are enlarged only as far as memory goes
 _GAPS = (1, 2, 3, 4, 6, 8, 12, 16)
@@ -209,7 +207,7 @@ class ScaleProbe:
             raise TooLittleMotionError("no frame to measure people's size from; give footage with people walking")
         size_hw = (self._bursts[0][0].shape[0], self._bursts[0][0].shape[1])
         figures, gap = _figures(self._bursts)
-        figures, person, rows = _whole_figures(figures, size_hw)
+        person, rows = _person_plane(figures, size_hw)
         scale = SceneScale(size_hw, person, 0.0, 1.0, 1, rows, len(figures), self._fps)
         shortening = _foreshortening(figures, scale)
         walk = _walking_speed(figures, scale, shortening) / gap
@@ -223,15 +221,13 @@ def _figures(bursts: Sequence[dict[int, Luma]]) -> tuple[Array, int]:
     Returns rows of (x, y of the centre, w, h, area, dx, dy), in pixels, and the gap in frames.
     """
     stills = [luma for burst in bursts for luma in (burst[0], burst[max(burst)])]
-    background = np.median(np.stack(stills[:: max(1, len(stills) // 48)]), axis=0).astype(np.uint8)
-    flow_of, rough_flow_of = BackwardFlow(), BackwardFlow("ultrafast")
+    background = np.median(np.stack(stills[:: max(1, len(stills) // 48)]), axis=0).astype(np.float32)
+    flow_of = BackwardFlow()
 
     def seen(some: Sequence[dict[int, Luma]], gap: int) -> Array:
-        found = [np.zeros((0, 7))]
-        for luma, earlier in (pair for burst in some for pair in _pairs(burst, gap)):
-            behind = _shifted(background, ground_shift(rough_flow_of(luma, background), luma))
-            found.append(_moving_blobs(luma, behind, steadied(flow_of(luma, earlier), luma)))
-        return np.concatenate(found)
+        pairs = [pair for burst in some for pair in _pairs(burst, gap)]
+        found = (_moving_blobs(luma, background, steadied(flow_of(luma, earlier), luma)) for luma, earlier in pairs)
+        return np.concatenate([np.zeros((0, 7)), *found])
 
     best, most = 0, 0
     few = bursts[:: max(1, len(bursts) // _FEW_BURSTS)]
@@ -250,16 +246,6 @@ def _figures(bursts: Sequence[dict[int, Luma]]) -> tuple[Array, int]:
     return figures, best
 
 
-def _shifted(background: Luma, back_xy: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """The background as a camera sees it that was shaken: every pixel comes from `back_xy` further."""
-    if not back_xy.any():
-        return background.astype(np.float32)
-    shift = np.array([[1, 0, back_xy[0]], [0, 1, back_xy[1]]])
-    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    moved = cv2.warpAffine(background, shift, background.shape[::-1], flags=how, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(moved, np.float32)
-
-
 def _pairs(burst: dict[int, Luma], gap: int) -> list[tuple[Luma, Luma]]:
     """The first and the last two pictures of a burst that lie `gap` frames apart: (later, earlier)."""
     starts = [time for time in sorted(burst) if time + gap in burst]
@@ -274,9 +260,7 @@ def _moving_blobs(luma: Luma, background: npt.NDArray[np.float32], flow: npt.NDA
     """
     height, width = background.shape
     difference = in_the_same_light(luma, background) - background
-    difference = difference - np.median(difference)
-    smoothing = np.clip(_SMOOTHING * 1.4826 * np.median(np.abs(difference)), *_SMOOTHING_PX)
-    difference = np.abs(cv2.GaussianBlur(difference, (0, 0), float(smoothing)))
+    difference = cv2.GaussianBlur(np.abs(difference - np.median(difference)), (3, 3), 0)
     noise = 1.4826 * float(np.median(difference))
     weak = (difference > max(3 * noise, _MIN_CONTRAST)).astype(np.uint8)
     strong = difference > max(6 * noise, 2 * _MIN_CONTRAST)
@@ -293,21 +277,6 @@ def _moving_blobs(luma: Luma, background: npt.NDArray[np.float32], flow: npt.NDA
     upright = (h >= w) & (h <= 4 * w) & (h >= _MIN_PERSON_PX) & (area >= 12)
     solid = (area >= 0.25 * w * h) & (strength >= 0.15 * area) & (motion >= 0.5 * area)
     return np.stack([x + w / 2, y + h / 2, w, h, area, dx, dy], axis=1)[inside & upright & solid]
-
-
-def _whole_figures(
-    figures: Array, size_hw: tuple[int, int]
-) -> tuple[Array, tuple[float, float, float], tuple[float, float]]:
-    """The figures without fragments (noise and bright ground break people up), and the plane through the rest."""
-    plane, rows = _person_plane(figures, size_hw)
-    for _ in range(_FRAGMENT_ROUNDS):
-        scale = SceneScale(size_hw, plane, 0.0, 1.0, 1, rows, len(figures), 1.0)
-        whole = figures[:, 3] >= _FRAGMENT * scale.person_px(figures[:, 0], figures[:, 1])
-        if whole.all() or whole.sum() < _MIN_FIGURES:
-            break
-        figures = figures[whole]
-        plane, rows = _person_plane(figures, size_hw)
-    return figures, plane, rows
 
 
 def _person_plane(figures: Array, size_hw: tuple[int, int]) -> tuple[tuple[float, float, float], tuple[float, float]]:
