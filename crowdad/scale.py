@@ -18,7 +18,7 @@ from sklearn.linear_model import QuantileRegressor
 
 from crowdad.config import ScaleSettings
 from crowdad.errors import TooLittleMotionError
-from crowdad.motion import BackwardFlow, in_the_same_light, steadied
+from crowdad.motion import BackwardFlow, steadied
 
 __all__ = ["ScaleProbe", "SceneScale", "View", "views"]
 
@@ -259,7 +259,7 @@ def _moving_blobs(luma: Luma, background: npt.NDArray[np.float32], flow: npt.NDA
     not move is foliage, flicker or a change of light.
     """
     height, width = background.shape
-    difference = in_the_same_light(luma, background) - background
+    difference = luma - background
     difference = cv2.GaussianBlur(np.abs(difference - np.median(difference)), (3, 3), 0)
     noise = 1.4826 * float(np.median(difference))
     weak = (difference > max(3 * noise, _MIN_CONTRAST)).astype(np.uint8)
