@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.rows import Row, measured_with, read_rows, write_rows
+from benchmarks.rows import Row, measured_with, metric_cell, read_rows, write_rows
 from crowdad.config import Settings, load_settings
 from crowdad.errors import CrowdadError
 from crowdad.evaluation import provenance
@@ -44,7 +44,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
     lines = ["| row | what it does | seeds | " + " | ".join(_NAMES.values()) + " | micro against default | fps |"]
     lines.append("|" + "---|" * (len(_NAMES) + 5))
     for row in rows:
-        cells = [_cell(row["metrics"].get(name), len(row["seeds"])) for name in _NAMES]
+        cells = [metric_cell(row["metrics"].get(name), len(row["seeds"])) for name in _NAMES]
         gain = "–"
         if default is not None and row["name"] != "default":
             gain = f"{row['metrics']['frame AUC, micro']['mean'] - default:+.3f}"
@@ -52,14 +52,6 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
         cells = [row["name"], row["what"], str(len(row["seeds"])), *cells, gain, f"{fps:.0f}"]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
-
-
-def _cell(metric: Mapping[str, Any] | None, seeds: int) -> str:
-    if metric is None:
-        return "–"
-    spread = f" ± {metric['spread']:.3f}" if seeds > 1 else ""
-    interval = "" if metric["low"] is None else f" [{metric['low']:.3f}, {metric['high']:.3f}]"
-    return f"{metric['mean']:.3f}{spread}{interval}"
 
 
 ABLATION_TABLES = {"ablations": table}

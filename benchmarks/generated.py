@@ -9,13 +9,13 @@ Writes benchmarks/results/generated.json; `python -m benchmarks.tables` puts it 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.rows import read_rows, write_rows
 from crowdad.datasets.generated import SCENES, GeneratedClip, load_truth, write_clip
 from crowdad.demo import frame_differences, in_scope_auc, score_by_kind
 from crowdad.evaluation import provenance
@@ -58,15 +58,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--keep", type=Path, help="folder for the clips and runs; default: a temporary one")
     parser.add_argument("--fresh", action="store_true", help="measure every scene anew")
     options = parser.parse_args(arguments)
-    rows: list[dict[str, Any]] = []
-    if RESULT.exists() and not options.fresh:
-        rows = json.loads(RESULT.read_text(encoding="utf-8"))["rows"]
+    rows = [] if options.fresh else read_rows(RESULT)
     done = {row["scene"] for row in rows}
     with tempfile.TemporaryDirectory(prefix="crowdad-") as temporary:
         for scene in SCENES:
             if scene not in done:
                 rows.append(_measure(scene, options.keep or Path(temporary)))
-                RESULT.write_text(json.dumps({"rows": rows}, indent=1) + "\n", encoding="utf-8")
+                write_rows(RESULT, rows)
                 print(table(rows[-1:]).splitlines()[-1], flush=True)
     return 0
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from crowdad.config import Settings
 from crowdad.errors import DataError
 
-__all__ = ["Row", "measured_with", "read_rows", "write_rows"]
+__all__ = ["Row", "measured_with", "metric_cell", "read_rows", "write_rows"]
 
 Row = dict[str, Any]
 
@@ -37,3 +37,12 @@ def write_rows(path: Path, rows: Sequence[Row]) -> None:
 def measured_with(row: Row, settings: Settings) -> bool:
     """Whether a row still says what these settings do."""
     return bool(row["settings"] == settings.model_dump(mode="json"))
+
+
+def metric_cell(metric: Mapping[str, Any] | None, seeds: int) -> str:
+    """A metric as a cell of a table: its mean, with spread over several seeds and interval where they are known."""
+    if metric is None:
+        return "–"
+    spread = f" ± {metric['spread']:.3f}" if seeds > 1 else ""
+    interval = "" if metric["low"] is None else f" [{metric['low']:.3f}, {metric['high']:.3f}]"
+    return f"{metric['mean']:.3f}{spread}{interval}"

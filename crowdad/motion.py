@@ -21,17 +21,14 @@ _PRESETS = {
     "medium": cv2.DISOPTICAL_FLOW_PRESET_MEDIUM,
 }
 
-
 _STILL_PX = 0.5  # flow of a still ground, noise included
 _GROUND_SHARE, _CLEARLY_MORE = 0.3, 0.05  # of the texture, at least, and more than stands still, for a common shift
 _LEAST_TEXTURE = 2.0  # grey values a pixel
 _BLOCKS, _LEAST_OF_BLOCK = 12, 0.02  # a side of the picture, and share of one
 _SAME_LIGHT = 0.003  # relative: under one grey value
 _LEAST_CHANGE = 1.5  # grey values, of a smoothed picture
-_REACH, _LEAST_SUPPORT = (
-    17,
-    0.02,
-)  # half-size pixels around a change that it speaks for, and how much of them must change
+_REACH = 17  # half-size pixels around a change that it speaks for
+_LEAST_SUPPORT = 0.02  # share of them that must change
 
 
 class BackwardFlow:
