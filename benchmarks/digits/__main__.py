@@ -16,6 +16,7 @@ from benchmarks.digits.store import RowStore, device_name, provenance
 from crowdad.config_digits import load_digit_settings
 from crowdad.datasets.digits import DIGIT_SETS, load_digits
 from crowdad.errors import ConfigError, CrowdadError
+from crowdad.evaluation_digits import CLUSTERING_METHODS
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results" / "digits.json"
@@ -58,6 +59,12 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument("--only", metavar="TABLES", help=f"some tables, comma between them: {', '.join(TABLES)}")
     what.add_argument("--quick", action="store_true", help="a few minutes on USPS, never published")
     what.add_argument("--plots", action="store_true", help="draw the pictures again from what is there")
+    parser.add_argument(
+        "--methods",
+        metavar="METHODS",
+        default=",".join(CLUSTERING_METHODS),
+        help="some of the clustering and normalisation rows (default: %(default)s)",
+    )
     parser.add_argument("--dataset", choices=tuple(DIGIT_SETS), help="one data set instead of both")
     parser.add_argument("--data", type=Path, help="folder of the data sets (default: $CROWDAD_DATA)")
     parser.add_argument("--seeds", type=int, help="number of seeds (default: the configuration's)")
@@ -74,10 +81,8 @@ def _run(options: argparse.Namespace, arguments: Sequence[str]) -> None:
     if options.plots:
         draw_plots(store.rows, PRIVATE, out.parent, _data_dir(options.data))
         return
-    tables = options.only.split(",") if options.only else TABLES
-    unknown = [table for table in tables if table not in TABLES]
-    if unknown:
-        raise ConfigError(f"no table called {unknown[0]!r}; some of {', '.join(TABLES)} are needed")
+    tables = _named(options.only, TABLES, "table") if options.only else TABLES
+    methods = _named(options.methods, tuple(CLUSTERING_METHODS), "method")
     device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
     names = [options.dataset] if options.dataset else ["usps"] if options.quick else ["usps", "mnist"]
     for name in names:
@@ -86,10 +91,19 @@ def _run(options: argparse.Namespace, arguments: Sequence[str]) -> None:
         count = options.seeds or (1 if options.quick else settings.seeds)
         digits = load_digits(name, _data_dir(options.data))
         codes_dir = None if options.quick else PRIVATE
-        runner = Runner(digits, settings, store, device, device_name(device), codes_dir)
+        runner = Runner(digits, settings, store, device, device_name(device), codes_dir, methods)
         runner.run(tables, range(options.first_seed, options.first_seed + count))
     if not options.quick:
         draw_plots(store.rows, PRIVATE, out.parent, _data_dir(options.data))
+
+
+def _named(given: str, known: Sequence[str], what: str) -> list[str]:
+    """The names in `given`, comma between them; raises ConfigError for one that is not known."""
+    names = given.split(",")
+    for name in names:
+        if name not in known:
+            raise ConfigError(f"no {what} called {name!r}; some of {', '.join(known)} are needed")
+    return names
 
 
 def _data_dir(given: Path | None) -> Path:

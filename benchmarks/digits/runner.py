@@ -39,6 +39,7 @@ class Runner:
     """Fills the rows of one data set.
 
     device: "cpu" or "cuda".  codes_dir: where the codes behind the plots go; None keeps none.
+    methods: of the clustering and normalisation tables, keys of CLUSTERING_METHODS.
     """
 
     digits: Digits
@@ -47,6 +48,7 @@ class Runner:
     device: str
     device_name: str
     codes_dir: Path | None = None
+    methods: Sequence[str] = tuple(CLUSTERING_METHODS)
 
     def run(self, tables: Sequence[str], seeds: Sequence[int]) -> None:
         """Every missing row of `tables`, seed by seed, so that a stop leaves whole seeds behind."""
@@ -59,7 +61,8 @@ class Runner:
 
     def _clustering(self, table: str, seed: int) -> None:
         wanted = self.settings.clustering
-        for method, network in CLUSTERING_METHODS.items():
+        for method in self.methods:
+            network = CLUSTERING_METHODS[method]
             normalised = network.code_norm in ("batch", "layer")
             if normalised != (table == "normalisation"):
                 continue
