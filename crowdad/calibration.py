@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import ConfigDict, TypeAdapter
 from scipy.stats import genpareto
 
 from crowdad.errors import FitError
@@ -21,6 +22,7 @@ _MIN_EXCESSES = 40
 _SHORT_TAIL = 0.3  # where peaks are few, or only the lower ones are sure, an exponential through most of them
 _SHAPE_LIMITS = (-0.25, 0.15)
 _SHORT_HOURS = 0.25
+_MOST_RAW = 1000.0  # votes are averages of at most 2, so this is far beyond
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class Calibration:
     how: str
     note: str = ""
 
+    __pydantic_config__ = ConfigDict(extra="forbid")  # of `from_dict`
+
     def threshold(self, false_alarms_per_hour: float) -> float:
         """Raw anomaly that normal footage passes so many times an hour."""
         ratio = max(self.peaks_per_hour / false_alarms_per_hour, 1e-6)
@@ -52,6 +56,25 @@ class Calibration:
     def as_dict(self) -> dict[str, Any]:
         """Plain numbers for a model file or a report."""
         return asdict(self)
+
+    @staticmethod
+    def from_dict(numbers: dict[str, Any]) -> Calibration:
+        """The inverse of `as_dict`.  Raises ValueError for what no footage can have given."""
+        calibration: Calibration = _CHECKED.validate_python(numbers)
+        possible = {
+            "level": 0 <= calibration.level <= _MOST_RAW,
+            "peaks_per_hour": 0 < calibration.peaks_per_hour < math.inf,
+            "shape": -1 <= calibration.shape <= 1,
+            "scale": 0 < calibration.scale <= _MOST_RAW,
+            "hours": 0 < calibration.hours < math.inf,
+        }
+        for name, holds in possible.items():
+            if not holds:
+                raise ValueError(f"its calibration's {name} is {getattr(calibration, name)}, which no footage can give")
+        return calibration
+
+
+_CHECKED = TypeAdapter(Calibration)
 
 
 def readable(raw: npt.NDArray[np.float32], threshold_raw: float) -> npt.NDArray[np.float32]:

@@ -2,6 +2,9 @@
 
 Lengths are in person heights (ph) and speeds in walking speeds, never in pixels and frames: scale.py turns them into
 pixels for the footage at hand.  "step" is one processed frame; a walking person moves about `walk_px` in one.
+
+The ends of the ranges lie far beyond what makes sense: they are there so that neither a slip of the keyboard nor a
+forged model file takes all memory or time.
 """
 
 from __future__ import annotations
@@ -47,81 +50,97 @@ class _Section(BaseModel):
 class ScaleSettings(_Section):
     """Working resolution and step, from what the footage shows."""
 
-    person_px: float = Field(37, gt=8, description="height a person is resized to, in pixels, halo included")
-    walk_px: float = Field(2.2, gt=0.5, description="how far a walking person moves in one step, in resized pixels")
-    max_upscale: float = Field(2.5, ge=1, description="small figures are enlarged by at most this")
-    view_ratio: float = Field(2.2, gt=1, description="range of person heights that one view of the scene may hold")
-    margin: float = Field(1.5, gt=0, description="what a view sees beyond the rows it scores, in ph")
-    bursts: int = Field(24, ge=1, description="places in the footage where size and speed are measured")
+    person_px: float = Field(37, gt=8, le=1000, description="height a person is resized to, in pixels, halo included")
+    walk_px: float = Field(
+        2.2, gt=0.5, le=1000, description="how far a walking person moves in one step, in resized pixels"
+    )
+    max_upscale: float = Field(2.5, ge=1, le=100, description="small figures are enlarged by at most this")
+    view_ratio: float = Field(
+        2.2, ge=1.05, le=1000, description="range of person heights that one view of the scene may hold"
+    )
+    margin: float = Field(1.5, gt=0, le=1000, description="what a view sees beyond the rows it scores, in ph")
+    bursts: int = Field(24, ge=1, le=10_000, description="places in the footage where size and speed are measured")
 
 
 class MotionSettings(_Section):
     """Optical flow and the local statistics of moving pixels."""
 
     preset: Literal["ultrafast", "fast", "medium"] = Field("medium", description="DIS flow preset")
-    moving: float = Field(0.36, gt=0, description="speed from which a pixel counts as moving, in walking speeds")
-    local_sigma: float = Field(0.108, gt=0, description="radius of the local statistics, in ph")
-    body_sigma_x: float = Field(0.162, gt=0, description="half-width of the body's velocity average, in ph")
-    body_sigma_y: float = Field(0.27, gt=0, description="half-height of the body's velocity average, in ph")
+    moving: float = Field(
+        0.36, gt=0, le=1000, description="speed from which a pixel counts as moving, in walking speeds"
+    )
+    local_sigma: float = Field(0.108, ge=0.001, le=10, description="radius of the local statistics, in ph")
+    body_sigma_x: float = Field(0.162, ge=0.001, le=10, description="half-width of the body's velocity average, in ph")
+    body_sigma_y: float = Field(0.27, ge=0.001, le=10, description="half-height of the body's velocity average, in ph")
 
 
 class TubeSettings(_Section):
     """Patches that follow their subject back through time."""
 
     kind: Literal["tubes", "grid"] = Field("tubes", description="tubes follow their subject, grid patches stay put")
-    steps: int = Field(5, ge=1, description="samples in time, one a step")
-    rows: int = Field(5, ge=1, description="samples down the body")
-    columns: int = Field(3, ge=1, description="samples across the body")
-    half_height: float = Field(0.325, gt=0, description="from the centre to the last row, in ph")
-    half_width: float = Field(0.162, gt=0, description="from the centre to the last column, in ph")
-    spacing: float = Field(0.216, gt=0, description="distance between seeds, in ph")
-    min_density: float = Field(0.12, ge=0, description="share of moving pixels around a seed")
-    min_fill: float = Field(0.65, ge=0, description="mean square root of the share of moving pixels along a tube")
-    mean_shifts: int = Field(4, ge=0, description="steps from a seed to the centre of the motion around it")
+    steps: int = Field(5, ge=1, le=100, description="samples in time, one a step")
+    rows: int = Field(5, ge=1, le=100, description="samples down the body")
+    columns: int = Field(3, ge=1, le=100, description="samples across the body")
+    half_height: float = Field(0.325, gt=0, le=10, description="from the centre to the last row, in ph")
+    half_width: float = Field(0.162, gt=0, le=10, description="from the centre to the last column, in ph")
+    spacing: float = Field(0.216, ge=0.01, le=10, description="distance between seeds, in ph")
+    min_density: float = Field(0.12, ge=0, le=1, description="share of moving pixels around a seed")
+    min_fill: float = Field(0.65, ge=0, le=1, description="mean square root of the share of moving pixels along a tube")
+    mean_shifts: int = Field(4, ge=0, le=100, description="steps from a seed to the centre of the motion around it")
 
 
 class EncoderSettings(_Section):
     """The auto-encoder over tubes."""
 
-    code_dim: int = Field(8, ge=2, description="free coordinates of the code; one constant coordinate is added")
+    code_dim: int = Field(
+        8, ge=2, le=1024, description="free coordinates of the code; one constant coordinate is added"
+    )
     temporal_kernel: Annotated[int, AfterValidator(_odd)] = Field(
-        3, ge=1, description="length of the kernels in time, odd, in steps"
+        3, ge=1, le=99, description="length of the kernels in time, odd, in steps"
     )
     code_norm: Literal["l2", "none", "batch", "layer"] = Field("l2", description="what normalises the code")
-    epochs: int = Field(8, ge=1, description="passes over the tubes")
-    batch: int = Field(256, ge=8, description="tubes in a batch")
-    learning_rate: float = Field(3e-3, gt=0, description="peak of the one-cycle schedule")
-    max_tubes: int = Field(40_000, ge=256, description="tubes the encoder and the centres learn from")
+    epochs: int = Field(8, ge=1, le=100_000, description="passes over the tubes")
+    batch: int = Field(256, ge=8, le=1_000_000, description="tubes in a batch")
+    learning_rate: float = Field(3e-3, gt=0, le=10, description="peak of the one-cycle schedule")
+    max_tubes: int = Field(40_000, ge=256, le=100_000_000, description="tubes the encoder and the centres learn from")
 
 
 class NormalitySettings(_Section):
     """k-means over the codes of normal tubes."""
 
-    clusters: int = Field(256, ge=1, description="centres learnt from normal footage")
-    clusters_unlabelled: int = Field(64, ge=1, description="centres learnt from footage that may hold anomalies")
+    clusters: int = Field(256, ge=1, le=100_000, description="centres learnt from normal footage")
+    clusters_unlabelled: int = Field(
+        64, ge=1, le=100_000, description="centres learnt from footage that may hold anomalies"
+    )
     keep_mass: float = Field(
         0.85, gt=0, le=1, description="share of unlabelled tubes whose (largest) clusters are kept"
     )
-    iterations: int = Field(25, ge=1, description="k-means iterations")
+    iterations: int = Field(25, ge=1, le=100_000, description="k-means iterations")
 
 
 class HeatmapSettings(_Section):
     """Voting of tube scores along their paths."""
 
-    cell: float = Field(0.216, gt=0, description="side of a cell, in ph")
-    sigma_cells: float = Field(1.2, gt=0, description="spatial smoothing of the votes, in cells")
-    sigma_steps: float = Field(1.33, gt=0, description="temporal smoothing of the votes, in steps")
-    prior_votes: float = Field(1.0, gt=0, description="normal votes every cell starts with; few tubes prove little")
+    cell: float = Field(0.216, ge=0.01, le=10, description="side of a cell, in ph")
+    sigma_cells: float = Field(1.2, ge=0.01, le=100, description="spatial smoothing of the votes, in cells")
+    sigma_steps: float = Field(1.33, ge=0.01, le=1000, description="temporal smoothing of the votes, in steps")
+    prior_votes: float = Field(
+        1.0, gt=0, le=1_000_000, description="normal votes every cell starts with; few tubes prove little"
+    )
     vote: bool = Field(True, description="votes along the whole path; off: only where the tube ends")
 
 
 class CalibrationSettings(_Section):
     """From raw anomaly to [0, 1] and the threshold."""
 
-    false_alarms_per_hour: float = Field(1.0, gt=0, description="false alarms an hour wanted on normal footage")
+    false_alarms_per_hour: float = Field(
+        1.0, gt=0, le=1_000_000, description="false alarms an hour wanted on normal footage"
+    )
     held_out: float = Field(0.2, gt=0, lt=1, description="share of the fitting footage kept for calibration")
-    block_steps: int = Field(10, ge=1, description="block whose largest anomaly counts as one peak, in steps")
-    block_cells: int = Field(10, ge=1, description="side of that block, in cells")
+    block_steps: int = Field(
+        10, ge=1, le=1_000_000, description="block whose largest anomaly counts as one peak, in steps"
+    )
+    block_cells: int = Field(10, ge=1, le=1_000_000, description="side of that block, in cells")
     trusted: float = Field(
         0.7, gt=0.3, le=1, description="share of unlabelled footage's peaks taken as surely normal, from below"
     )
@@ -131,15 +150,15 @@ class CalibrationSettings(_Section):
 class EventSettings(_Section):
     """From heatmaps to events."""
 
-    low: float = Field(0.4, ge=0, le=1, description="heat down to which a region grows")
-    min_duration_s: float = Field(0.4, ge=0, description="shorter tracks are no event, in seconds")
-    gap_s: float = Field(0.6, ge=0, description="gap that a track survives, in seconds")
+    low: float = Field(0.4, gt=0, le=0.5, description="heat down to which a region grows")
+    min_duration_s: float = Field(0.4, ge=0, le=1_000_000, description="shorter tracks are no event, in seconds")
+    gap_s: float = Field(0.6, ge=0, le=1_000_000, description="gap that a track survives, in seconds")
 
 
 class Settings(_Section):
     """All settings of one scene."""
 
-    seed: int = Field(0, ge=0, description="seed of every random choice")
+    seed: int = Field(0, ge=0, lt=2**32, description="seed of every random choice")
     scale: ScaleSettings = ScaleSettings()
     motion: MotionSettings = MotionSettings()
     tubes: TubeSettings = TubeSettings()

@@ -14,6 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
+from pydantic import ConfigDict, TypeAdapter
 from sklearn.linear_model import QuantileRegressor
 
 from crowdad.config import ScaleSettings
@@ -39,6 +40,7 @@ _LONGEST_PX = (640, 1280)  # pictures are measured at a size in this range
 _MIN_CONTRAST = 7.0
 _MIN_SPEED_PX = 0.7
 _MOST_VIEW_PX = 8_000_000  # small figures in a large picture are enlarged only as far as memory goes
+_MOST_SIDE_PX = 100_000
 _GAPS = (1, 2, 3, 4, 6, 8, 12, 16)
 
 
@@ -62,6 +64,8 @@ class SceneScale:
     rows: tuple[float, float]
     figures: int
     fps: float
+
+    __pydantic_config__ = ConfigDict(extra="forbid")  # of `from_dict`
 
     def person_px(self, x: npt.ArrayLike, y: npt.ArrayLike) -> Array:
         """Height of a person whose middle is at pixel (x, y), in pixels; broadcasts."""
@@ -91,11 +95,27 @@ class SceneScale:
 
     @staticmethod
     def from_dict(numbers: dict[str, Any]) -> SceneScale:
-        """The inverse of `as_dict`."""
-        fields: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in numbers.items()
+        """The inverse of `as_dict`.  Raises ValueError for what no footage can have measured."""
+        scale: SceneScale = _CHECKED.validate_python(numbers)
+        height, width = scale.size_hw
+        first, last = scale.rows
+        possible = {
+            "size_hw": 0 < height <= _MOST_SIDE_PX and 0 < width <= _MOST_SIDE_PX,
+            "person": 0 < scale.person[0] <= 10 * height and max(map(abs, scale.person[1:])) <= 10,
+            "walk": 1e-6 <= scale.walk <= 1000,
+            "foreshortening": 1 <= scale.foreshortening <= 10,
+            "gap": 1 <= scale.gap <= 100_000,
+            "rows": 0 <= first <= last <= height,
+            "figures": scale.figures >= 0,
+            "fps": 0 < scale.fps <= 100_000,
         }
-        return SceneScale(**fields)
+        for name, holds in possible.items():
+            if not holds:
+                raise ValueError(f"its {name} is {getattr(scale, name)}, which no footage can have")
+        return scale
+
+
+_CHECKED = TypeAdapter(SceneScale)
 
 
 @dataclass(frozen=True)

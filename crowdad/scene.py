@@ -29,6 +29,9 @@ __all__ = ["FORMAT_VERSION", "SceneModel"]
 FORMAT_VERSION = 1
 _FORMAT = "crowdad-scene"
 _CHUNK = 256  # tubes encoded at once
+_HOW = ("one-class", "unlabelled", "self-fitted")
+_UNIT_SLACK = 1e-3
+_CHANNELS = 3  # what tubes tell of motion, see patches
 _ARRAYS = ("centres", "shares", "mean", "spread", "tube_normality", "thumbnails")
 
 Array = npt.NDArray[np.float32]
@@ -155,12 +158,12 @@ class SceneModel:
                 header = _header(path, file.metadata() or {})
                 arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             scene = _assemble(header, arrays)
-            _check_shapes(scene)
+            _check_arrays(scene)
             return scene
         except ModelError:
             raise
         except (SafetensorError, OSError, KeyError, ValueError, TypeError, AttributeError, ValidationError) as error:
-            what = str(error).splitlines()[0]
+            what = _what_is_wrong(error)
             raise ModelFormatError(
                 f"{path}: not a whole crowdad scene model ({what}); fit it again with: crowdad fit"
             ) from error
@@ -193,31 +196,55 @@ def _assemble(header: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> Sc
     return SceneModel(
         settings=Settings.model_validate(header["settings"]),
         scale=SceneScale.from_dict(header["scale"]),
-        calibration=Calibration(**header["calibration"]),
+        calibration=Calibration.from_dict(header["calibration"]),
         weights=weights,
-        provenance=header["provenance"],
+        provenance=_checked_provenance(header["provenance"]),
         **rest,
     )
 
 
-def _check_shapes(scene: SceneModel) -> None:
-    """Raise ValueError where the arrays fit neither each other nor the settings, or hold no finite numbers."""
+def _what_is_wrong(error: Exception) -> str:
+    """The error in a few words of one line; the first fault where several were found."""
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{error.title}: {'.'.join(map(str, first['loc']))}: {first['msg'].lower()}"
+    return next(iter(str(error).splitlines()), type(error).__name__)[:200]
+
+
+def _checked_provenance(provenance: Any) -> dict[str, Any]:
+    """Raises ValueError where it is not what `info` and results.json tell of a model."""
+    if not isinstance(provenance, dict) or provenance.get("how") not in _HOW:
+        raise ValueError(f"provenance does not say how it was fitted: one of {', '.join(_HOW)}")
+    sources = provenance.get("sources", [])
+    if not isinstance(sources, list) or not all(isinstance(name, str) for name in sources):
+        raise ValueError("the sources in its provenance are no list of names")
+    return provenance
+
+
+def _check_arrays(scene: SceneModel) -> None:
+    """Raise ValueError where the arrays fit neither each other nor the settings, or hold what no fit gives."""
     encoder, tubes = scene.settings.encoder, scene.settings.tubes
     clusters = len(scene.centres)
-    band = (scene.mean.shape[0] if scene.mean.ndim else 0, 1, tubes.rows, 1)
+    band = (_CHANNELS, 1, tubes.rows, 1)
     needed = {
         "centres": (clusters, encoder.code_dim + 1),
         "shares": (clusters,),
         "mean": band,
         "spread": band,
         "tube_normality": (101,),
-        "thumbnails": (clusters, *scene.thumbnails.shape[1:]),
+        "thumbnails": (clusters, *(scene.thumbnails.shape[1:] if scene.thumbnails.ndim == 3 else ("height", "width"))),
     }
     for name, shape in needed.items():
-        array = getattr(scene, name)
+        array, dtype = getattr(scene, name), np.uint8 if name == "thumbnails" else np.float32
         if array.shape != shape or not clusters:
             raise ValueError(f"{name} is {array.shape}, {shape} is needed")
+        if array.dtype != dtype:
+            raise ValueError(f"{name} is {array.dtype}, {np.dtype(dtype)} is needed")
         if not np.isfinite(array).all():
             raise ValueError(f"{name} holds nan or inf")
+    if np.abs(np.linalg.norm(scene.centres.astype(np.float64), axis=1) - 1).max() > _UNIT_SLACK:
+        raise ValueError("its centres are not of length 1")
+    if scene.spread.min() <= 0:
+        raise ValueError("spread holds what is not above 0")
     if not all(np.isfinite(array).all() for array in scene.weights.values()):
         raise ValueError("the encoder's weights hold nan or inf")

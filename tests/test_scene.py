@@ -142,6 +142,11 @@ def test_a_missing_part_is_named(saved, missing):
         ("tube_normality", np.zeros(100, np.float32)),
         ("thumbnails", np.zeros((2, 36, 24), np.uint8)),
         ("centres", np.full((4, 9), np.nan, np.float32)),
+        ("centres", np.full((4, 9), 0.5, np.float32)),
+        ("centres", np.eye(4, 9)),
+        ("spread", np.zeros((3, 1, 5, 1), np.float32)),
+        ("mean", np.zeros((2, 1, 5, 1), np.float32)),
+        ("thumbnails", np.zeros(4, np.uint8)),
     ],
 )
 def test_wrong_shapes_and_numbers_are_named(saved, name, array):
@@ -169,10 +174,28 @@ def test_weights_that_do_not_fit_the_settings_are_one_line(saved):
         ("scale", [1]),
         ("calibration", {"level": 1, "surprise": 2}),
         ("calibration", None),
+        ("calibration", {**model_of().calibration.as_dict(), "scale": 0}),
+        ("calibration", {**model_of().calibration.as_dict(), "peaks_per_hour": [[]]}),
+        ("settings", {"heatmap": {"cell": 1e-300}}),
+        ("settings", {"motion": {"local_sigma": 2**31}}),
+        ("scale", {**scale_of().as_dict(), "fps": "fast"}),
+        ("scale", {**scale_of().as_dict(), "gap": 0}),
+        ("scale", {**scale_of().as_dict(), "walk": 1e-300}),
+        ("scale", {**scale_of().as_dict(), "person": [1e300, 0, 0]}),
+        ("scale", {**scale_of().as_dict(), "rows": 0}),
+        ("scale", {**scale_of().as_dict(), "surprise": 1}),
+        ("provenance", {"how": "by magic"}),
+        ("provenance", {"how": "one-class", "sources": [1]}),
+        ("provenance", "text"),
     ],
 )
 def test_a_damaged_header_is_one_line(saved, part, content):
     refused(rewritten(saved, metadata={part: content}), ModelFormatError)
+
+
+def test_the_first_fault_of_a_header_is_named(saved):
+    forged = {**scale_of().as_dict(), "rows": [1]}
+    refused(rewritten(saved, metadata={"scale": forged}), ModelFormatError, "SceneScale: rows.1: field required")
 
 
 @pytest.mark.parametrize("header", ["{", "[1]", "3", ""])

@@ -45,13 +45,15 @@ def info(
 def describe_scene(scene: SceneModel, settings: bool = False) -> str:
     """What a model knows, a few lines."""
     scale, learned, calibration = scene.scale, scene.provenance, scene.calibration
+    sources = learned.get("sources", [])
     height, width = scale.size_hw
     middle_x = (width - 1) / 2
     top, bottom = (float(scale.person_px(middle_x, row)) for row in scale.rows)
     rate = scene.settings.calibration.false_alarms_per_hour
     lines = [
-        f"learned      {learned['how']}, from {learned['frames']} frames, {learned['tubes']} moving patches",
-        f"footage      {', '.join(learned['sources'][:5])}{' ...' if len(learned['sources']) > 5 else ''}",
+        f"learned      {learned['how']}, from {learned.get('frames', '?')} frames, "
+        f"{learned.get('tubes', '?')} moving patches",
+        f"footage      {', '.join(sources[:5])}{' ...' if len(sources) > 5 else ''}",
         f"picture      {width}x{height}, {scale.fps:g} frames a second",
         f"people       {top:.0f} px tall at row {scale.rows[0]:.0f}, {bottom:.0f} px at row {scale.rows[1]:.0f}"
         + (" (assumed: nobody could be measured)" if scale.figures == 0 else f", from {scale.figures} figures"),
