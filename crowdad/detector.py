@@ -16,6 +16,7 @@ from crowdad.errors import ConfigError
 from crowdad.heatmap import StepMap
 from crowdad.patches import Extractor
 from crowdad.records import Frame, FrameResult, Heatmap, Tubes
+from crowdad.runtimes import Runtime
 from crowdad.scene import SceneModel
 
 __all__ = ["Detector"]
@@ -39,6 +40,7 @@ class Detector:
     threshold_raw: raw anomaly that reads 0.5; default: the calibration's, for the wanted false alarms an hour.
     roi: bool (H, W) of the scene's size, True where footage is scored, or None for everywhere.
     batch_steps: steps encoded at once; more is faster, fewer is prompter.
+    runtime: what scores the scene's tubes; default: the scene itself, by torch.
 
         detector = Detector(scene)
         for result in detector.run(source.frames()):
@@ -56,6 +58,7 @@ class Detector:
         threshold_raw: float | None = None,
         roi: npt.NDArray[np.bool_] | None = None,
         batch_steps: int = _BATCH_STEPS,
+        runtime: Runtime | None = None,
     ) -> None:
         if roi is not None and roi.shape != scene.scale.size_hw:
             raise ConfigError(
@@ -67,6 +70,7 @@ class Detector:
         self.cuts: list[float] = []
         self._roi = roi
         self._batch_steps = batch_steps
+        self._runtime = scene if runtime is None else runtime
         self._extractor = Extractor(scene.scale, scene.settings)
         self._voter = scene.voter()
         self._cells = None if roi is None else _cells_of(roi, self._voter.shape, self._voter.cell_px)
@@ -128,7 +132,7 @@ class Detector:
         if not full:
             return [None] * len(batch)
         features = np.concatenate([tubes.features for tubes in full])
-        scores = self.scene.normality(features)
+        scores = self._runtime.normality(features)
         self._scored += len(scores)
         lasting = features.mean(axis=(2, 4), keepdims=True)
         self._motion += ((lasting - self.scene.mean) / self.scene.spread).mean(axis=(2, 3, 4)).sum(axis=0)

@@ -12,6 +12,8 @@ __all__ = [
     "DatasetNotFoundError",
     "DownloadError",
     "FitError",
+    "GraphFormatError",
+    "GraphMismatchError",
     "ModelError",
     "ModelFormatError",
     "ModelVersionError",
@@ -21,6 +23,7 @@ __all__ = [
     "OutputExistsError",
     "OutputNotReadableError",
     "OutputNotWritableError",
+    "RuntimeNotInstalledError",
     "SourceError",
     "SourceNotFoundError",
     "TooLittleMotionError",
@@ -77,6 +80,18 @@ class ModelFormatError(ModelError):
 
 class ModelVersionError(ModelError):
     """A scene model written by an incompatible version."""
+
+
+class GraphFormatError(ModelError):
+    """An exported graph that no runtime can load."""
+
+
+class GraphMismatchError(ModelError):
+    """An exported graph that does not score as its scene does."""
+
+
+class RuntimeNotInstalledError(ModelError):
+    """What should run the model is not installed."""
 
 
 class ConfigError(CrowdadError):

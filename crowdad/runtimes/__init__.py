@@ -1,0 +1,31 @@
+"""What gives tubes their normality, one runtime a file: torch, ONNX Runtime, OpenVINO."""
+
+from crowdad.runtimes._base import CHUNK, Runtime, fingerprint, is_installed, require
+from crowdad.runtimes.choice import cache_folder, circumstances, fastest, remember, remembered
+from crowdad.runtimes.onnxruntime import OnnxRuntime
+from crowdad.runtimes.openvino import FINGERPRINT_PLACE, OpenVinoRuntime
+from crowdad.runtimes.torch import TorchRuntime
+
+__all__ = [
+    "CHUNK",
+    "FINGERPRINT_PLACE",
+    "GRAPH_RUNTIMES",
+    "OnnxRuntime",
+    "OpenVinoRuntime",
+    "Runtime",
+    "TorchRuntime",
+    "cache_folder",
+    "circumstances",
+    "fastest",
+    "fingerprint",
+    "is_installed",
+    "remember",
+    "remembered",
+    "require",
+]
+
+GRAPH_RUNTIMES: dict[str, type[OnnxRuntime] | type[OpenVinoRuntime]] = {
+    "onnx": OnnxRuntime,
+    "openvino": OpenVinoRuntime,
+}
+"""Runtimes that run an exported graph, by the name that a user gives; torch runs the scene itself."""

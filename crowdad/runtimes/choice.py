@@ -1,0 +1,92 @@
+"""Which runtime is the fastest on this machine: measured once, then remembered."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+import platformdirs
+
+from crowdad.runtimes._base import Runtime
+from crowdad.scene import SceneModel
+
+__all__ = ["cache_folder", "circumstances", "fastest", "remember", "remembered"]
+
+_PACKAGES = ("torch", "onnxruntime", "openvino")
+_TUBES = 1024
+_REPEATS = 5
+
+
+def cache_folder() -> Path:
+    """Where choices and graphs are kept; need not exist yet."""
+    return platformdirs.user_cache_path("crowdad")
+
+
+def circumstances(scene: SceneModel, device: str) -> str:
+    """What a choice holds for: the machine, the versions, the model's shape and the device asked for."""
+    encoder, tubes = scene.settings.encoder, scene.settings.tubes
+    machine = f"{platform.node()} {platform.machine()}, {os.cpu_count()} cores"
+    versions = ", ".join(f"{name} {_version(name)}" for name in _PACKAGES)
+    shape = f"{len(scene.mean)}x{tubes.steps}x{tubes.rows}x{tubes.columns}, kernel {encoder.temporal_kernel}"
+    codes = f"code {encoder.code_dim} {encoder.code_norm}, {len(scene.centres)} centres"
+    return f"{machine}; {versions}; tubes {shape}; {codes}; device {device}"
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "absent"
+
+
+def fastest(runtimes: Mapping[str, Runtime], scene: SceneModel) -> str:
+    """The name of the runtime that scores tubes of the scene's shape in the least time, best of five each."""
+    tubes = scene.settings.tubes
+    shape = (_TUBES, len(scene.mean), tubes.steps, tubes.rows, tubes.columns)
+    features = np.random.default_rng(0).normal(1, 0.5, shape).astype(np.float32)
+    return min(runtimes, key=lambda name: _least_seconds(runtimes[name], features))
+
+
+def _least_seconds(runtime: Runtime, features: np.ndarray) -> float:
+    runtime.normality(features)  # what is prepared at the first call does not count
+    seconds = []
+    for _ in range(_REPEATS):
+        began_s = time.perf_counter()
+        runtime.normality(features)
+        seconds.append(time.perf_counter() - began_s)
+    return min(seconds)
+
+
+def remembered(circumstances: str) -> str | None:
+    """The runtime that was the fastest under the same circumstances, None where none was measured."""
+    found = _choices().get(circumstances)
+    return found if isinstance(found, str) else None
+
+
+def remember(circumstances: str, runtime: str) -> None:
+    """Keep the choice; where the folder cannot be written, it is measured again next time."""
+    path = _path()
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(f".{os.getpid()}.part")
+        part.write_text(json.dumps({**_choices(), circumstances: runtime}, indent=2) + "\n", encoding="utf-8")
+        part.replace(path)
+
+
+def _path() -> Path:
+    return cache_folder() / "runtimes.json"
+
+
+def _choices() -> dict[str, object]:
+    try:
+        known = json.loads(_path().read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}

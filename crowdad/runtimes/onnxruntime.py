@@ -1,0 +1,41 @@
+"""ONNX Runtime: an exported graph on the CPU, without torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from crowdad.errors import GraphFormatError
+from crowdad.runtimes._base import in_chunks, refusal, require
+
+__all__ = ["OnnxRuntime"]
+
+Array = npt.NDArray[np.float32]
+
+
+class OnnxRuntime:
+    """Runs an ONNX graph.
+
+    graph: its file or its bytes.  Raises RuntimeNotInstalledError, GraphFormatError.
+    fingerprint: of the scene that the graph was made from, "" where it does not say.
+    """
+
+    def __init__(self, graph: Path | bytes) -> None:
+        require("onnx")
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1  # the other cores follow people meanwhile
+        options.log_severity_level = 3
+        try:
+            given = graph if isinstance(graph, bytes) else str(graph)
+            self._session = onnxruntime.InferenceSession(given, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # its own errors have no common class below this one
+            raise GraphFormatError(refusal(graph, "ONNX Runtime", error)) from error
+        self.fingerprint: str = self._session.get_modelmeta().custom_metadata_map.get("crowdad-scene", "")
+
+    def normality(self, features: Array) -> Array:
+        """Normality of tubes: float32 (N,) in [-1, 1], higher = normal, from features (N, C, T, rows, columns)."""
+        return in_chunks(lambda chunk: self._session.run(None, {"features": chunk})[0], features)
