@@ -11,7 +11,7 @@ from typing import Any
 
 from crowdad.errors import UnreadableSourceError
 from crowdad.sources._ahead import read_ahead
-from crowdad.sources._base import Source
+from crowdad.sources._base import Playable, Source
 from crowdad.sources._expand import expand, refuse_address, require_existing
 from crowdad.sources._report import Break, ReadReport, Skip
 from crowdad.sources.arrays import ArraySource
@@ -24,6 +24,7 @@ __all__ = [
     "ArraySource",
     "Break",
     "ImageFolder",
+    "Playable",
     "ReadReport",
     "Skip",
     "Source",

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
@@ -19,7 +20,7 @@ from crowdad.errors import ConfigError, TooShortError, UnreadableSourceError
 from crowdad.records import Frame, SourceInfo
 from crowdad.sources._report import ReadReport, Tally
 
-__all__ = ["Cut", "Picture", "Pixels", "Source", "check_fps"]
+__all__ = ["Cut", "Picture", "Pixels", "Playable", "Source", "check_fps"]
 
 Pixels = tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8] | None]
 """(luma, bgr): uint8 (H, W), and uint8 (H, W, 3) or None where colour was not asked for."""
@@ -78,6 +79,15 @@ class Picture:
     restarted: bool = False
 
 
+@dataclass(frozen=True)
+class Playable:
+    """A file that browsers play.  starts_s: when its first picture is shown, in seconds of the browser's clock."""
+
+    path: Path
+    suffix: str
+    starts_s: float
+
+
 class Source(ABC):
     """Footage.  Each call of `frames` is a fresh pass from the start.
 
@@ -128,6 +138,10 @@ class Source(ABC):
     def report(self) -> ReadReport:
         """How the last pass went, or the running one up to now."""
         return self._tally.report(self._notes)
+
+    def playable(self) -> Playable | None:
+        """The footage's own file where browsers play it, whole; None where it takes a copy."""
+        return None
 
     def sha256(self) -> str | None:
         """SHA-256 of the footage's bytes, hexadecimal; None where there are no bytes to read twice."""

@@ -13,7 +13,15 @@ from av.video.stream import VideoStream
 
 from crowdad.errors import NoVideoError, SourceError, SourceNotFoundError, UnreadableSourceError
 
-__all__ = ["claimed_end_s", "is_cut_mp4", "open_container", "recorded_at", "video_stream"]
+__all__ = [
+    "browser_suffix",
+    "claimed_end_s",
+    "is_cut_mp4",
+    "open_container",
+    "recorded_at",
+    "shown_from_s",
+    "video_stream",
+]
 
 _FORMATS = (
     # Recordings and raw streams of pictures ...
@@ -39,7 +47,7 @@ def open_container(path: Path) -> InputContainer:
         # "file:" keeps names like "http:x.mp4" or "concat:a|b" from being taken for addresses.
         return av.open(
             f"file:{path}",
-            options={"protocol_whitelist": "file", "format_whitelist": _FORMATS},
+            options={"protocol_whitelist": "file", "format_whitelist": _FORMATS, "merge_pmt_versions": "1"},
             metadata_errors="replace",
         )
     except FileNotFoundError:
@@ -79,6 +87,30 @@ def claimed_end_s(container: InputContainer, stream: VideoStream) -> float | Non
     if header_says and container.duration and len(container.streams) == 1:
         return container.duration / av.time_base
     return None
+
+
+def browser_suffix(path: Path, container: InputContainer, stream: VideoStream) -> str | None:
+    """ ".mp4" or ".webm" for what Chromium, Firefox and Safari play as it is, None for anything else."""
+    if stream.codec_context.pix_fmt not in ("yuv420p", "yuvj420p"):
+        return None
+    codec = stream.codec_context.codec.canonical_name
+    if "mp4" in container.format.name.split(","):
+        quicktime = container.metadata.get("major_brand", "").startswith("qt")
+        return ".mp4" if codec in ("h264", "vp9", "av1") and not quicktime else None
+    # The reader calls all of Matroska by one name, of which browsers play WebM only.
+    return ".webm" if path.suffix.lower() == ".webm" and codec in ("vp8", "vp9", "av1") else None
+
+
+def shown_from_s(container: InputContainer, stream: VideoStream) -> float:
+    """When a browser shows the first picture: its clock starts with whichever stream starts first, in seconds."""
+    starts = [
+        float(other.start_time * other.time_base)
+        for other in (*container.streams.video, *container.streams.audio)
+        if other.start_time is not None and other.time_base is not None
+    ]
+    if stream.start_time is None or stream.time_base is None:
+        return 0.0
+    return float(stream.start_time * stream.time_base) - min(starts)
 
 
 def is_cut_mp4(path: Path) -> bool:

@@ -18,9 +18,17 @@ from av.video.stream import VideoStream
 
 from crowdad.errors import UnreadableSourceError
 from crowdad.records import SourceInfo
-from crowdad.sources._base import Cut, Picture, Pixels, Source, check_fps
+from crowdad.sources._base import Cut, Picture, Pixels, Playable, Source, check_fps
 from crowdad.sources._clock import FrameClock, Placed
-from crowdad.sources._container import claimed_end_s, is_cut_mp4, open_container, recorded_at, video_stream
+from crowdad.sources._container import (
+    browser_suffix,
+    claimed_end_s,
+    is_cut_mp4,
+    open_container,
+    recorded_at,
+    shown_from_s,
+    video_stream,
+)
 from crowdad.sources._pixels import Orientation, PixelReader
 from crowdad.sources._report import Tally
 
@@ -98,6 +106,14 @@ class VideoFile(Source):
     @property
     def info(self) -> SourceInfo:
         return self._probe.info
+
+    def playable(self) -> Playable | None:
+        if not self._probe.timed:
+            return None
+        with open_container(self.path) as container:
+            stream = video_stream(self.path, container)
+            suffix = browser_suffix(self.path, container, stream)
+            return None if suffix is None else Playable(self.path, suffix, shown_from_s(container, stream))
 
     def sha256(self) -> str:
         with self.path.open("rb") as file:
