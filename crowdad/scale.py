@@ -36,6 +36,7 @@ _MOST_FORESHORTENING = 3.0
 _FEW_ALONG = 0.1  # share of figures: those who move along the line of sight are then mostly people who stand or turn
 _GOOD_MOVE = 0.1  # person heights: far enough against the flow's noise
 _MIN_PERSON_PX = 6.0
+_LEAST_OF_SEEN = 0.5  # of the least height in the rows where people were seen: the plane is not followed to its zero
 _LONGEST_PX = (640, 1280)  # pictures are measured at a size in this range
 _MIN_CONTRAST = 7.0
 _MIN_SPEED_PX = 0.7
@@ -68,11 +69,16 @@ class SceneScale:
     __pydantic_config__ = ConfigDict(extra="forbid")  # of `from_dict`
 
     def person_px(self, x: npt.ArrayLike, y: npt.ArrayLike) -> Array:
-        """Height of a person whose middle is at pixel (x, y), in pixels; broadcasts."""
+        """Height of a person whose middle is at pixel (x, y), in pixels; broadcasts.
+
+        Far above the rows where people were seen it stays at half of the least height there: a slope read from a narrow
+        band of rows would shrink people to nothing, and any flicker would be a giant at a run.
+        """
         height, width = self.size_hw
         centre, right, down = self.person
         plane = centre + right * (np.asarray(x, float) - width / 2) + down * (np.asarray(y, float) - height / 2)
-        return np.maximum(plane, _MIN_PERSON_PX)
+        least_seen = centre + min(down * (row - height / 2) for row in self.rows)
+        return np.maximum(plane, max(_MIN_PERSON_PX, _LEAST_OF_SEEN * least_seen))
 
     def fitted_to(self, size_hw: tuple[int, int], fps: float) -> SceneScale:
         """The same scene recorded at another size (of the same shape) or frame rate."""

@@ -190,7 +190,15 @@ def test_pictures_are_measured_at_a_size_in_the_working_range_and_told_in_their_
 def test_height_of_a_person_is_a_plane_with_a_floor():
     scale = scale_of(size_hw=(100, 200), person=(40.0, 0.1, 0.5))
     np.testing.assert_allclose(scale.person_px([100, 110, 100], [50, 50, 60]), [40, 41, 45])
-    assert float(scale.person_px(100, -500)) == 6.0
+    assert float(scale.person_px(100, -500)) == 7.5  # half of the 15 px of the first row
+    assert float(scale_of(size_hw=(100, 200), person=(10.0, 0.0, 0.1)).person_px(100, -500)) == 6.0
+
+
+def test_above_the_rows_where_people_were_seen_nobody_shrinks_to_nothing():
+    # On a compressed copy of Ped2 this slope made people 6 px tall in the trees, whose flicker then counted as running.
+    scale = scale_of(size_hw=(240, 360), person=(35.3, 0.0, 0.262), rows=(101.0, 157.0))
+    assert float(scale.person_px(180, 101)) == pytest.approx(30.3, abs=0.1)
+    assert float(scale.person_px(180, 0)) == pytest.approx(30.3 / 2, abs=0.1)
 
 
 def test_a_scale_goes_to_plain_numbers_and_back():
