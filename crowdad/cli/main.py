@@ -9,6 +9,7 @@ import typer
 
 from crowdad.cli.benchmarking import benchmark
 from crowdad.cli.ending import guarded
+from crowdad.cli.exporting import export
 from crowdad.cli.looking import data_app, demo, info
 from crowdad.cli.scoring import detect, fit, overlay
 
@@ -36,7 +37,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (detect, fit, overlay, info, demo, benchmark):
+for verb in (detect, fit, overlay, export, info, demo, benchmark):
     app.command()(guarded(verb))
 app.add_typer(data_app, name="data")
 

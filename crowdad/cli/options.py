@@ -21,6 +21,7 @@ __all__ = [
     "Overwrite",
     "Patches",
     "Quiet",
+    "Runtime",
     "Seed",
     "Start",
     "Stride",
@@ -79,6 +80,14 @@ Patches = Annotated[
     ),
 ]
 Device = Annotated[str, typer.Option("--device", metavar="auto|cpu|cuda", help="Where to compute.")]
+Runtime = Annotated[
+    str,
+    typer.Option(
+        "--runtime",
+        metavar="auto|torch|onnx|openvino",
+        help="What computes the scores; auto: what measured fastest here.",
+    ),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what an earlier run left there.")]
 Verbose = Annotated[int, typer.Option("--verbose", "-v", count=True, help="Say more; -vv shows tracebacks.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]

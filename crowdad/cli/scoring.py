@@ -16,6 +16,7 @@ from crowdad.cli.options import (
     Overwrite,
     Patches,
     Quiet,
+    Runtime,
     Seed,
     Start,
     Stride,
@@ -140,6 +141,7 @@ def detect(
     seed: Seed = None,
     patches: Patches = None,
     device: Device = "auto",
+    runtime: Runtime = "auto",
     overwrite: Overwrite = False,
     verbose: Verbose = 0,
     quiet: Quiet = False,
@@ -178,6 +180,7 @@ def detect(
                     heatmaps=not no_heatmaps,
                     recorded_at=recorded_at,
                     device=device,
+                    runtime=runtime,
                     progress=bars,
                     **part,  # type: ignore[arg-type]
                 )

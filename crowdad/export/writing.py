@@ -28,7 +28,7 @@ from crowdad.scene import SceneModel
 
 __all__ = ["FORMATS", "MOST_AUC_LOSS", "MOST_DIFFERENCE", "Exported", "checked_graph", "export_scene"]
 
-FORMATS = {"onnx": ".onnx", "openvino": ".xml"}
+FORMATS = {name: runtime.suffix for name, runtime in GRAPH_RUNTIMES.items()}
 """Name -> how its files end; an OpenVINO model has its weights in a .bin beside it."""
 
 MOST_DIFFERENCE = 1e-3

@@ -150,6 +150,7 @@ class TimingRecord(_Record):
     fps: Number = Field(ge=0, description="frames scored a second, start-up left out")
     seconds: Seconds = Field(description="from first to last frame")
     startup_s: Seconds = 0.0
+    runtime: Text = Field(default="torch", description="what computed the scores")
 
 
 class RunResults(_Record):

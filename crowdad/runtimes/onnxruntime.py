@@ -16,18 +16,21 @@ Array = npt.NDArray[np.float32]
 
 
 class OnnxRuntime:
-    """Runs an ONNX graph.
+    """Runs an ONNX graph on one thread: the other cores follow people meanwhile.
 
     graph: its file or its bytes.  Raises RuntimeNotInstalledError, GraphFormatError.
     fingerprint: of the scene that the graph was made from, "" where it does not say.
+    suffix: how such a file ends.
     """
+
+    suffix = ".onnx"
 
     def __init__(self, graph: Path | bytes) -> None:
         require("onnx")
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1  # the other cores follow people meanwhile
+        options.intra_op_num_threads = 1
         options.log_severity_level = 3
         try:
             given = graph if isinstance(graph, bytes) else str(graph)

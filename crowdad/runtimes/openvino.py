@@ -26,8 +26,11 @@ class OpenVinoRuntime:
 
     graph: a .xml file (its .bin beside it), an .onnx file, or the bytes of an ONNX graph.
     fingerprint: of the scene that a .xml file was made from, "" where it does not say.
+    suffix: how such a file ends.
     Raises RuntimeNotInstalledError, GraphFormatError.
     """
+
+    suffix = ".xml"
 
     def __init__(self, graph: Path | bytes) -> None:
         require("openvino")

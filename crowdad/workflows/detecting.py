@@ -31,6 +31,7 @@ from crowdad.workflows.learning import fit_sources
 from crowdad.workflows.progress import Progress, counted, silent
 from crowdad.workflows.records import FrameLog, Run, Scored, run_results
 from crowdad.workflows.redrawing import Pictures, draw_overlay, peak_pictures
+from crowdad.workflows.running import check_runtime, open_runtime
 
 __all__ = ["detect", "score"]
 
@@ -46,17 +47,21 @@ def score(
     stride: int = 1,
     fps: float | None = None,
     device: str = "auto",
+    runtime: str = "torch",
 ) -> Iterator[FrameResult]:
     """Score footage and write nothing: one `FrameResult` for every frame, in order, in bounded memory.
 
     spec: a video file, a folder of pictures, or numpy frames (an array, a generator or a function that returns one;
         each uint8 (H, W) or (H, W, 3) BGR) with their `fps`.  model: a fitted scene or its file.
+    runtime: "torch", "onnx", "openvino", or "auto" for what measured fastest on this machine.
     Raises SourceError, ModelError, ConfigError.
     """
+    check_runtime(runtime, device)
     source = Part(start_s, end_s, stride, fps).open(one_spec(spec))
-    scene = _loaded(model).to(check_device(device)).fitted_to(source.info.size_hw, source.fps)
+    scene = _loaded(model).fitted_to(source.info.size_hw, source.fps)
+    _, scorer = open_runtime(scene, _path_of(model), runtime, device, silent)
     with closing(_long_enough(source, scene)) as frames:
-        yield from Detector(scene).run(frames)
+        yield from Detector(scene, runtime=scorer).run(frames)
 
 
 def detect(
@@ -76,6 +81,7 @@ def detect(
     fps: float | None = None,
     recorded_at: str | None = None,
     device: str = "auto",
+    runtime: str = "torch",
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> RunResults:
@@ -90,6 +96,8 @@ def detect(
         footage, from which it is then chosen.
     roi: a mask picture, white where the footage is scored.  overlay, heatmaps: write overlay.mp4, heatmaps.npz.
     recorded_at: wall clock of the first frame, ISO 8601.
+    runtime: what scores: "torch", "onnx", "openvino", or "auto" for what measured fastest on this machine; a scene that
+        was just fitted is scored by torch then, as a graph does not pay for one piece of footage.
 
     An interrupted or failed run leaves what it had under `.part` names.
     Raises CrowdadError: SourceError (TooShortError for less than one window), FitError, ModelError, OutputError,
@@ -97,21 +105,23 @@ def detect(
     """
     began_s = time.perf_counter()
     _check(threshold, false_alarms_per_hour, recorded_at)
+    check_runtime(runtime, device)
     part = Part(start_s, end_s, stride, fps)
     spec = one_spec(spec)
     source = part.open(spec)
     mask = None if roi is None else read_mask(roi, source.info.size_hw)
-    device = check_device(device)
     fitted = None if model is None else _with_settings(_loaded(model), settings)
     with _folder(source, output, overwrite) as folder:
         if fitted is None:
-            fitted = _fit_on_itself(spec, part, settings or Settings(), device, progress)
+            fitted = _fit_on_itself(spec, part, settings or Settings(), check_device(device), progress)
             _save_scene(fitted, folder)
-        scene = fitted.to(device).fitted_to(source.info.size_hw, source.fps)
+            runtime = "torch" if runtime == "auto" else runtime
+        scene = fitted.fitted_to(source.info.size_hw, source.fps)
         if false_alarms_per_hour is not None:
             scene = _wanting(scene, false_alarms_per_hour)
-        detector = Detector(scene, threshold_raw=threshold, roi=mask)
-        run = Run(spec, source, part, scene, detector, threshold, roi, recorded_at)
+        ran_by, scorer = open_runtime(scene, _path_of(model), runtime, device, progress)
+        detector = Detector(scene, threshold_raw=threshold, roi=mask, runtime=scorer)
+        run = Run(spec, source, part, scene, detector, threshold, roi, recorded_at, ran_by)
         with tempfile.TemporaryDirectory(prefix="crowdad-") as spare:
             maps = folder.file("heatmaps.npz") if heatmaps else Path(spare) / "heatmaps.npz"
             scored = _score_into(folder, run, maps if heatmaps or overlay else None, began_s, progress)
@@ -150,6 +160,10 @@ def _check(threshold: float | None, false_alarms_per_hour: float | None, recorde
             raise ConfigError(
                 f"recorded at {recorded_at!r} is no date and time; write it as 2024-05-17T08:30:00"
             ) from None
+
+
+def _path_of(model: Model | None) -> Path | None:
+    return None if model is None or isinstance(model, SceneModel) else Path(model)
 
 
 def _loaded(model: Model) -> SceneModel:

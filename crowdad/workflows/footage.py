@@ -13,7 +13,7 @@ from typing import Any
 from crowdad.errors import ConfigError
 from crowdad.sources import Source, expand, open_source
 
-__all__ = ["Part", "check_device", "expand_specs", "learning_sources", "one_spec"]
+__all__ = ["Part", "check_device", "check_device_name", "expand_specs", "learning_sources", "one_spec"]
 
 LEARN_AT_MOST_S = 3600.0
 """Longer footage is learned from in windows spread evenly over it."""
@@ -78,6 +78,12 @@ def _window(path: Path, part: Part, length_s: float, place: float) -> Source:
     return replace(part, start_s=start_s, end_s=start_s + WINDOW_S).open(path)
 
 
+def check_device_name(device: str) -> None:
+    """Raise ConfigError for anything but "auto", "cpu" or "cuda"."""
+    if device not in ("auto", "cpu", "cuda"):
+        raise ConfigError(f"device {device!r} is unknown; choose auto, cpu or cuda")
+
+
 def check_device(device: str) -> str:
     """ "cpu" or "cuda" for "auto", "cpu" or "cuda".  Raises ConfigError where there is no such device."""
     # The networks are so small that a thread waits more often than it works; where it waits spinning, another program
@@ -85,8 +91,7 @@ def check_device(device: str) -> str:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import torch
 
-    if device not in ("auto", "cpu", "cuda"):
-        raise ConfigError(f"device {device!r} is unknown; choose auto, cpu or cuda")
+    check_device_name(device)
     if device == "cuda" and not torch.cuda.is_available():
         raise ConfigError("device cuda was asked for, but no CUDA device is there; use --device cpu or auto")
     return "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"

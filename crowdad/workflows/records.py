@@ -78,7 +78,7 @@ class FrameLog:
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """A run before its footage is read: what scores what, and how the threshold was chosen."""
+    """A run before its footage is read: what scores what, by which runtime, and how the threshold was chosen."""
 
     spec: Any
     source: Source
@@ -88,6 +88,7 @@ class Run:
     threshold: float | None
     roi: str | os.PathLike[str] | None
     recorded_at: str | None
+    runtime: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +124,10 @@ def run_results(run: Run, scored: Scored, model_path: Path) -> RunResults:
         warnings=warnings_of(run, scored),
         events=event_records(scored.events, fps=run.source.fps, recorded_at=recorded_at),
         timing=TimingRecord(
-            fps=len(scored.table) / max(scored.seconds, 1e-9), seconds=scored.seconds, startup_s=scored.startup_s
+            fps=len(scored.table) / max(scored.seconds, 1e-9),
+            seconds=scored.seconds,
+            startup_s=scored.startup_s,
+            runtime=run.runtime,
         ),
     )
 

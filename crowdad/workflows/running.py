@@ -1,0 +1,96 @@
+"""What scores a scene's tubes: torch, or a runtime with the scene's exported graph."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from crowdad.errors import ConfigError, GraphFormatError
+from crowdad.runtimes import (
+    GRAPH_RUNTIMES,
+    Runtime,
+    TorchRuntime,
+    cache_folder,
+    circumstances,
+    fastest,
+    fingerprint,
+    is_installed,
+    remember,
+    remembered,
+    require,
+)
+from crowdad.scene import SceneModel
+from crowdad.workflows.footage import check_device, check_device_name
+from crowdad.workflows.progress import Progress, Stage
+
+__all__ = ["check_runtime", "open_runtime"]
+
+
+def check_runtime(runtime: str, device: str) -> None:
+    """Refuse what cannot run before anything slow is loaded.  Raises ConfigError, RuntimeNotInstalledError."""
+    known = ("auto", "torch", *GRAPH_RUNTIMES)
+    if runtime not in known:
+        raise ConfigError(f"runtime {runtime!r} is unknown; choose among {', '.join(known)}")
+    check_device_name(device)
+    if runtime in GRAPH_RUNTIMES:
+        require(runtime)
+        if device == "cuda":
+            raise ConfigError(f"runtime {runtime} computes on the CPU; leave out --device cuda, or use --runtime torch")
+    elif runtime == "torch" or device == "cuda":
+        check_device(device)
+
+
+def open_runtime(
+    scene: SceneModel, model: Path | None, runtime: str, device: str, progress: Progress
+) -> tuple[str, Runtime]:
+    """The name of what scores the scene's tubes, and itself.
+
+    model: the scene's file, whose graph may lie beside it.  runtime: "auto", "torch", "onnx" or "openvino"; auto is
+    what measured fastest on this machine, once.  device: "auto", "cpu" or "cuda".
+    """
+    if runtime == "auto":
+        return _fastest_runtime(scene, model, device, progress)
+    if runtime == "torch":
+        return runtime, TorchRuntime(scene, check_device(device))
+    return runtime, _with_graph(runtime, scene, model, progress)
+
+
+def _fastest_runtime(scene: SceneModel, model: Path | None, device: str, progress: Progress) -> tuple[str, Runtime]:
+    installed = [name for name in GRAPH_RUNTIMES if is_installed(name)]
+    if device == "cuda" or not installed:
+        return open_runtime(scene, model, "torch", device, progress)
+    here = circumstances(scene, device)
+    chosen = remembered(here)
+    if chosen == "torch" or chosen in installed:
+        return open_runtime(scene, model, chosen, device, progress)
+    runtimes = {name: open_runtime(scene, model, name, device, progress)[1] for name in ("torch", *installed)}
+    progress(Stage("measuring runtimes, once", 0, 100, "%"))
+    chosen = fastest(runtimes, scene)
+    remember(here, chosen)
+    return chosen, runtimes[chosen]
+
+
+def _with_graph(runtime: str, scene: SceneModel, model: Path | None, progress: Progress) -> Runtime:
+    """The runtime with the scene's graph: the one beside the model, the one kept from last time, or a new one."""
+    opened = GRAPH_RUNTIMES[runtime]
+    own = fingerprint(scene)
+    if model is not None and (beside := model.with_suffix(opened.suffix)).is_file():
+        with suppress(GraphFormatError):  # somebody else's file
+            found = opened(beside)
+            if found.fingerprint == own:
+                return found
+    kept = cache_folder() / "graphs" / f"{own}.onnx"
+    if kept.is_file():
+        with suppress(GraphFormatError):
+            return opened(kept)
+    from crowdad.export import checked_graph  # loads more than a run with a graph at hand may
+
+    progress(Stage("writing the graph, once", 0, 100, "%"))
+    graph = checked_graph(scene)
+    with suppress(OSError):  # where nothing can be kept, it is written again next time
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        part = kept.with_suffix(f".{os.getpid()}.part")
+        part.write_bytes(graph)
+        part.replace(kept)
+    return opened(graph)
