@@ -22,6 +22,7 @@ from crowdad.runtimes import (
     TorchRuntime,
     fingerprint,
     is_installed,
+    load_onnxruntime,
     require,
 )
 from crowdad.scene import SceneModel
@@ -111,6 +112,8 @@ def _difference(runtime: Runtime, scene: SceneModel, features: npt.NDArray[np.fl
 def _in_8_bits(graph: bytes) -> bytes:
     """The graph with its two large products in 8 bits, scaled anew for every batch."""
     import onnx
+
+    load_onnxruntime()
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     with tempfile.TemporaryDirectory(prefix="crowdad-") as spare:

@@ -2,7 +2,7 @@
 
 from crowdad.runtimes._base import CHUNK, Runtime, fingerprint, is_installed, require
 from crowdad.runtimes.choice import cache_folder, circumstances, fastest, remember, remembered
-from crowdad.runtimes.onnxruntime import OnnxRuntime
+from crowdad.runtimes.onnxruntime import OnnxRuntime, load_onnxruntime
 from crowdad.runtimes.openvino import FINGERPRINT_PLACE, OpenVinoRuntime
 from crowdad.runtimes.torch import TorchRuntime
 
@@ -19,6 +19,7 @@ __all__ = [
     "fastest",
     "fingerprint",
     "is_installed",
+    "load_onnxruntime",
     "remember",
     "remembered",
     "require",

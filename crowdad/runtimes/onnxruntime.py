@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import numpy.typing as npt
@@ -10,9 +12,21 @@ import numpy.typing as npt
 from crowdad.errors import GraphFormatError
 from crowdad.runtimes._base import in_chunks, refusal, require
 
-__all__ = ["OnnxRuntime"]
+__all__ = ["OnnxRuntime", "load_onnxruntime"]
 
 Array = npt.NDArray[np.float32]
+
+
+def load_onnxruntime() -> ModuleType:
+    """The library, which sends nothing to its makers.  Raises RuntimeNotInstalledError.
+
+    Its builds report on their use unless this is set before they are loaded.
+    """
+    require("onnx")
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime
+
+    return onnxruntime
 
 
 class OnnxRuntime:
@@ -26,9 +40,7 @@ class OnnxRuntime:
     suffix = ".onnx"
 
     def __init__(self, graph: Path | bytes) -> None:
-        require("onnx")
-        import onnxruntime
-
+        onnxruntime = load_onnxruntime()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.log_severity_level = 3
