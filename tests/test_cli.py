@@ -91,7 +91,7 @@ def test_detect_tells_what_was_found(
     results = crowdad.read_results(folder / "results.json")
     shown = capsys.readouterr()
     assert shown.out.count(" box ") == min(len(results.events), 12) > 0
-    assert f"look at {folder / 'overlay.mp4'}" in shown.out
+    assert f"look at {folder / 'report.html'} or {folder / 'overlay.mp4'}" in shown.out
     assert shown.err == "", "no bar where the error stream is no terminal"
     assert run("overlay", tiny_camera.unusual, folder, "--colours", "viridis") == 0
     assert run("info", tiny_camera.model) == 0

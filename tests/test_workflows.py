@@ -36,7 +36,7 @@ from crowdad.workflows.footage import Part, learning_sources
 from crowdad.workflows.records import STRANGE_SHARE
 from tests.conftest import TINY_SETTINGS, TinyCamera, moving_square, write_video
 
-RUN = {"frames.csv", "heatmaps.npz", "overlay.mp4", "timeline.png", "results.json"}
+RUN = {"frames.csv", "heatmaps.npz", "overlay.mp4", "timeline.png", "report.html", "footage.mp4", "results.json"}
 
 
 @pytest.fixture(scope="module")

@@ -125,6 +125,9 @@ def detect(
     ] = None,
     no_overlay: Annotated[bool, typer.Option("--no-overlay", help="Leave out overlay.mp4.")] = False,
     no_heatmaps: Annotated[bool, typer.Option("--no-heatmaps", help="Leave out heatmaps.npz.")] = False,
+    no_report: Annotated[
+        bool, typer.Option("--no-report", help="Leave out report.html and the footage beside it.")
+    ] = False,
     roi: Annotated[
         Path | None, typer.Option("--roi", metavar="MASK.PNG", help="Score only where this picture is white.")
     ] = None,
@@ -146,7 +149,7 @@ def detect(
     verbose: Verbose = 0,
     quiet: Quiet = False,
 ) -> int:
-    """Find what is unusual, and write heatmaps, events and an overlay video.
+    """Find what is unusual, and write a report page, heatmaps, events and an overlay video.
 
     \b
       crowdad detect video.mp4                                  learn from the video itself
@@ -178,6 +181,7 @@ def detect(
                     roi=roi,
                     overlay=not no_overlay,
                     heatmaps=not no_heatmaps,
+                    report=not no_report,
                     recorded_at=recorded_at,
                     device=device,
                     runtime=runtime,

@@ -82,6 +82,6 @@ def describe_run(results: RunResults, folder: Path) -> str:
         lines.append(f"  ... {len(events) - _MOST_EVENTS} more in results.json")
     if results.threshold.note:
         lines.append(f"  threshold: {results.threshold.note}")
-    first = next((name for name in ("overlay.mp4", "timeline.png") if (folder / name).is_file()), "results.json")
-    lines.append(f"  look at {folder / first}; all that was found is in {folder}")
+    looks = [folder / name for name in ("report.html", "overlay.mp4", "timeline.png") if (folder / name).is_file()]
+    lines.append(f"  look at {' or '.join(map(str, looks[:2]))}; all that was found is in {folder}")
     return "\n".join(lines)

@@ -15,7 +15,17 @@ from crowdad.errors import OutputExistsError, OutputNotWritableError
 
 __all__ = ["RUN_FILES", "RunFolder", "run_name"]
 
-RUN_FILES = ("results.json", "frames.csv", "heatmaps.npz", "overlay.mp4", "timeline.png", "scene.safetensors")
+RUN_FILES = (
+    "results.json",
+    "frames.csv",
+    "heatmaps.npz",
+    "overlay.mp4",
+    "timeline.png",
+    "report.html",
+    "footage.mp4",
+    "footage.webm",
+    "scene.safetensors",
+)
 """What a run writes; a folder that holds one of these holds a run."""
 
 _NOT_OURS = re.compile(r"[^\w.+-]+", re.UNICODE)

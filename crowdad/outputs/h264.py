@@ -14,7 +14,7 @@ import numpy.typing as npt
 from av.video.reformatter import ColorRange, Colorspace
 from av.video.stream import VideoStream
 
-__all__ = ["H264Writer"]
+__all__ = ["H264Writer", "letterbox"]
 
 _TICKS_PER_S = 90_000
 _KEY_FRAME_S = 2.0
@@ -110,6 +110,16 @@ class H264Writer:
         finally:
             self._container.close()
             self._file.close()
+
+
+def letterbox(picture: npt.NDArray[np.uint8], size_hw: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    """The picture at the size of the first one: as large as fits, centred on black."""
+    scale = min(size_hw[0] / picture.shape[0], size_hw[1] / picture.shape[1])
+    height, width = max(1, round(picture.shape[0] * scale)), max(1, round(picture.shape[1] * scale))
+    y, x = (size_hw[0] - height) // 2, (size_hw[1] - width) // 2
+    sheet = np.zeros((*size_hw, 3), dtype=np.uint8)
+    sheet[y : y + height, x : x + width] = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+    return sheet
 
 
 class _PatientFile:

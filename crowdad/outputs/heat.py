@@ -9,7 +9,7 @@ import numpy.typing as npt
 from crowdad.errors import ConfigError
 from crowdad.records import Heatmap
 
-__all__ = ["COLOUR_MAPS", "HeatPaint"]
+__all__ = ["COLOUR_MAPS", "HeatPaint", "raw_colours"]
 
 COLOUR_MAPS = {
     "inferno": cv2.COLORMAP_INFERNO,
@@ -65,6 +65,12 @@ class HeatPaint:
         through = cv2.applyColorMap(smooth, self._through)
         ink = cv2.applyColorMap(smooth, self._ink)
         under[:] = cv2.add(cv2.multiply(under, through, scale=1 / 255), ink)
+
+
+def raw_colours(colour_map: str) -> npt.NDArray[np.uint8]:
+    """The colours of a map of COLOUR_MAPS from its dark to its bright end: uint8 (256, 3), red, green, blue."""
+    levels = np.arange(256, dtype=np.uint8)[:, None]
+    return np.ascontiguousarray(np.asarray(cv2.applyColorMap(levels, COLOUR_MAPS[colour_map]), np.uint8)[:, 0, ::-1])
 
 
 def _span(places: npt.NDArray[np.intp], count: int) -> tuple[int, int]:

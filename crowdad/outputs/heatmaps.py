@@ -11,6 +11,7 @@ import os
 import zipfile
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ import numpy.typing as npt
 from crowdad.errors import OutputNotReadableError
 from crowdad.records import Heatmap
 
-__all__ = ["HeatmapReader", "HeatmapWriter"]
+__all__ = ["HeatmapReader", "HeatmapWriter", "MapChunk"]
 
 _CHUNK_FRAMES = 256
 _LEVELS = 255
@@ -95,6 +96,20 @@ class HeatmapWriter:
             np.lib.format.write_array(member, values, allow_pickle=False)
 
 
+@dataclass(frozen=True, eq=False)
+class MapChunk:
+    """Maps of frames that follow each other.
+
+    frames: int64 (n,), their indices.  levels: uint8 (n, rows, columns), anomaly * 255 rounded.
+    cell_px, size_hw: as in `Heatmap`.
+    """
+
+    frames: npt.NDArray[np.int64]
+    levels: npt.NDArray[np.uint8]
+    cell_px: float
+    size_hw: tuple[int, int]
+
+
 class HeatmapReader:
     """Reads heatmaps.npz frame by frame; holds one chunk.
 
@@ -124,8 +139,8 @@ class HeatmapReader:
         """Frames in the file."""
         return int(self._meta["n_frames"])
 
-    def __iter__(self) -> Iterator[tuple[int, Heatmap]]:
-        """Each frame's index and map, in order."""
+    def chunks(self) -> Iterator[MapChunk]:
+        """All maps as they lie in the file, in order."""
         for number, chunk in enumerate(self._meta["chunks"]):
             try:
                 frames = self._arrays[f"frame_{number:05d}"]
@@ -133,9 +148,14 @@ class HeatmapReader:
             except _DAMAGE as error:
                 raise self._unreadable() from error
             size_hw = (int(chunk["size_hw"][0]), int(chunk["size_hw"][1]))
-            for frame_index, levels in zip(frames, cells, strict=True):
+            yield MapChunk(frames, cells, float(chunk["cell_px"]), size_hw)
+
+    def __iter__(self) -> Iterator[tuple[int, Heatmap]]:
+        """Each frame's index and map, in order."""
+        for chunk in self.chunks():
+            for frame_index, levels in zip(chunk.frames, chunk.levels, strict=True):
                 anomaly = levels.astype(np.float32) / np.float32(_LEVELS)
-                yield int(frame_index), Heatmap(anomaly, float(chunk["cell_px"]), size_hw)
+                yield int(frame_index), Heatmap(anomaly, chunk.cell_px, chunk.size_hw)
 
     def close(self) -> None:
         """Close the file."""

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from scipy.ndimage import uniform_filter1d
 
 from crowdad.errors import OutputNotReadableError, TooShortError
-from crowdad.outputs.h264 import H264Writer
+from crowdad.outputs.h264 import H264Writer, letterbox
 from crowdad.outputs.heat import HeatPaint
 from crowdad.outputs.lettering import draw_plate, plate_size
 from crowdad.outputs.scorebar import ScoreBar, bar_height
@@ -88,9 +88,7 @@ class _Painter:
             self._paint.blend(picture, heatmap)
         self._draw_boxes(picture, frame.index)
         height, width = self._size_hw
-        self._canvas[:height] = (
-            picture if picture.shape[:2] == (height, width) else _letterbox(picture, (height, width))
-        )
+        self._canvas[:height] = picture if picture.shape[:2] == (height, width) else letterbox(picture, (height, width))
         self._bar.draw(self._canvas[height:], frame.time_s)
         return self._canvas
 
@@ -170,16 +168,6 @@ def _muted(frame: Frame, saturation: float) -> Picture:
         return frame.bgr.copy()
     grey = cv2.cvtColor(cv2.cvtColor(frame.bgr, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
     return np.asarray(cv2.addWeighted(frame.bgr, saturation, grey, 1 - saturation, 0), dtype=np.uint8)
-
-
-def _letterbox(picture: Picture, size_hw: tuple[int, int]) -> Picture:
-    """The picture at the size of the first one: as large as fits, centred on black."""
-    scale = min(size_hw[0] / picture.shape[0], size_hw[1] / picture.shape[1])
-    height, width = max(1, round(picture.shape[0] * scale)), max(1, round(picture.shape[1] * scale))
-    y, x = (size_hw[0] - height) // 2, (size_hw[1] - width) // 2
-    sheet = np.zeros((*size_hw, 3), dtype=np.uint8)
-    sheet[y : y + height, x : x + width] = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
-    return sheet
 
 
 def _draw_box(picture: Picture, box_xyxy: npt.NDArray[np.float64], label: str) -> None:

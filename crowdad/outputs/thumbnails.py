@@ -22,28 +22,35 @@ class PeakThumbnails:
 
     events: of the run.  limit: how many, the strongest first.  height_px: of each thumbnail; they are 4:3.
 
-    After `watch` has run through, `pictures` maps event ids to uint8 (height_px, W, 3), blue, green, red.
+    After `watch` has run through, `pictures` maps event ids to uint8 (height_px, W, 3), blue, green, red, and `boxes`
+    to the event's box in that picture; `events` are those wanted, the strongest first.
     """
 
     def __init__(self, events: Sequence[Event], limit: int = 8, height_px: int = 240) -> None:
-        strongest = sorted(events, key=lambda event: (-event.peak_anomaly, event.event_id))[:limit]
+        self.events = sorted(events, key=lambda event: (-event.peak_anomaly, event.event_id))[:limit]
         self._at: dict[int, list[Event]] = {}
-        for event in strongest:
+        for event in self.events:
             self._at.setdefault(event.peak_frame, []).append(event)
         self._height_px = height_px
         self.pictures: dict[int, npt.NDArray[np.uint8]] = {}
+        self.boxes: dict[int, Box] = {}
+
+    def of_strongest(self, count: int) -> dict[int, npt.NDArray[np.uint8]]:
+        """The pictures of the `count` strongest events, as far as they were found."""
+        strongest = [event.event_id for event in self.events[:count]]
+        return {event_id: self.pictures[event_id] for event_id in strongest if event_id in self.pictures}
 
     def watch(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         """Pass the frames on unchanged, cutting out the peaks among them."""
         for frame in frames:
             for event in self._at.get(frame.index, ()):
-                self.pictures[event.event_id] = self._cut(frame, event.box_xyxy)
+                self._cut(frame, event)
             yield frame
 
-    def _cut(self, frame: Frame, box_xyxy: Box) -> npt.NDArray[np.uint8]:
+    def _cut(self, frame: Frame, event: Event) -> None:
         picture = cv2.cvtColor(frame.luma, cv2.COLOR_GRAY2BGR) if frame.bgr is None else frame.bgr
         rows, columns = picture.shape[:2]
-        x0, y0, x1, y1 = box_xyxy
+        x0, y0, x1, y1 = event.box_xyxy
         height = max((y1 - y0) * _AROUND, (x1 - x0) * _AROUND / _WIDE, rows * _LEAST_SHARE)
         height = min(height, rows, columns / _WIDE)
         width = height * _WIDE
@@ -55,4 +62,7 @@ class PeakThumbnails:
         smaller = cut.shape[0] > self._height_px
         size = (round(self._height_px * _WIDE), self._height_px)
         resized = cv2.resize(cut, size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC)
-        return np.asarray(resized, dtype=np.uint8)
+        self.pictures[event.event_id] = np.asarray(resized, dtype=np.uint8)
+        across, down = size[0] / cut.shape[1], size[1] / cut.shape[0]
+        left, top = int(left), int(top)
+        self.boxes[event.event_id] = ((x0 - left) * across, (y0 - top) * down, (x1 - left) * across, (y1 - top) * down)

@@ -17,9 +17,9 @@ from typing import Any
 
 from crowdad.config import Settings
 from crowdad.detector import Detector
-from crowdad.errors import ConfigError, TooShortError
+from crowdad.errors import ConfigError, OutputExistsError, TooShortError
 from crowdad.events import EventFinder
-from crowdad.outputs.folder import RunFolder
+from crowdad.outputs.folder import RunFolder, held_files
 from crowdad.outputs.heatmaps import HeatmapWriter
 from crowdad.outputs.results import RunResults, write_results
 from crowdad.outputs.tables import FramesCsv
@@ -28,9 +28,10 @@ from crowdad.scene import SceneModel
 from crowdad.sources import Source, read_ahead, read_mask
 from crowdad.workflows.footage import Part, check_device, learning_sources, one_spec
 from crowdad.workflows.learning import fit_sources
+from crowdad.workflows.picturing import TIMELINE_PICTURES, Seen, look_again
 from crowdad.workflows.progress import Progress, counted, silent
 from crowdad.workflows.records import FrameLog, Run, Scored, run_results
-from crowdad.workflows.redrawing import Pictures, draw_overlay, peak_pictures
+from crowdad.workflows.reporting import write_report
 from crowdad.workflows.running import check_runtime, open_runtime
 
 __all__ = ["detect", "score"]
@@ -75,6 +76,7 @@ def detect(
     roi: str | os.PathLike[str] | None = None,
     overlay: bool = True,
     heatmaps: bool = True,
+    report: bool = True,
     start_s: float | None = None,
     end_s: float | None = None,
     stride: int = 1,
@@ -94,7 +96,8 @@ def detect(
     settings: of the fit; with a model only its `events` section and false alarms an hour may differ from the model's.
     threshold: raw anomaly that reads 0.5, as `threshold.raw` in results.json; or false_alarms_per_hour wanted on normal
         footage, from which it is then chosen.
-    roi: a mask picture, white where the footage is scored.  overlay, heatmaps: write overlay.mp4, heatmaps.npz.
+    roi: a mask picture, white where the footage is scored.  overlay, heatmaps, report: write overlay.mp4, heatmaps.npz,
+        report.html with the footage beside it.
     recorded_at: wall clock of the first frame, ISO 8601.
     runtime: what scores: "torch", "onnx", "openvino", or "auto" for what measured fastest on this machine; a scene that
         was just fitted is scored by torch then, as a graph does not pay for one piece of footage.
@@ -112,6 +115,7 @@ def detect(
     mask = None if roi is None else read_mask(roi, source.info.size_hw)
     fitted = None if model is None else _with_settings(_loaded(model), settings)
     with _folder(source, output, overwrite) as folder:
+        _check_apart(spec, folder)
         if fitted is None:
             fitted = _fit_on_itself(spec, part, settings or Settings(), check_device(device), progress)
             _save_scene(fitted, folder)
@@ -124,12 +128,15 @@ def detect(
         run = Run(spec, source, part, scene, detector, threshold, roi, recorded_at, ran_by)
         with tempfile.TemporaryDirectory(prefix="crowdad-") as spare:
             maps = folder.file("heatmaps.npz") if heatmaps else Path(spare) / "heatmaps.npz"
-            scored = _score_into(folder, run, maps if heatmaps or overlay else None, began_s, progress)
-            pictures = _draw(folder, run, scored, maps, progress) if overlay else None
-        _write_timeline(folder, run, scored, pictures)
-        if isinstance(model, SceneModel):
-            _save_scene(model, folder)
-        results = run_results(run, scored, _model_file(model, folder))
+            needed = heatmaps or overlay or report
+            scored = _score_into(folder, run, maps if needed else None, began_s, progress)
+            seen = look_again(folder, run, scored, maps, overlay=overlay, report=report, progress=progress)
+            _write_timeline(folder, run, scored, seen)
+            if isinstance(model, SceneModel):
+                _save_scene(model, folder)
+            results = run_results(run, scored, _model_file(model, folder))
+            if report:
+                write_report(folder, run, scored, results, maps, seen)
         with folder.part("results.json") as path:
             write_results(path, results)
     return results
@@ -202,6 +209,16 @@ def _folder(source: Source, output: RunFolder | str | os.PathLike[str] | None, o
     if isinstance(output, RunFolder):
         return output
     return RunFolder.numbered(source.name) if output is None else RunFolder(output, overwrite)
+
+
+def _check_apart(spec: Any, folder: RunFolder) -> None:
+    """Raise OutputExistsError where the footage is itself a file of the run that is to be replaced."""
+    if isinstance(spec, str | os.PathLike):
+        held = [path.resolve() for path in held_files(folder.path)]
+        if Path(spec).resolve() in held:
+            raise OutputExistsError(
+                f"{os.fspath(spec)}: belongs to the run that would be replaced; choose another folder with -o"
+            )
 
 
 def _fit_on_itself(spec: Any, part: Part, settings: Settings, device: str, progress: Progress) -> SceneModel:
@@ -284,17 +301,9 @@ def _maps_writer(folder: RunFolder, path: Path | None, stack: ExitStack) -> Heat
     return stack.enter_context(HeatmapWriter(path))
 
 
-def _draw(folder: RunFolder, run: Run, scored: Scored, maps_path: Path, progress: Progress) -> Pictures:
-    from crowdad.outputs.overlay import OverlaySettings
-
-    with folder.part("overlay.mp4") as path:
-        return draw_overlay(run.source, maps_path, scored.table, scored.events, path, OverlaySettings(), progress)
-
-
-def _write_timeline(folder: RunFolder, run: Run, scored: Scored, pictures: Pictures | None) -> None:
+def _write_timeline(folder: RunFolder, run: Run, scored: Scored, seen: Seen) -> None:
     from crowdad.outputs.timeline import write_timeline
 
-    if pictures is None:
-        pictures = peak_pictures(run.spec, run.part, scored.events)
+    pictures = seen.peaks.of_strongest(TIMELINE_PICTURES)
     with folder.part("timeline.png") as path:
         write_timeline(path, scored.table.time_s, scored.table.anomaly, scored.events, pictures, title=run.source.name)

@@ -1,24 +1,19 @@
-"""Drawing what a run found: overlay and timeline, also again and in other colours, without scoring again."""
+"""Drawing a run's overlay, also again and in other colours, without scoring again."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-
-from crowdad.errors import ConfigError, OutputNotReadableError, OutputNotWritableError, SourceError
+from crowdad.errors import ConfigError, OutputNotReadableError, OutputNotWritableError
 from crowdad.events import EventFinder
 from crowdad.outputs.heatmaps import HeatmapReader
 from crowdad.outputs.results import RunResults, read_results
 from crowdad.outputs.tables import FrameTable, read_frames_csv
-from crowdad.records import Event, FrameResult, Heatmap
+from crowdad.records import Event, Frame, FrameResult, Heatmap
 from crowdad.sources import Source, read_ahead
 from crowdad.workflows.footage import Part, one_spec
 from crowdad.workflows.progress import Progress, counted, silent
@@ -26,9 +21,11 @@ from crowdad.workflows.progress import Progress, counted, silent
 if TYPE_CHECKING:
     from crowdad.outputs.overlay import OverlaySettings
 
-__all__ = ["Pictures", "draw_overlay", "overlay", "peak_pictures"]
+__all__ = ["Watcher", "draw_overlay", "overlay", "passing"]
 
-Pictures = Mapping[int, npt.NDArray[np.uint8]]
+Watcher = Callable[[Iterable[Frame]], Iterator[Frame]]
+"""Passes frames on unchanged and takes from them what it needs."""
+
 _LOW_SHARE = 0.8
 
 
@@ -77,38 +74,26 @@ def draw_overlay(
     path: Path,
     look: OverlaySettings,
     progress: Progress,
-) -> Pictures:
-    """Read the footage once more and write its overlay; returns small pictures of the peaks, event id -> BGR."""
+    watchers: Sequence[Watcher] = (),
+) -> None:
+    """Read the footage once more, past the watchers, and write its overlay."""
     from crowdad.outputs.overlay import write_overlay
-    from crowdad.outputs.thumbnails import PeakThumbnails
 
-    thumbnails = PeakThumbnails(events)
+    with HeatmapReader(heatmaps) as maps, passing(source, progress, watchers) as frames:
+        write_overlay(frames, maps, table, events, path, fps=source.fps, settings=look)
+
+
+@contextmanager
+def passing(source: Source, progress: Progress, watchers: Sequence[Watcher]) -> Generator[Iterator[Frame], None, None]:
+    """All frames of the footage in colour, read ahead, counted, and past each of the watchers."""
     with (
-        HeatmapReader(heatmaps) as maps,
-        closing(read_ahead(source.frames(color=True), depth=8)) as frames,
-        closing(counted(frames, "drawing", source.expected_frames, progress)) as watched,
+        closing(read_ahead(source.frames(color=True), depth=8)) as ahead,
+        closing(counted(ahead, "drawing", source.expected_frames, progress)) as frames,
     ):
-        write_overlay(thumbnails.watch(watched), maps, table, events, path, fps=source.fps, settings=look)
-    return thumbnails.pictures
-
-
-def peak_pictures(spec: Any, part: Part, events: Sequence[Event], limit: int = 8) -> Pictures:
-    """Small pictures of the strongest peaks, each sought in the footage; event id -> BGR."""
-    from crowdad.outputs.thumbnails import PeakThumbnails
-
-    strongest = sorted(events, key=lambda event: (-event.peak_anomaly, event.event_id))[:limit]
-    pictures: dict[int, npt.NDArray[np.uint8]] = {}
-    for event in strongest:
-        thumbnails = PeakThumbnails([event])
-        try:
-            source = replace(part, start_s=event.peak_s, end_s=None).open(spec)
-            with closing(source.frames(color=True)) as frames:
-                peak = (replace(frame, index=event.peak_frame) for frame in islice(frames, 1))
-                list(thumbnails.watch(peak))
-        except SourceError:
-            continue  # Damage near the peak: the timeline does without this picture.
-        pictures.update(thumbnails.pictures)
-    return pictures
+        watched: Iterator[Frame] = frames
+        for watcher in watchers:
+            watched = watcher(watched)
+        yield watched
 
 
 def _footage_of(results: RunResults, spec: Any) -> Source:

@@ -1,0 +1,281 @@
+// The report: one video, its heat, its timeline and its events, kept in step.
+
+"use strict";
+
+const find = (id) => document.getElementById(id);
+
+class Report {
+  constructor(data) {
+    this.data = data;
+    this.video = find("video");
+    this.canvas = find("heat");
+    this.cards = new Map([...document.querySelectorAll(".event")].map((card) => [Number(card.dataset.event), card]));
+    this.nowS = data.start_s;
+    this.inside = null;
+    this.timeline = new Timeline(find("timeline"), find("strip"), (timeS) => this.seek(timeS));
+    this.timeline.events = data.events;
+    if (data.heat) {
+      const colours = Uint8Array.from(atob(data.colours), (letter) => letter.charCodeAt(0));
+      this.store = new HeatStore(data.heat, () => this.draw());
+      this.painter = new HeatPainter(colours, data.heat.rows, data.heat.columns);
+    }
+    this.#filter();
+    this.#look();
+    this.#listen();
+    this.#followVideo();
+    this.#unpackScores();
+  }
+
+  async #unpackScores() {
+    const { scores } = this.data;
+    const [steps, levels] = await Promise.all([inflate(scores.steps), inflate(scores.levels)]);
+    let timeMs = scores.start_ms;
+    const stepsMs = new Uint32Array(steps.buffer);
+    this.timeline.setScores(Float64Array.from(stepsMs, (step) => (timeMs += step) / 1000), levels);
+    this.#showTime(this.data.start_s);
+    document.documentElement.dataset.ready = "yes";
+  }
+
+  // Time: the footage's own seconds everywhere; only here they are turned into the video's.
+
+  #toVideo(timeS) {
+    return Math.max(0, timeS - this.data.video.offset_s);
+  }
+
+  #followVideo() {
+    const { video } = this;
+    const show = (videoS) => this.#showTime(videoS + this.data.video.offset_s);
+    const start = () => {
+      if (this.#toVideo(this.nowS) > 0) this.seek(this.nowS);
+    };
+    if (video.readyState >= HTMLMediaElement.HAVE_METADATA) start();
+    else video.addEventListener("loadedmetadata", start, { once: true });
+    if (video.requestVideoFrameCallback) {
+      const onFrame = (_now, frame) => {
+        show(frame.mediaTime);
+        video.requestVideoFrameCallback(onFrame);
+      };
+      video.requestVideoFrameCallback(onFrame);
+    } else {
+      const onTick = () => {
+        if (!video.paused) show(video.currentTime);
+        requestAnimationFrame(onTick);
+      };
+      onTick();
+      video.addEventListener("seeked", () => show(video.currentTime));
+    }
+    video.addEventListener("play", () => this.#playing(true));
+    video.addEventListener("pause", () => this.#playing(false));
+    video.addEventListener("error", () => (find("no-video").hidden = false));
+    if (video.error) find("no-video").hidden = false;
+  }
+
+  #playing(on) {
+    find("play").textContent = on ? "Pause" : "Play";
+    document.documentElement.dataset.playing = on ? "yes" : "no";
+  }
+
+  /** Go to the frame that is shown at a time. */
+  seek(timeS) {
+    const { timesS } = this.timeline;
+    const wanted = Math.min(Math.max(timeS, this.data.start_s), this.data.end_s);
+    const exact = this.data.scores.pooled === 1 && timesS.length === this.data.scores.count;
+    const frameS = exact ? timesS[Math.max(0, countUpTo(timesS, wanted + 5e-4) - 1)] : wanted;
+    this.video.currentTime = this.#toVideo(frameS) + 0.4 / this.data.video.fps;
+    this.#showTime(frameS);
+  }
+
+  /** Go back or forward by frames of the footage. */
+  step(frames) {
+    this.video.pause();
+    this.seek(this.nowS + (frames + 0.2 * Math.sign(frames)) / this.data.video.fps);
+  }
+
+  toggle() {
+    if (!this.video.paused) this.video.pause();
+    else this.video.play().catch(() => (find("no-video").hidden = false));
+  }
+
+  #showTime(timeS) {
+    this.nowS = timeS;
+    if (timeS > this.data.end_s + 1 / this.data.video.fps && !this.video.paused) this.video.pause();
+    this.timeline.setPlayhead(timeS);
+    const score = this.timeline.scoreAt(timeS);
+    const inside = this.shown.find((event) => event.start_s <= timeS && timeS < event.end_s) ?? null;
+    find("clock").textContent = `${clockText(timeS)} / ${clockText(this.data.end_s)}`;
+    find("score").textContent = score.toFixed(2);
+    const slider = find("timeline");
+    slider.setAttribute("aria-valuenow", timeS.toFixed(1));
+    const where = inside === null ? "no event" : `event ${inside.id}`;
+    slider.setAttribute("aria-valuetext", `${clockText(timeS)}, anomaly ${score.toFixed(2)}, ${where}`);
+    if (inside !== this.inside) this.#enter(inside);
+    this.draw();
+  }
+
+  #enter(event) {
+    this.cards.forEach((card, id) => card.setAttribute("aria-current", String(event !== null && id === event.id)));
+    this.inside = event;
+    if (event !== null) this.#announce(event);
+  }
+
+  #announce(event) {
+    find("said").textContent =
+      `Event ${event.id}, ${clockText(event.start_s)} to ${clockText(event.end_s)}, peak ${event.peak.toFixed(2)}`;
+  }
+
+  /** Jump to an event's start; its card comes into view. */
+  open(event) {
+    this.seek(event.start_s);
+    this.#announce(event);
+    this.cards.get(event.id).scrollIntoView({ block: "nearest" });
+  }
+
+  /** Jump to the next (1) or previous (-1) of the shown events. */
+  jump(direction) {
+    const slackS = 0.5 / this.data.video.fps;
+    const later = this.shown.filter((event) => event.start_s > this.nowS + slackS);
+    const earlier = this.shown.filter((event) => event.start_s < this.nowS - slackS);
+    const event = direction > 0 ? later[0] : earlier.at(-1);
+    if (event === undefined) find("said").textContent = direction > 0 ? "No later event" : "No earlier event";
+    else this.open(event);
+  }
+
+  // Picture.
+
+  draw() {
+    if (this.drawing) return;
+    this.drawing = true;
+    requestAnimationFrame(() => {
+      this.drawing = false;
+      this.#paint();
+    });
+  }
+
+  #paint() {
+    const { canvas, data } = this;
+    const scale = window.devicePixelRatio || 1;
+    const [width, height] = [canvas.clientWidth * scale, canvas.clientHeight * scale].map(Math.round);
+    if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+    const context = canvas.getContext("2d");
+    context.clearRect(0, 0, width, height);
+    const px = width / data.video.size_hw[1];
+    const levels = this.store && find("heat-on").checked ? this.store.at(this.nowS) : null;
+    canvas.dataset.heat = levels === null ? "none" : String(Math.round(Math.max(...levels)));
+    if (levels !== null) {
+      const cell = data.heat.cell_px * px;
+      this.painter.paint(context, levels, 0, 0, cell * data.heat.columns, cell * data.heat.rows);
+    }
+    if (!find("boxes-on").checked) return;
+    for (const event of this.shown) {
+      if (event.start_s > this.nowS || this.nowS >= event.end_s) continue;
+      drawBox(context, boxAt(event.boxes, this.nowS).map((side) => side * px), String(event.id), scale);
+    }
+  }
+
+  #look() {
+    const [threshold, strength] = [Number(find("threshold").value), Number(find("strength").value)];
+    find("threshold-value").textContent = threshold.toFixed(2);
+    find("strength-value").textContent = `${Math.round(100 * strength)} %`;
+    this.painter?.look(threshold, strength);
+    this.timeline.threshold = threshold;
+    this.timeline.draw();
+    this.draw();
+  }
+
+  // Events.
+
+  #filter() {
+    const [peak, lasting] = [Number(find("least-peak").value), Number(find("least-length").value)];
+    const passes = (event) => event.peak >= peak && event.end_s - event.start_s >= lasting - 1e-6;
+    this.shown = this.data.events.filter(passes);
+    this.cards.forEach((card) => (card.hidden = true));
+    this.shown.forEach((event) => (this.cards.get(event.id).hidden = false));
+    find("least-peak-value").textContent = peak.toFixed(2);
+    find("count").textContent = `${this.shown.length} of ${this.data.events.length} shown`;
+    this.timeline.events = this.shown;
+    this.timeline.draw();
+    this.draw();
+  }
+
+  #ticked() {
+    return this.data.events.filter((event) => this.cards.get(event.id).querySelector(".false-alarm").checked);
+  }
+
+  #countTicks() {
+    const count = this.#ticked().length;
+    find("save").disabled = count === 0;
+    find("save").textContent = count === 1 ? "Save 1 false alarm" : `Save ${count} false alarms`;
+  }
+
+  /** Download the ticked events as `crowdad fit --also-normal` takes them. */
+  #save() {
+    const spans = this.#ticked().map(({ id, start_s, end_s, boxes }) => ({ event: id, start_s, end_s, boxes }));
+    const text = JSON.stringify({ ...this.data.false_alarms, spans }, null, 1);
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
+    link.download = "false-alarms.json";
+    link.click();
+    URL.revokeObjectURL(link.href);
+  }
+
+  // Hands.
+
+  #listen() {
+    const on = (id, kind, act) => find(id).addEventListener(kind, act);
+    on("play", "click", () => this.toggle());
+    on("video", "click", () => this.toggle());
+    on("back", "click", () => this.step(-1));
+    on("forward", "click", () => this.step(1));
+    on("previous", "click", () => this.jump(-1));
+    on("next", "click", () => this.jump(1));
+    on("speed", "change", () => (this.video.playbackRate = Number(find("speed").value)));
+    on("full", "click", () => this.#fullScreen());
+    on("closer", "click", () => this.timeline.zoom(0.5));
+    on("wider", "click", () => this.timeline.zoom(2));
+    on("whole", "click", () => this.timeline.show(this.data.start_s, this.data.end_s));
+    for (const id of ["threshold", "strength", "heat-on", "boxes-on"]) on(id, "input", () => this.#look());
+    for (const id of ["least-peak", "least-length"]) on(id, "input", () => this.#filter());
+    on("save", "click", () => this.#save());
+    this.data.events.forEach((event) => {
+      const card = this.cards.get(event.id);
+      card.querySelector(".go").addEventListener("click", () => this.open(event));
+      card.querySelector(".false-alarm").addEventListener("change", () => this.#countTicks());
+    });
+    this.#countTicks();
+    document.addEventListener("keydown", (event) => this.#onKey(event));
+    new ResizeObserver(() => this.draw()).observe(this.canvas);
+  }
+
+  #fullScreen() {
+    if (document.fullscreenElement) document.exitFullscreen();
+    else find("screen").requestFullscreen();
+  }
+
+  #onKey(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const own = event.target.closest("input, select, button, summary, a");
+    if (own !== null && (event.key === " " || event.key === "Enter")) return;
+    if (own !== null && own.matches("input:not([type=checkbox]), select") && event.key !== "n" && event.key !== "p") return;
+    const acts = {
+      " ": () => this.toggle(),
+      ArrowLeft: () => this.seek(this.nowS - 1),
+      ArrowRight: () => this.seek(this.nowS + 1),
+      ",": () => this.step(-1),
+      ".": () => this.step(1),
+      Home: () => this.seek(this.data.start_s),
+      End: () => this.seek(this.data.end_s),
+      n: () => this.jump(1),
+      p: () => this.jump(-1),
+      "+": () => this.timeline.zoom(0.5),
+      "-": () => this.timeline.zoom(2),
+      0: () => this.timeline.show(this.data.start_s, this.data.end_s),
+      f: () => this.#fullScreen(),
+    };
+    const act = acts[event.key];
+    if (act === undefined) return;
+    event.preventDefault();
+    act();
+  }
+}
+
+const report = new Report(JSON.parse(find("data").textContent));

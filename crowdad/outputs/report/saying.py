@@ -1,0 +1,89 @@
+"""What the page says in words and bars."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from crowdad.outputs.clock import clock_text
+from crowdad.outputs.report.packing import PackedHeat
+from crowdad.outputs.results import EventRecord, RunResults
+
+__all__ = ["facts_of", "heat_notes", "hours_of", "pictures_note", "pooled_notes", "summary_of"]
+
+_BAR_PITCH, _BAR_FOOT, _BAR_MOST = 25, 168, 140
+
+
+def summary_of(results: RunResults) -> str:
+    """How much was found in how much, one line."""
+    events, source = results.events, results.source
+    found = "Nothing unusual" if not events else "1 event" if len(events) == 1 else f"{len(events)} events"
+    clock = f", recorded {source.recorded_at[:19].replace('T', ' ')}" if source.recorded_at else ""
+    return f"{found} in {clock_text(source.duration_s)}{clock}"
+
+
+def facts_of(results: RunResults) -> list[tuple[str, str]]:
+    """What was run, as (name, value), in the order of reading."""
+    source, model, threshold, counts = results.source, results.model, results.threshold, results.counts
+    height, width = source.size_hw
+    wanted = threshold.false_alarms_per_hour
+    facts = [
+        ("crowdad", results.crowdad_version),
+        ("footage", f"{source.name}, {width}×{height}, {source.fps:g} frames a second"),
+        ("frames", f"{counts.frames_total}, of which {counts.scored} scored at {results.timing.fps:.0f} a second"),
+        *((f"skipped: {reason}", str(count)) for reason, count in counts.skipped.items()),
+        *([("packets lost", str(counts.bad_packets))] if counts.bad_packets else []),
+        ("model", f"{model.name}, {model.fitted}, SHA-256 {model.sha256[:12]}…"),
+        *([("learned from", ", ".join(model.fit_sources[:20]))] if model.fit_sources else []),
+        ("threshold", f"{threshold.raw:.4g} raw, {threshold.chosen_by}"),
+        *([("false alarms wanted", f"{wanted:g} an hour")] if wanted is not None else []),
+        *([("threshold note", threshold.note)] if threshold.note else []),
+        *([("hard cuts", ", ".join(clock_text(at_s) for at_s in results.cuts[:20]))] if results.cuts else []),
+        ("warnings", "; ".join(results.warnings) or "none"),
+    ]
+    if source.sha256:
+        facts.append(("footage SHA-256", source.sha256))
+    return facts
+
+
+def heat_notes(heat: PackedHeat) -> list[str]:
+    """What to know of the heat in the page."""
+    if heat.data is None:
+        return ["This run kept no heat."]
+    if not heat.only_events:
+        return []
+    return [f"Heat is shown around events only, {heat.per_s:g} maps a second: all of it would not fit into this page."]
+
+
+def pooled_notes(pooled: int) -> list[str]:
+    """What to know of the curve."""
+    return [] if pooled == 1 else [f"Each point of the curve is the largest score of {pooled} frames."]
+
+
+def pictures_note(events: int, pictures: int) -> str:
+    """What to know of the events' pictures, empty where all have one."""
+    return "" if pictures >= events else f"Pictures are there for {pictures} of the {events} events, the strongest."
+
+
+def hours_of(events: Sequence[EventRecord]) -> dict[str, Any] | None:
+    """Bars of the events by hour of the day they began in; None where no wall clock is known."""
+    starts = [datetime.fromisoformat(event.start_at) for event in events if event.start_at]
+    if not starts:
+        return None
+    counts = Counter(start.hour for start in starts)
+    most = max(counts.values())
+    bars = [
+        {
+            "hour": hour,
+            "count": counts[hour],
+            "x": hour * _BAR_PITCH,
+            "height": round(_BAR_MOST * counts[hour] / most, 1),
+            "y": round(_BAR_FOOT - _BAR_MOST * counts[hour] / most, 1),
+            "title": f"{hour}:00 to {hour + 1}:00: {counts[hour]}",
+        }
+        for hour in range(24)
+    ]
+    told = ", ".join(f"{counts[hour]} from {hour}:00" for hour in sorted(counts))
+    return {"bars": bars, "text": f"Events by hour of the day: {told}"}
