@@ -15,8 +15,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.cameras import cameras
 from benchmarks.rows import read_rows, write_rows
-from crowdad.datasets.generated import SCENES, GeneratedClip, load_truth, write_clip
+from crowdad.datasets.generated import GeneratedClip, SceneConfig, load_truth, write_clip
 from crowdad.demo import frame_differences, in_scope_auc, score_by_kind
 from crowdad.evaluation import provenance
 from crowdad.outputs.tables import read_frames_csv
@@ -61,24 +62,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rows = [] if options.fresh else read_rows(RESULT)
     done = {row["scene"] for row in rows}
     with tempfile.TemporaryDirectory(prefix="crowdad-") as temporary:
-        for scene in SCENES:
-            if scene not in done:
+        for name, scene in cameras().items():
+            if name not in done:
                 rows.append(_measure(scene, options.keep or Path(temporary)))
                 write_rows(RESULT, rows)
                 print(table(rows[-1:]).splitlines()[-1], flush=True)
     return 0
 
 
-def _measure(scene: str, folder: Path) -> dict[str, Any]:
+def _measure(scene: SceneConfig, folder: Path) -> dict[str, Any]:
     clip = GeneratedClip(scene, SEED)
-    video = folder / f"{scene}.mp4"
+    video = folder / f"{scene.name}.mp4"
     write_clip(clip, video)
     truth = load_truth(video)
-    results = detect(video, output=folder / scene, overwrite=True)
-    anomaly = read_frames_csv(folder / scene / "frames.csv").anomaly
+    results = detect(video, output=folder / scene.name, overwrite=True)
+    anomaly = read_frames_csv(folder / scene.name / "frames.csv").anomaly
     height, width = clip.size_hw
     return {
-        "scene": scene,
+        "scene": scene.name,
         "seed": SEED,
         "protocol": "self-fitted: learned from this clip alone, anomalies inside; frame AUC of frames with an "
         "anomaly in scope against frames without any",

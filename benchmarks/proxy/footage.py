@@ -6,18 +6,19 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.cameras import cameras
 from benchmarks.proxy.actors import IN_SCOPE, KINDS
 from benchmarks.proxy.composites import Composite, Troupe
 from crowdad.datasets import generated
 from crowdad.datasets.clips import Clip
-from crowdad.datasets.generated import Camera, GeneratedClip, SceneConfig, load_truth, scene_config, write_clip
+from crowdad.datasets.generated import GeneratedClip, SceneConfig, load_truth, write_clip
 from crowdad.datasets.ucsd import ASSUMED_FPS, find_clips
 from crowdad.sources import ArraySource, Source, open_source
 
@@ -161,25 +162,8 @@ def all_footage(root: Path | None, cache: Path) -> list[Footage]:
     """
     found: list[Footage] = [Ped2Footage(unlabelled=unlabelled, root=root) for unlabelled in (False, True)]
     for unlabelled in (False, True):
-        found += [GeneratedFootage(name, scene, cache, unlabelled=unlabelled) for name, scene in _cameras().items()]
+        found += [GeneratedFootage(name, scene, cache, unlabelled=unlabelled) for name, scene in cameras().items()]
     return found
-
-
-def _cameras() -> dict[str, SceneConfig]:
-    """Ready-made scenes, and others of unlike size, rate and crowd."""
-    demo, steep, plaza = (scene_config(name) for name in ("demo", "steep", "plaza720"))
-    far = replace(demo.camera, height_m=26.0, focal_px=640.0)
-    scenes = {
-        **{name: scene_config(name) for name in generated.SCENES},
-        "far": replace(demo, camera=far, people=44),
-        "low158": replace(steep, camera=Camera((158, 238), 11.8, 27.0, 330.0), fps=10.0, duration_s=120.0),
-        "plaza1080": replace(plaza, camera=Camera((1080, 1920), 8.8, 34.0, 1500.0), duration_s=50.0),
-        "5fps": replace(demo, fps=5.0, duration_s=160.0),
-        "50fps": replace(demo, fps=50.0, duration_s=50.0),
-        "sparse": replace(demo, people=8, standing=0, duration_s=100.0),
-        "dense": replace(demo, people=60, standing=3, duration_s=60.0),
-    }
-    return {name: replace(scene, name=name) for name, scene in scenes.items()}
 
 
 @lru_cache(maxsize=1)

@@ -331,10 +331,10 @@ def test_footage_that_cannot_be_fitted_counts_as_chance(tmp_path: Path) -> None:
 def test_the_footage_is_of_many_cameras_and_both_protocols(tmp_path: Path) -> None:
     footage = all_footage(tmp_path, tmp_path / "cache")
     names = [one.name for one in footage]
-    assert len(set(names)) == len(names) == 26
-    assert sum(name.endswith(":unlabelled") for name in names) == 13
+    assert len(set(names)) == len(names) == 28
+    assert sum(name.endswith(":unlabelled") for name in names) == 14
     drawings = {drawing.path: drawing.clip for one in footage for drawing in one.drawings(0)}
-    assert len(drawings) == 24  # both protocols score the same clips
+    assert len(drawings) == 26  # both protocols score the same clips
     assert {clip.fps for clip in drawings.values()} == {5, 10, 25, 50}
     assert {158, 240, 360, 720, 1080} == {clip.size_hw[0] for clip in drawings.values()}
     assert not tmp_path.joinpath("cache").exists()
