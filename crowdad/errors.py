@@ -5,6 +5,8 @@ Each message is one line: what was found, what is needed, what to do.
 
 from __future__ import annotations
 
+from crowdad.wording import one_line, without_login
+
 __all__ = [
     "ConfigError",
     "CrowdadError",
@@ -35,7 +37,14 @@ __all__ = [
 
 
 class CrowdadError(Exception):
-    """Anything crowdad refuses to do; `str(error)` is the one line a person should read."""
+    """Anything crowdad refuses to do; `str(error)` is the one line a person should read.
+
+    message: names of files and addresses in it may hold anything; what breaks lines or steers a terminal is escaped,
+    and logins of addresses are left out.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(one_line(without_login(message)))
 
 
 class SourceError(CrowdadError):

@@ -30,6 +30,7 @@ LEVELS = (
     ("normality", "encoders", "calibration", "metrics", "config_digits"),
     ("config", "records"),
     ("errors", "_version"),
+    ("wording",),
 )
 """From top to bottom.  "crowdad" is the package's own `__init__`, the front door that names what users import."""
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
+from crowdad.wording import one_line, without_login
+
 if TYPE_CHECKING:
     from crowdad.outputs.results import RunResults
     from crowdad.workflows import Stage
@@ -19,7 +21,7 @@ _MOST_EVENTS = 12
 
 def notice(line: str) -> None:
     """One line on the error stream, as every refusal and warning of this program looks."""
-    tqdm.write(f"crowdad: {line}", file=sys.stderr)
+    tqdm.write(f"crowdad: {one_line(without_login(line))}", file=sys.stderr)
 
 
 class Bars:
@@ -84,4 +86,4 @@ def describe_run(results: RunResults, folder: Path) -> str:
         lines.append(f"  threshold: {results.threshold.note}")
     looks = [folder / name for name in ("report.html", "overlay.mp4", "timeline.png") if (folder / name).is_file()]
     lines.append(f"  look at {' or '.join(map(str, looks[:2]))}; all that was found is in {folder}")
-    return "\n".join(lines)
+    return "\n".join(map(one_line, lines))

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 
 from crowdad.errors import OutputExistsError, OutputNotWritableError
+from crowdad.wording import without_login
 
 __all__ = ["RUN_FILES", "RunFolder", "run_name"]
 
@@ -47,8 +48,8 @@ _WRITE_FAILURES = {
 def run_name(source_name: str) -> str:
     """A folder name for footage: no suffix, no user or password of an address, nothing a shell trips over."""
     plain = source_name.encode("utf-8", "replace").decode()
-    without_login = re.sub(r"^[a-z][a-z0-9+.-]*://(?:[^/@]*@)?", "", plain, flags=re.IGNORECASE)
-    stem = re.sub(r"\.[A-Za-z0-9]{1,5}$", "", Path(without_login).name)
+    place = re.sub(r"^[a-z][a-z0-9+.-]*://", "", without_login(plain), flags=re.IGNORECASE)
+    stem = re.sub(r"\.[A-Za-z0-9]{1,5}$", "", Path(place).name)
     return _NOT_OURS.sub("-", stem).strip("-.")[:80] or "run"
 
 

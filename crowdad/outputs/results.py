@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from crowdad.errors import OutputNotReadableError
 from crowdad.records import Box, Event
+from crowdad.wording import without_login
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -36,7 +37,7 @@ SCHEMA_VERSION: Literal[1] = 1
 def _printable(text: Any) -> Any:
     # File names may hold bytes that are no characters (lone surrogates in Python); JSON cannot.
     if isinstance(text, str):
-        return text.encode("utf-8", "backslashreplace").decode()
+        return without_login(text).encode("utf-8", "backslashreplace").decode()
     if isinstance(text, dict):
         return {_printable(key): _printable(value) for key, value in text.items()}
     if isinstance(text, list | tuple):

@@ -11,8 +11,8 @@ from typing import Any
 
 from crowdad.errors import UnreadableSourceError
 from crowdad.sources._ahead import read_ahead
-from crowdad.sources._base import Playable, Source
-from crowdad.sources._expand import expand, refuse_address, require_existing
+from crowdad.sources._base import MAX_PIXELS, Playable, Source
+from crowdad.sources._expand import expand, path_of, require_existing
 from crowdad.sources._report import Break, ReadReport, Skip
 from crowdad.sources.arrays import ArraySource
 from crowdad.sources.file import VideoFile
@@ -20,6 +20,7 @@ from crowdad.sources.images import ImageFolder, is_picture
 from crowdad.sources.mask import read_mask
 
 __all__ = [
+    "MAX_PIXELS",
     "SOURCES",
     "ArraySource",
     "Break",
@@ -50,12 +51,14 @@ def open_source(
     start_s: float | None = None,
     end_s: float | None = None,
     stride: int = 1,
+    max_pixels: int = MAX_PIXELS,
 ) -> Source:
     """The source for a video file, a folder of pictures, or numpy frames (array, sequence, generator, function).
 
     fps: frames a second, for what carries no times: folders (10 if not given), raw streams, arrays (needed).
     start_s, end_s: the part to read, start_s <= time < end_s, in seconds from the first frame.
     stride: keep every n-th frame.
+    max_pixels: footage with larger pictures is refused; arrays, which are in memory already, are not.
 
     The footage is opened and its first frame decoded, so that what cannot be read says so here.
     Raises SourceError with one clear line, ConfigError for a setting that makes no sense.
@@ -63,14 +66,18 @@ def open_source(
     if isinstance(spec, Source):
         return spec
     if isinstance(spec, str | PathLike):
-        refuse_address(spec)
-        spec = Path(spec)
+        spec = path_of(spec)
         require_existing(spec)
         if is_picture(spec) and spec.is_file():
             raise UnreadableSourceError(f"{spec}: is a single picture; give the folder of frames {spec.parent} instead")
     for kind in SOURCES:
         if kind.accepts(spec):
-            source: Source = kind(spec, fps=fps, start_s=start_s, end_s=end_s, stride=stride)  # type: ignore[call-arg, arg-type]
+            part: dict[str, Any] = {"fps": fps, "start_s": start_s, "end_s": end_s, "stride": stride}
+            if kind is not ArraySource:
+                part["max_pixels"] = max_pixels
+            source: Source = kind(spec, **part)
             _ = source.info
             return source
+    if isinstance(spec, Path):
+        raise UnreadableSourceError(f"{spec}: neither a file nor a folder but a device or pipe; record it to a file")
     raise UnreadableSourceError(f"{spec!r:.80}: neither a file nor a folder nor numpy frames; give one of these")

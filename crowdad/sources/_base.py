@@ -20,10 +20,27 @@ from crowdad.errors import ConfigError, TooShortError, UnreadableSourceError
 from crowdad.records import Frame, SourceInfo
 from crowdad.sources._report import ReadReport, Tally
 
-__all__ = ["Cut", "Picture", "Pixels", "Playable", "Source", "check_fps"]
+__all__ = [
+    "MAX_PIXELS",
+    "MIN_SIDE_PX",
+    "Cut",
+    "Picture",
+    "Pixels",
+    "Playable",
+    "Source",
+    "check_fps",
+    "check_max_pixels",
+    "check_size",
+]
 
 Pixels = tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8] | None]
 """(luma, bgr): uint8 (H, W), and uint8 (H, W, 3) or None where colour was not asked for."""
+
+MAX_PIXELS = 25_000_000
+"""Larger pictures are not read unless asked for: cameras have up to 20 million pixels, 8K has 33 million."""
+
+MIN_SIDE_PX = 16
+"""Smaller pictures show nobody, and optical flow needs that much."""
 
 GAP_S = 2.0
 GAP_FRAMES = 10
@@ -36,6 +53,26 @@ def check_fps(fps: float | None) -> None:
     """Raise ConfigError unless `fps` is None or a finite number above 0."""
     if fps is not None and not (math.isfinite(fps) and fps > 0):
         raise ConfigError(f"fps is {fps}; frames a second must be above 0")
+
+
+def check_max_pixels(max_pixels: int) -> None:
+    """Raise ConfigError unless `max_pixels` lets the smallest picture in."""
+    if max_pixels < MIN_SIDE_PX**2:
+        raise ConfigError(f"max_pixels is {max_pixels}; at least {MIN_SIDE_PX**2} are needed for any footage")
+
+
+def check_size(name: str, height: int, width: int, max_pixels: int) -> None:
+    """Raise UnreadableSourceError for footage whose pictures are too large to read, or too small to show anything."""
+    if width * height > max_pixels:
+        raise UnreadableSourceError(
+            f"{name}: pictures of {width}x{height}, more than {max_pixels} pixels are not read; "
+            "scale the footage down, or raise --max-pixels"
+        )
+    if 0 < min(width, height) < MIN_SIDE_PX:
+        raise UnreadableSourceError(
+            f"{name}: pictures of {width}x{height}, at least {MIN_SIDE_PX}x{MIN_SIDE_PX} are needed to see anybody; "
+            "give larger footage"
+        )
 
 
 @dataclass(frozen=True)

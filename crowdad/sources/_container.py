@@ -12,6 +12,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from crowdad.errors import NoVideoError, SourceError, SourceNotFoundError, UnreadableSourceError
+from crowdad.sources._base import MAX_PIXELS
 
 __all__ = [
     "browser_suffix",
@@ -38,16 +39,23 @@ _LAST_YEAR_WITHOUT_CLOCK = 1990
 """Cameras whose clock was never set write 1904 or 1970."""
 
 
-def open_container(path: Path) -> InputContainer:
+def open_container(path: Path, max_pixels: int = MAX_PIXELS) -> InputContainer:
     """Open `path` for reading; the caller closes it.
 
+    max_pixels: larger pictures are not decoded while the streams are looked at.
     Raises SourceNotFoundError, or UnreadableSourceError with the likely reason and what to do.
     """
     try:
         # "file:" keeps names like "http:x.mp4" or "concat:a|b" from being taken for addresses.
         return av.open(
             f"file:{path}",
-            options={"protocol_whitelist": "file", "format_whitelist": _FORMATS, "merge_pmt_versions": "1"},
+            options={
+                "protocol_whitelist": "file",
+                "format_whitelist": _FORMATS,
+                # A transport stream joined from two recorders goes on under other packet numbers.
+                "merge_pmt_versions": "1",
+                "max_pixels": str(max_pixels),
+            },
             metadata_errors="replace",
         )
     except FileNotFoundError:

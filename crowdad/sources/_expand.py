@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import glob
+import os
 import re
 from collections.abc import Iterable
 from os import PathLike
@@ -12,7 +13,7 @@ from pathlib import Path
 from crowdad.errors import SourceNotFoundError, UnreadableSourceError
 from crowdad.sources.images import is_picture, natural_order
 
-__all__ = ["VIDEO_SUFFIXES", "expand", "refuse_address", "require_existing"]
+__all__ = ["VIDEO_SUFFIXES", "expand", "path_of", "refuse_address", "require_existing"]
 
 # fmt: off
 VIDEO_SUFFIXES = frozenset({
@@ -39,8 +40,7 @@ def expand(specs: Iterable[str | PathLike[str]]) -> list[Path]:
     """
     found: dict[Path, None] = {}
     for spec in specs:
-        refuse_address(spec)
-        path = Path(spec)
+        path = path_of(spec)
         if path.exists() or not glob.has_magic(str(spec)):
             require_existing(path)
             footage = _footage_in(path) if path.is_dir() else [path]
@@ -48,6 +48,14 @@ def expand(specs: Iterable[str | PathLike[str]]) -> list[Path]:
             footage = _matches(str(spec))
         found.update(dict.fromkeys(footage))
     return list(found)
+
+
+def path_of(spec: str | PathLike[str]) -> Path:
+    """The path that `spec` names.  Raises SourceNotFoundError for an empty one, UnreadableSourceError for addresses."""
+    refuse_address(spec)
+    if not os.fspath(spec):
+        raise SourceNotFoundError("no footage was named; give a video file or a folder of pictures")
+    return Path(spec)
 
 
 def refuse_address(spec: str | PathLike[str]) -> None:
@@ -67,6 +75,8 @@ def require_existing(path: Path) -> None:
         names = [entry.name for _, entry in zip(range(_COMPARED_AT_MOST), path.parent.iterdir(), strict=False)]
     except OSError:
         names = []
+    if path.is_symlink():
+        raise SourceNotFoundError(f"{path}: is a link to what does not exist; mend the link, or give the file itself")
     near = difflib.get_close_matches(path.name, names, n=1)
     if near:
         hint = f"did you mean {path.parent / near[0]}?"

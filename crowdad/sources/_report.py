@@ -60,6 +60,7 @@ class Tally:
         self.bad_packets = 0
         self.damaged_frames = 0
         self.truncated = False
+        self.gave_up_s: float | None = None
         self._skip_counts: Counter[str] = Counter()
         self._skips: list[Skip] = []
         self._breaks: list[Break] = []
@@ -80,6 +81,8 @@ class Tally:
     def report(self, notes: tuple[str, ...]) -> ReadReport:
         if self.damaged_frames:
             notes = (*notes, f"{self.damaged_frames} frames are damaged: the decoder filled in what it could not read")
+        if self.gave_up_s is not None:
+            notes = (*notes, f"reading was given up at {self.gave_up_s:.1f} s: nothing but unreadable packets followed")
         return ReadReport(
             frames_read=self.frames_read,
             frames_skipped=self.frames_skipped,

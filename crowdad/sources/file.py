@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property, partial
 from os import PathLike
@@ -18,7 +17,17 @@ from av.video.stream import VideoStream
 
 from crowdad.errors import UnreadableSourceError
 from crowdad.records import SourceInfo
-from crowdad.sources._base import Cut, Picture, Pixels, Playable, Source, check_fps
+from crowdad.sources._base import (
+    MAX_PIXELS,
+    Cut,
+    Picture,
+    Pixels,
+    Playable,
+    Source,
+    check_fps,
+    check_max_pixels,
+    check_size,
+)
 from crowdad.sources._clock import FrameClock, Placed
 from crowdad.sources._container import (
     browser_suffix,
@@ -34,9 +43,6 @@ from crowdad.sources._report import Tally
 
 __all__ = ["VideoFile"]
 
-MAX_PIXELS = 8192 * 8192
-"""Pictures larger than this are a mistake or an attack, not footage."""
-
 MAX_BAD_IN_ROW = 1000
 """After so many unreadable packets one after the other nothing good is expected any more."""
 
@@ -49,10 +55,6 @@ _SHORTFALL_S = 0.5
 _NO_TIMESTAMPS, _CLOCK_MAY_RESTART = 0x80, 0x200  # AVFMT_NOTIMESTAMPS, AVFMT_TS_DISCONT of libavformat
 _TIMES_SLIP_AFTER_SEEK = ("mpeg",)  # Program streams stamp only some packets; the rest is guessed from those before.
 _LOST = "could not be decoded"
-
-
-class _DamageMet(Exception):
-    """Fast decoding met damage: what it then hands out depends on the number of cores."""
 
 
 class _SeekMissed(Exception):
@@ -76,11 +78,12 @@ class VideoFile(Source):
     start_s, end_s: the part to read, in seconds from the first frame; read from the keyframe before.  Frame indices
         then still count in the whole file: the first is its time x the average fps (exact for a constant frame rate).
     stride: keep every n-th frame.
-    max_pixels: refuse pictures with more pixels than this.
+    max_pixels: footage with larger pictures is refused; a larger one on the way, which takes more than damage to a
+        header to be true, counts as unreadable.
 
-    Decoding uses all cores until the first sign of damage, then starts over on one, so that damaged footage gives the
-    same frames on every machine.  A change of size starts a new `Frame.segment`; each frame keeps its own size.
-    Pictures are turned upright as the container asks.
+    Decoding runs on one core: with several, what becomes of damaged footage depends on which of them is first, and
+    scoring is slower than decoding anyway.  A change of size starts a new `Frame.segment`; each frame keeps its own
+    size.  Pictures are turned upright as the container asks.
     """
 
     def __init__(
@@ -94,6 +97,7 @@ class VideoFile(Source):
         max_pixels: int = MAX_PIXELS,
     ) -> None:
         check_fps(fps)
+        check_max_pixels(max_pixels)
         self.path = Path(path)
         super().__init__(self.path.name, Cut(start_s, end_s, stride))
         self._fps = fps
@@ -110,7 +114,7 @@ class VideoFile(Source):
     def playable(self) -> Playable | None:
         if not self._probe.timed:
             return None
-        with open_container(self.path) as container:
+        with open_container(self.path, self._max_pixels) as container:
             stream = video_stream(self.path, container)
             suffix = browser_suffix(self.path, container, stream)
             return None if suffix is None else Playable(self.path, suffix, shown_from_s(container, stream))
@@ -120,40 +124,31 @@ class VideoFile(Source):
             return hashlib.file_digest(file, "sha256").hexdigest()
 
     def _pictures(self, tally: Tally) -> Iterator[Picture]:
-        careful, seek, last_index = False, bool(self._cut.start_s), -1
-        while True:
+        if self._cut.start_s:
             try:
-                with closing(self._decode(tally, careful, seek)) as pictures:  # type: ignore[type-var]
-                    for picture in pictures:
-                        if picture.index > last_index:
-                            last_index = picture.index
-                            yield picture
+                yield from self._decode(tally, seek=True)
                 return
-            except _DamageMet:
-                careful = True
             except _SeekMissed:
-                seek = False
+                pass
+        yield from self._decode(tally, seek=False)
 
-    def _decode(self, tally: Tally, careful: bool, seek: bool) -> Iterator[Picture]:
+    def _decode(self, tally: Tally, seek: bool) -> Iterator[Picture]:
         probe = self._probe
         pixels = PixelReader()
-        with open_container(self.path) as container:
+        with open_container(self.path, self._max_pixels) as container:
             stream = video_stream(self.path, container)
-            stream.thread_type = "NONE" if careful else "AUTO"
+            _set_up_decoder(stream, self._max_pixels)
             if seek:
                 self._seek(container, stream)
             may_restart = bool(container.format.flags & _CLOCK_MAY_RESTART)
             from_s = self._cut.start_s if seek else None
             clock = FrameClock(_time_base(stream), probe.info.fps, probe.origin_pts, may_restart, from_s or 0.0)
-            reading = _Reading(container, stream, clock, tally, careful)
+            reading = _Reading(container, stream, clock, tally)
             for frame in reading.frames():
-                self._check_size(frame)
                 placed = clock.place(frame.pts if probe.timed else None)
                 if seek:
                     seek = False
                     self._check_landed(frame, placed)
-                if not careful and (frame.is_corrupt or placed.lost_s):
-                    raise _DamageMet
                 self._count(tally, frame, placed)
                 load = partial(self._load, pixels, frame)
                 yield Picture(placed.index, placed.time_s, load, placed.restarted)
@@ -172,10 +167,7 @@ class VideoFile(Source):
 
     def _finish(self, reading: _Reading, stream: VideoStream, container: InputContainer, sought: bool) -> None:
         """At the end of the file: what never came out, and whether the end is where it should be."""
-        unshown_s = reading.clock.unshown_s()
-        if unshown_s and not reading.careful:
-            raise _DamageMet
-        for time_s in unshown_s:
+        for time_s in reading.clock.unshown_s():
             reading.tally.skip(_LOST, time_s)
         claimed_s = claimed_end_s(container, stream)
         ends_early = claimed_s is not None and reading.end_s < claimed_s - max(_SHORTFALL_S, 3 / self.info.fps)
@@ -196,26 +188,19 @@ class VideoFile(Source):
         if frame.pts is None or not frame.key_frame or not self._cut.is_before(placed.time_s):
             raise _SeekMissed
 
-    def _check_size(self, frame: av.VideoFrame) -> None:
-        if frame.width * frame.height > self._max_pixels:
-            raise UnreadableSourceError(
-                f"{self.name}: pictures of {frame.width}x{frame.height}, at most {self._max_pixels} pixels are read; "
-                "scale the footage down"
-            )
-
     @cached_property
     def _probe(self) -> _Probe:
-        with open_container(self.path) as container:
+        with open_container(self.path, self._max_pixels) as container:
             stream = video_stream(self.path, container)
-            stream.thread_type = "NONE"
+            _set_up_decoder(stream, self._max_pixels)
+            check_size(self.name, stream.codec_context.height, stream.codec_context.width, self._max_pixels)
             timed = not container.format.flags & _NO_TIMESTAMPS
             fps, notes = self._rate(stream, timed)
             clock = FrameClock(_time_base(stream), fps, None)
             tally = Tally()
-            frame = next(_Reading(container, stream, clock, tally, careful=True).frames(), None)
+            frame = next(_Reading(container, stream, clock, tally).frames(), None)
             if frame is None:
                 self._raise_nothing_read(tally, None)
-            self._check_size(frame)
             clockwise_deg = _rotate_tag(stream)
             size_hw = Orientation.of(frame, clockwise_deg).size_hw(frame.height, frame.width)
             self._notes = notes + _remarks(container, stream, frame)
@@ -255,14 +240,11 @@ class VideoFile(Source):
 
 
 class _Reading:
-    """One way through the container: packets in, decoded frames out, damage counted (or refused, when not careful)."""
+    """One way through the container: packets in, decoded frames out, damage counted."""
 
-    def __init__(
-        self, container: InputContainer, stream: VideoStream, clock: FrameClock, tally: Tally, careful: bool
-    ) -> None:
+    def __init__(self, container: InputContainer, stream: VideoStream, clock: FrameClock, tally: Tally) -> None:
         self.clock = clock
         self.tally = tally
-        self.careful = careful
         self.packets = 0
         self.end_s = 0.0
         self.ended_badly = False
@@ -276,7 +258,6 @@ class _Reading:
             self._expect(packet)
             yield from self._decoded(packet)
             if self._bad_in_row > MAX_BAD_IN_ROW:
-                self.ended_badly = True
                 break
         yield from self._decoded(None)
 
@@ -285,7 +266,8 @@ class _Reading:
         while self._bad_in_row <= MAX_BAD_IN_ROW:
             try:
                 packet = next(packets)
-            except StopIteration:
+            except (StopIteration, IndexError):
+                # PyAV 14 to 18 ends with an IndexError where a stream first shows up on the way.
                 return
             except av.FFmpegError:
                 self._bad()
@@ -298,8 +280,6 @@ class _Reading:
                 yield packet
 
     def _expect(self, packet: Packet) -> None:
-        if packet.is_corrupt and not self.careful:
-            raise _DamageMet
         if packet.pts is None or packet.is_discard:
             return
         self.clock.expect(packet.pts)
@@ -319,10 +299,24 @@ class _Reading:
         return frames
 
     def _bad(self) -> None:
-        if not self.careful:
-            raise _DamageMet
         self._bad_in_row += 1
         self.tally.bad_packets += 1
+        if self._bad_in_row > MAX_BAD_IN_ROW:
+            self.ended_badly = True
+            self.tally.gave_up_s = self.end_s
+
+
+def _set_up_decoder(stream: VideoStream, max_pixels: int) -> None:
+    """One thread, no memory for pictures larger than asked for, and no half pictures of codecs whose stand alone.
+
+    What such a codec's decoder cannot read of a picture it leaves as it finds the memory, with whatever was there.
+    """
+    options = {"max_pixels": str(max_pixels)}
+    codec = stream.codec_context.codec
+    if codec.intra_only or codec.canonical_name == "ffv1":
+        options["err_detect"] = "crccheck+explode"
+    stream.thread_type = "NONE"
+    stream.codec_context.options = options
 
 
 def _time_base(stream: VideoStream) -> Any:

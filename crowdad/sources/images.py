@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from crowdad.errors import SourceNotFoundError, UnreadableSourceError
 from crowdad.records import SourceInfo
-from crowdad.sources._base import Cut, Picture, Pixels, Source, check_fps
+from crowdad.sources._base import MAX_PIXELS, Cut, Picture, Pixels, Source, check_fps, check_max_pixels, check_size
 from crowdad.sources._report import Tally
 
 __all__ = ["PICTURE_SUFFIXES", "ImageFolder", "is_picture", "natural_order"]
@@ -43,6 +43,7 @@ class ImageFolder(Source):
 
     fps: frames a second; 10 where it is not given, and the report says so.
     start_s, end_s, stride: the part to read; pictures left out are not opened.
+    max_pixels: larger pictures count as unreadable.
 
     A picture that cannot be read keeps its place in the count and is reported by name, as are files that are no
     pictures.  A change of size starts a new `Frame.segment`.  Only the folder's own files count, not its subfolders.
@@ -56,11 +57,14 @@ class ImageFolder(Source):
         start_s: float | None = None,
         end_s: float | None = None,
         stride: int = 1,
+        max_pixels: int = MAX_PIXELS,
     ) -> None:
         check_fps(fps)
+        check_max_pixels(max_pixels)
         self.path = Path(path)
         super().__init__(self.path.resolve().name or str(self.path), Cut(start_s, end_s, stride))
         self._fps = float(fps or ASSUMED_FPS)
+        self._max_pixels = max_pixels
         if fps is None:
             self._notes = (f"pictures carry no times; {ASSUMED_FPS:g} frames a second are assumed",)
 
@@ -77,6 +81,7 @@ class ImageFolder(Source):
                 f"{self.name}: none of its {len(pictures)} pictures can be read; use another copy of the folder"
             )
         height, width = first.shape
+        check_size(self.name, height, width, self._max_pixels)
         return SourceInfo(
             name=self.name,
             kind="images",
@@ -101,7 +106,7 @@ class ImageFolder(Source):
             tally.skip("not a picture", name=path.name)
         for index, path in enumerate(pictures):
             time_s = index / self._fps
-            yield Picture(index, time_s, partial(_load, path, time_s, tally))
+            yield Picture(index, time_s, partial(_load, path, time_s, self._max_pixels, tally))
 
     def _listed(self) -> tuple[list[Path], list[Path]]:
         """(pictures, other files), each in natural order.
@@ -123,8 +128,11 @@ class ImageFolder(Source):
         return pictures, [path for path in files if not is_picture(path) and not path.name.startswith("._")]
 
 
-def _load(path: Path, time_s: float, tally: Tally, color: bool) -> Pixels | None:
+def _load(path: Path, time_s: float, max_pixels: int, tally: Tally, color: bool) -> Pixels | None:
     luma = _read_gray(path)
+    if luma is not None and luma.size > max_pixels:
+        tally.skip(f"picture of more than {max_pixels} pixels", time_s, path.name)
+        return None
     # Read a second time for colour: brightness made from colours differs by a level or two from what the codec
     # itself gives, and scores must not depend on whether somebody also wants a picture.
     bgr = _read(path, cv2.IMREAD_COLOR) if color and luma is not None else None
