@@ -6,7 +6,7 @@ import re
 
 __all__ = ["one_line", "without_login"]
 
-# user:password@ up to the last @ of the address, as passwords hold @ and / though they should not; a port is no password
+# user:password@ up to the last @ of the address, as passwords hold @ and / though they should not; a port is none
 _LOGIN = re.compile(r"(?<=://)(?:[^\s/:@]*:(?!\d+(?:[/?\s]|$))\S*@|[^\s/]*@)")
 _SECRET_FIELD = re.compile(
     r"([?&;](?:user|username|usr|login|pass|passwd|password|pwd|auth|token|secret|key|apikey|api_key)=)[^&;\s]*",
