@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from pydantic import ConfigDict, TypeAdapter
-from scipy.stats import genpareto
 
 from crowdad.errors import FitError
 
@@ -137,6 +136,8 @@ def _censored_mean(excess: npt.NDArray[np.float64], limit: float) -> float:
 
 def _pareto(excess: npt.NDArray[np.float64]) -> tuple[float, float]:
     """Shape and scale by maximum likelihood; a shape beyond what short footage can tell is held at the limit."""
+    from scipy.stats import genpareto  # half a second, which only fits need
+
     shape, _, scale = genpareto.fit(excess, floc=0)
     low, high = _SHAPE_LIMITS
     if not low <= shape <= high:

@@ -21,7 +21,6 @@ from crowdad.calibration import Calibration
 from crowdad.config import Settings
 from crowdad.errors import ModelError, ModelFormatError, ModelVersionError, OutputNotWritableError
 from crowdad.heatmap import CellGrid, Voter
-from crowdad.normality import normality
 from crowdad.scale import SceneScale, views
 
 __all__ = ["FORMAT_VERSION", "SceneModel"]
@@ -100,6 +99,8 @@ class SceneModel:
 
     def normality(self, features: Array) -> Array:
         """Normality of tubes: float32 (N,) in [-1, 1], higher = normal, from features (N, C, T, rows, columns)."""
+        from crowdad.normality import normality
+
         if not len(features):
             return np.zeros(0, np.float32)
         return normality(self.codes(features), self.centres)

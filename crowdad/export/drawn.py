@@ -22,31 +22,27 @@ _SCENE, _SEED = "ped2like", 2
 
 
 class DrawnCrowd:
-    """Seconds of a drawn camera, seen with the settings of `scene`: its code sees people in their own size and speed.
-
-    frames: in order.  labels: bool (T,), an anomaly in scope is visible.  used: bool (T,), False where one is visible
-    that is a known limit, and nothing else.
-    """
+    """Seconds of a drawn camera, seen with the settings of `scene`: people in their own size and speed."""
 
     def __init__(self, scene: SceneModel, duration_s: float) -> None:
-        clip = GeneratedClip(_SCENE, _SEED, duration_s=duration_s)
-        self.frames = list(ArraySource(clip.frames, clip.fps).frames())
-        truths = list(clip.truths())
-        self.labels = np.array([truth.label for truth in truths], bool)
-        self.used = self.labels | ~np.array([truth.out_of_scope for truth in truths], bool)
-        probe = ScaleProbe(len(clip), clip.fps, scene.settings.scale)
-        for frame in self.frames:
+        self._clip = GeneratedClip(_SCENE, _SEED, duration_s=duration_s)
+        self._frames = list(ArraySource(self._clip.frames, self._clip.fps).frames())
+        probe = ScaleProbe(len(self._frames), self._clip.fps, scene.settings.scale)
+        for frame in self._frames:
             probe.push(frame.luma)
         self._scene = replace(scene, scale=probe.measure())
 
     def features(self) -> npt.NDArray[np.float32]:
         """The tubes of all frames, float32 (N, C, T, rows, columns)."""
         extractor = Extractor(self._scene.scale, self._scene.settings)
-        found = [extractor.push(frame.luma) for frame in self.frames[:: self._scene.scale.gap]]
+        found = [extractor.push(frame.luma) for frame in self._frames[:: self._scene.scale.gap]]
         return np.concatenate([tubes.features for tubes in found if tubes is not None])
 
     def frame_auc(self, runtime: Runtime) -> float:
-        """Frame AUC of the known anomalies, scored by the runtime."""
-        results = Detector(self._scene, runtime=runtime).run(self.frames)
+        """Frame AUC of the anomalies in scope, scored by the runtime; frames with a known limit alone are left out."""
+        results = Detector(self._scene, runtime=runtime).run(self._frames)
         anomaly = np.array([result.anomaly for result in results])
-        return frame_auc_micro([FrameScores(_SCENE, anomaly[self.used], self.labels[self.used])])
+        truths = list(self._clip.truths())
+        labels, limits = (np.array([getattr(t, name) for t in truths], bool) for name in ("label", "out_of_scope"))
+        used = labels | ~limits
+        return frame_auc_micro([FrameScores(_SCENE, anomaly[used], labels[used])])
