@@ -26,7 +26,17 @@ _CHUNK_FRAMES = 256
 _LEVELS = 255
 _FORMAT = 1
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
-_DAMAGE = (OSError, ValueError, LookupError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
+_DAMAGE = (
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    EOFError,
+    zipfile.BadZipFile,
+    zlib.error,
+    RuntimeError,
+    MemoryError,
+)
 
 
 class HeatmapWriter:
