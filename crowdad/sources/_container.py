@@ -35,6 +35,7 @@ _FORMATS = (
 
 _PLAYLIST_STARTS = (b"#EXTM3U", b"ffconcat version", b"<?xml", b"<MPD", b"[playlist]")
 _BOX_HEADER_LENGTH = 8
+_LATE_START_S = 0.12  # reordered frames begin two or three frames late
 _LAST_YEAR_WITHOUT_CLOCK = 1990
 """Cameras whose clock was never set write 1904 or 1970."""
 
@@ -109,16 +110,19 @@ def browser_suffix(path: Path, container: InputContainer, stream: VideoStream) -
     return ".webm" if path.suffix.lower() == ".webm" and codec in ("vp8", "vp9", "av1") else None
 
 
-def shown_from_s(container: InputContainer, stream: VideoStream) -> float:
-    """When a browser shows the first picture: its clock starts with whichever stream starts first, in seconds."""
+def shown_from_s(container: InputContainer, stream: VideoStream) -> float | None:
+    """When a browser shows the first picture, in seconds; None where browsers do not agree.
+
+    Chromium counts from the container's zero even where nothing starts there, and then misses the end.
+    """
     starts = [
         float(other.start_time * other.time_base)
         for other in (*container.streams.video, *container.streams.audio)
         if other.start_time is not None and other.time_base is not None
     ]
-    if stream.start_time is None or stream.time_base is None:
-        return 0.0
-    return float(stream.start_time * stream.time_base) - min(starts)
+    if stream.start_time is None or stream.time_base is None or min(starts) > _LATE_START_S:
+        return None
+    return float(stream.start_time * stream.time_base)
 
 
 def is_cut_mp4(path: Path) -> bool:

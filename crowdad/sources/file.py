@@ -116,8 +116,8 @@ class VideoFile(Source):
             return None
         with open_container(self.path, self._max_pixels) as container:
             stream = video_stream(self.path, container)
-            suffix = browser_suffix(self.path, container, stream)
-            return None if suffix is None else Playable(self.path, suffix, shown_from_s(container, stream))
+            suffix, starts_s = browser_suffix(self.path, container, stream), shown_from_s(container, stream)
+            return None if suffix is None or starts_s is None else Playable(self.path, suffix, starts_s)
 
     def sha256(self) -> str:
         with self.path.open("rb") as file:

@@ -139,7 +139,8 @@ class _Gathering:
 
     def __init__(self, table: FrameTable, events: Sequence[Event]) -> None:
         self._table = table
-        self._spans = np.asarray([(event.start_s - _AROUND_S, event.end_s + _AROUND_S) for event in events])
+        self._starts_s = np.sort([event.start_s - _AROUND_S for event in events])
+        self._ends_s = np.sort([event.end_s + _AROUND_S for event in events])
         self._last_slot = -1
         self.like: MapChunk | None = None
         self.sum: npt.NDArray[np.float64] = np.zeros((0, 0))
@@ -170,9 +171,7 @@ class _Gathering:
         """Pieces without a gap, each of at most `_CHUNK_MAPS` maps, each wholly at an event or away from all."""
         if not len(time_s):
             return
-        at_event = np.zeros(len(time_s), bool)
-        for start_s, end_s in self._spans:
-            at_event |= (time_s >= start_s) & (time_s <= end_s)
+        at_event = np.searchsorted(self._starts_s, time_s, "right") > np.searchsorted(self._ends_s, time_s, "left")
         breaks = (np.diff(time_s) > 2 / _FINEST_PER_S) | (np.diff(at_event.astype(int)) != 0)
         for places in np.split(np.arange(len(time_s)), np.flatnonzero(breaks) + 1):
             for begin in range(0, len(places), _CHUNK_MAPS):

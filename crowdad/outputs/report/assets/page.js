@@ -77,10 +77,8 @@ class Report {
 
   /** Go to the frame that is shown at a time. */
   seek(timeS) {
-    const { timesS } = this.timeline;
     const wanted = Math.min(Math.max(timeS, this.data.start_s), this.data.end_s);
-    const exact = this.data.scores.pooled === 1 && timesS.length === this.data.scores.count;
-    const frameS = exact ? timesS[Math.max(0, countUpTo(timesS, wanted + 5e-4) - 1)] : wanted;
+    const frameS = this.#exact() ? this.timeline.timesS[this.#placeOf(wanted)] : wanted;
     this.video.currentTime = this.#toVideo(frameS) + 0.4 / this.data.video.fps;
     this.#showTime(frameS);
   }
@@ -88,7 +86,19 @@ class Report {
   /** Go back or forward by frames of the footage. */
   step(frames) {
     this.video.pause();
-    this.seek(this.nowS + (frames + 0.2 * Math.sign(frames)) / this.data.video.fps);
+    const { timesS } = this.timeline;
+    const place = Math.min(Math.max(this.#placeOf(this.nowS) + frames, 0), timesS.length - 1);
+    this.seek(this.#exact() ? timesS[place] : this.nowS + frames / this.data.video.fps);
+  }
+
+  /** Whether the time of every frame is known. */
+  #exact() {
+    return this.data.scores.pooled === 1 && this.timeline.timesS.length === this.data.scores.count;
+  }
+
+  /** Index of the frame that is shown at a time; times are rounded to 1 ms. */
+  #placeOf(timeS) {
+    return Math.max(0, countUpTo(this.timeline.timesS, timeS + 1e-3) - 1);
   }
 
   toggle() {

@@ -176,28 +176,39 @@ class Timeline {
     context.lineTo(width, y(this.threshold));
     context.stroke();
     context.setLineDash([]);
-    context.fillStyle = colour("ink");
     context.textAlign = "right";
-    context.fillText(`threshold ${this.threshold.toFixed(2)}`, width - 4, y(this.threshold) - 5);
+    const text = `threshold ${this.threshold.toFixed(2)}`;
+    Timeline.#write(context, text, width - 4, y(this.threshold) - 6, colour("ink"), colour("ground"));
     context.fillStyle = colour("playhead");
     context.fillRect(x(this.playheadS) - 1, 0, 2, foot);
+  }
+
+  /** Text with a seam, which reads on whatever lies below. */
+  static #write(context, text, x, y, colour, seam) {
+    context.lineWidth = 3;
+    context.lineJoin = "round";
+    context.strokeStyle = seam;
+    context.strokeText(text, x, y);
+    context.fillStyle = colour;
+    context.fillText(text, x, y);
   }
 
   #drawEvents(context, colour, x, foot, width) {
     context.font = "600 12px system-ui, sans-serif";
     context.textAlign = "left";
-    let freeFrom = 0;
-    for (const event of this.events) {
+    const inView = this.events.filter((event) => x(event.end_s) >= 0 && x(event.start_s) <= width);
+    context.fillStyle = colour("shade");
+    for (const event of inView) {
       const left = x(event.start_s);
-      const right = Math.max(x(event.end_s), left + 2);
-      if (right < 0 || left > width) continue;
-      context.fillStyle = colour("shade");
-      context.fillRect(left, 0, right - left, foot);
+      context.fillRect(left, 0, Math.max(x(event.end_s) - left, 2), foot);
+    }
+    let freeFrom = 0;
+    for (const event of inView) {
+      const left = Math.max(x(event.start_s), 0);
       if (left < freeFrom) continue;
       const label = String(event.id);
       freeFrom = left + context.measureText(label).width + 8;
-      context.fillStyle = colour("hot-text");
-      context.fillText(label, Math.max(left, 0) + 3, 12);
+      Timeline.#write(context, label, left + 3, 12, colour("hot-text"), colour("ground"));
     }
   }
 
