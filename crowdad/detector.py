@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from crowdad.cuts import CutFinder
 from crowdad.errors import ConfigError
 from crowdad.heatmap import StepMap
 from crowdad.patches import Extractor
-from crowdad.records import Frame, FrameResult, Heatmap, Tubes
+from crowdad.records import Checkpoint, Frame, FrameResult, Heatmap, Tubes
 from crowdad.runtimes import Runtime
 from crowdad.scene import SceneModel
 
@@ -77,6 +77,7 @@ class Detector:
         self._odd = 0
         self._scored = 0
         self._motion = np.zeros(scene.mean.shape[0])
+        self._segment: _Segment | None = None
 
     @property
     def strangeness(self) -> float:
@@ -93,27 +94,46 @@ class Detector:
         """Tubes so far."""
         return self._scored
 
-    def run(self, frames: Iterable[Frame]) -> Iterator[FrameResult]:
-        """One result for every frame, in order; frames of a size unlike the scene's are scored as still."""
+    def run(
+        self, frames: Iterable[Frame], checkpoint: Checkpoint | None = None, told: Iterable[FrameResult] = ()
+    ) -> Iterator[FrameResult]:
+        """One result for every frame, in order; frames of a size unlike the scene's are scored as still.
+
+        checkpoint: of an earlier run of such a detector over the same frames, which are given again from the first;
+        what it then `told` is given again as it was, and not computed.
+        """
+        told = iter(told)
         finder = CutFinder()
         segment: tuple[int, int] | None = None
-        cuts = 0
+        cuts = began = 0
         run: _Segment | None = None
         with ThreadPoolExecutor(1, thread_name_prefix="tubes") as worker:
-            for frame in frames:
+            for number, frame in enumerate(frames):
                 if finder.is_cut(frame) and segment is not None and segment[0] == frame.segment:
                     self.cuts.append(frame.time_s)
                     cuts += 1
-                if run is None or segment != (frame.segment, cuts):
+                if segment != (frame.segment, cuts):
                     if run is not None:
                         yield from run.finish()
-                    segment = (frame.segment, cuts)
+                    segment, began, run = (frame.segment, cuts), number, None
+                was_told = checkpoint is not None and number < checkpoint.told
+                if was_told:
+                    yield next(told)
+                if checkpoint is not None and number < checkpoint.from_frame:
+                    continue
+                if run is None:
                     self._extractor.reset()
                     self._voter.reset()
-                    run = _Segment(self, worker, cuts + frame.segment)
-                yield from run.push(frame)
+                    resumed = checkpoint if checkpoint is not None and number == checkpoint.from_frame else None
+                    run = self._segment = _Segment(self, worker, cuts + frame.segment, began, number - began, resumed)
+                yield from run.push(frame, was_told)
             if run is not None:
                 yield from run.finish()
+
+    def checkpoint(self, told: int) -> Checkpoint:
+        """Where `run` stands after the result number `told`, counted from 1, was taken from it and no other."""
+        assert self._segment is not None, "taken between two results"
+        return self._segment.checkpoint(told)
 
     def _tubes(self, luma: npt.NDArray[np.uint8]) -> Tubes | None:
         if luma.shape != self.scene.scale.size_hw:
@@ -149,27 +169,56 @@ def _cells_of(roi: npt.NDArray[np.bool_], shape: tuple[int, int], cell_px: float
     return cells
 
 
+@dataclass(frozen=True)
+class _Batch:
+    """The step that a batch begins with, and the detector's counts before it."""
+
+    step: int
+    odd: int
+    scored: int
+    motion: tuple[float, ...]
+
+
+def _last_until(batches: Sequence[_Batch], step: int) -> _Batch:
+    """The last batch that begins at `step` or before; the first one where there is none."""
+    return next((batch for batch in reversed(batches) if batch.step <= step), batches[0])
+
+
 class _Segment:
     """One run of frames without a break: steps are scored, frames between two steps get the maps between theirs.
 
     A worker finds the tubes of the next steps, in order, while this thread scores and votes on those before.
     """
 
-    def __init__(self, detector: Detector, worker: ThreadPoolExecutor, number: int) -> None:
+    def __init__(
+        self,
+        detector: Detector,
+        worker: ThreadPoolExecutor,
+        number: int,
+        began: int,
+        count: int,
+        resumed: Checkpoint | None,
+    ) -> None:
         self._detector = detector
         self._worker = worker
         self._number = number
+        self._began = began  # number of its first frame
+        self._resumed = resumed
         self._gap = detector.scene.scale.gap
+        self._reach = detector._voter.lag + 1 - detector.scene.settings.tubes.steps
         self._first_full = detector.scene.settings.tubes.steps  # the step at which the first window is full
-        self._count = 0
+        self._count = count  # frames so far; a resumed segment goes on at the start of a batch
         self._steps: deque[Future[Tubes | None]] = deque()
         self._frames: deque[_Waiting] = deque()
         self._maps: deque[StepMap] = deque()
-        self._maps_from = 0  # the step of self._maps[0]
+        self._maps_from = count // self._gap  # the step of self._maps[0]
+        self._voted = self._maps_from  # steps that were voted on
+        self._batches: deque[_Batch] = deque()
 
-    def push(self, frame: Frame) -> Iterator[FrameResult]:
+    def push(self, frame: Frame, was_told: bool = False) -> Iterator[FrameResult]:
         detector = self._detector
-        self._frames.append(_Waiting(frame.index, frame.time_s, self._count / self._gap))
+        if not was_told:
+            self._frames.append(_Waiting(frame.index, frame.time_s, self._count / self._gap))
         if self._count % self._gap == 0:
             self._steps.append(self._worker.submit(detector._tubes, frame.luma))
         self._count += 1
@@ -182,7 +231,33 @@ class _Segment:
         self._maps.extend(self._detector._voter.finish())
         yield from self._told(final=True)
 
+    def checkpoint(self, told: int) -> Checkpoint:
+        place = self._frames[0].place if self._frames else self._count / self._gap
+        # A map holds the votes of tubes from `reach` steps before it on, a tube looks back over `first_full` steps,
+        # and codes are the same to the last bit only where they are computed in the same batches.
+        batches = list(self._batches)
+        exact = _last_until(batches, int(max(place, 1.0)) - self._reach)
+        first = _last_until(batches, exact.step - self._first_full)
+        if first.step == 0:
+            exact = first
+        from_frame = self._began + first.step * self._gap
+        return Checkpoint(told, from_frame, exact.step, exact.odd, exact.scored, exact.motion)
+
+    def _note_batch(self) -> None:
+        """Remember the counts before a batch, and forget batches that nothing that is still to be told hangs on."""
+        detector = self._detector
+        if self._resumed is not None and self._voted == self._resumed.exact_step:
+            detector._odd, detector._scored = self._resumed.odd, self._resumed.scored
+            detector._motion = np.array(self._resumed.motion)
+        motion = tuple(detector._motion.tolist())
+        self._batches.append(_Batch(self._voted, detector._odd, detector._scored, motion))
+        needed = self._maps_from - self._reach - self._first_full - 2 * detector._batch_steps
+        while len(self._batches) > 1 and self._batches[1].step <= needed:
+            self._batches.popleft()
+
     def _vote(self, steps: int) -> None:
+        self._note_batch()
+        self._voted += steps
         batch = [self._steps.popleft().result() for _ in range(steps)]
         for tubes, normality in zip(batch, self._detector._score(batch), strict=True):
             self._maps.extend(self._detector._voter.push(tubes, normality))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Box", "Event", "Frame", "FrameResult", "Heatmap", "Region", "SourceInfo", "Track", "Tubes"]
+__all__ = ["Box", "Checkpoint", "Event", "Frame", "FrameResult", "Heatmap", "Region", "SourceInfo", "Track", "Tubes"]
 
 Box = tuple[float, float, float, float]
 """(x0, y0, x1, y1) in pixels of the displayed picture; x1, y1 exclusive."""
@@ -152,6 +152,23 @@ class Event:
         _check_box(self.box_xyxy)
         if self.end_frame < self.start_frame:
             raise ValueError(f"event ends at frame {self.end_frame}, before it starts at {self.start_frame}")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where a detector stood between two results: with these results and the footage, enough to go on exactly so.
+
+    told: results given so far, one a frame.  from_frame: number of the first frame, counted from 0, whose picture is
+    needed again.  exact_step: step of that frame's segment from which on all is as it was before; odd, scored, motion:
+    the detector's counts at that step.
+    """
+
+    told: int
+    from_frame: int
+    exact_step: int
+    odd: int
+    scored: int
+    motion: tuple[float, ...]
 
 
 @dataclass(frozen=True, eq=False)
