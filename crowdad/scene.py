@@ -136,6 +136,7 @@ class SceneModel:
             "calibration": self.calibration.as_dict(),
             "provenance": self.provenance,
         }
+        header["digest"] = _digest(header, arrays)
         metadata = {_FORMAT: json.dumps(header)}  # safetensors shuffles its keys: one key, one file for one scene
         part = path.with_name(path.name + ".part")
         try:
@@ -160,6 +161,7 @@ class SceneModel:
                 arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             scene = _assemble(header, arrays)
             _check_arrays(scene)
+            _check_digest(header, arrays)
             return scene
         except ModelError:
             raise
@@ -202,6 +204,23 @@ def _assemble(header: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> Sc
         provenance=_checked_provenance(header["provenance"]),
         **rest,
     )
+
+
+def _digest(header: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> str:
+    """SHA-256 over all that a model file holds, the digest itself left out, hexadecimal."""
+    whole = hashlib.sha256()
+    known = {name: value for name, value in header.items() if name != "digest"}
+    whole.update(json.dumps(known, sort_keys=True).encode())
+    for name, array in sorted(arrays.items()):
+        whole.update(f"{name} {array.dtype} {array.shape}".encode())
+        whole.update(np.ascontiguousarray(array).tobytes())
+    return whole.hexdigest()
+
+
+def _check_digest(header: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:
+    """Raise ValueError where the content is not what was saved; files from before there was a digest pass."""
+    if header.get("digest", "") not in ("", _digest(header, arrays)):
+        raise ValueError("its content does not match its digest, a bit was flipped or something was replaced")
 
 
 def _what_is_wrong(error: Exception) -> str:

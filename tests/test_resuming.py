@@ -40,12 +40,12 @@ def checkpoints(scene: SceneModel, frames: Iterable[Frame]) -> tuple[Detector, l
     return detector, results, taken
 
 
-@pytest.mark.parametrize("gap", [1, 2, 3])
+@pytest.mark.parametrize("gap", [1, 3])
 def test_a_detector_goes_on_from_any_result_as_if_never_stopped(gap: int) -> None:
     scene, frames = model_of(scale_of(gap=gap)), broken_footage()
     whole, results, taken = checkpoints(scene, frames)
     assert len(results) == 110
-    for checkpoint in taken[6::7]:
+    for checkpoint in (taken[at] for at in (9, 44, 76, 100)):
         told = results[: checkpoint.told]
         detector = Detector(scene)
         again = list(detector.run(frames, checkpoint, told))
@@ -59,11 +59,11 @@ def test_a_detector_goes_on_from_any_result_as_if_never_stopped(gap: int) -> Non
 
 
 def test_what_was_told_is_not_computed_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    scene, frames = model_of(), frames_of(walkers(200))
+    scene, frames = model_of(), frames_of(walkers(120))
     _, results, taken = checkpoints(scene, frames)
     pushed: list[Any] = []
     detector = Detector(scene)
     real = detector._tubes
     monkeypatch.setattr(detector, "_tubes", lambda luma: (pushed.append(luma), real(luma))[1])
-    assert len(list(detector.run(frames, taken[149], results[:150]))) == 200
-    assert 50 < len(pushed) < 100
+    assert len(list(detector.run(frames, taken[89], results[:90]))) == 120
+    assert 30 < len(pushed) < 80

@@ -11,7 +11,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from crowdad.errors import CrowdadError, ModelError, ModelFormatError, ModelVersionError, OutputNotWritableError
-from crowdad.scene import FORMAT_VERSION, SceneModel
+from crowdad.scene import FORMAT_VERSION, SceneModel, _digest
 from tests.tiny_scene import PERSON_PX, SIZE_HW, model_of, scale_of, settings_of
 
 ARRAYS = ("centres", "shares", "mean", "spread", "tube_normality", "thumbnails")
@@ -42,7 +42,9 @@ def rewritten(path, *, metadata=None, arrays=None, drop=()):
         head = json.loads(file.metadata()["crowdad-scene"])
         content = {name: file.get_tensor(name) for name in file.keys() if name not in drop}  # noqa: SIM118
     head = {name: text for name, text in {**head, **(metadata or {})}.items() if name not in drop}
-    save_file({**content, **(arrays or {})}, str(path), {"crowdad-scene": json.dumps(head)})
+    content |= arrays or {}
+    head["digest"] = _digest(head, content)
+    save_file(content, str(path), {"crowdad-scene": json.dumps(head)})
     return path
 
 
@@ -196,6 +198,14 @@ def test_a_damaged_header_is_one_line(saved, part, content):
 def test_the_first_fault_of_a_header_is_named(saved):
     forged = {**scale_of().as_dict(), "rows": [1]}
     refused(rewritten(saved, metadata={"scale": forged}), ModelFormatError, "SceneScale: rows.1: field required")
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8, 0.99])
+def test_one_flipped_bit_is_told(saved, share):
+    whole = bytearray(saved.read_bytes())
+    whole[int(share * len(whole))] ^= 4
+    saved.write_bytes(whole)
+    refused(saved, ModelFormatError)
 
 
 @pytest.mark.parametrize("header", ["{", "[1]", "3", ""])
