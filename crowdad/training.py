@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -20,7 +19,7 @@ from crowdad.encoders import AutoEncoder, Conv3dAutoEncoder
 from crowdad.encoders.fitting import TrainingPlan, fit_autoencoder
 from crowdad.errors import FitError, TooLittleMotionError
 from crowdad.normality import UnitKMeans
-from crowdad.patches import Extractor
+from crowdad.patches import SUBJECT_HW, Extractor, Span, subject_of, tubes_through
 from crowdad.purification import keep_by_mass
 from crowdad.records import Frame, Tubes
 from crowdad.scale import ScaleProbe, SceneScale
@@ -35,7 +34,8 @@ Progress = Callable[[str, float], None]
 
 _HELD_BLOCK = 20  # steps; long against a tube, short against a clip
 _MAX_HELD_STEPS = 1500
-_THUMBNAIL_HW = (36, 24)
+_ALSO_NORMAL_CENTRES = 32
+_ALSO_NORMAL_TUBES = 8  # at least so many for each of these centres
 
 
 def _silent(_what: str, _share: float) -> None:
@@ -59,6 +59,7 @@ def fit_scene(
     settings: Settings | None = None,
     *,
     unlabelled: bool = False,
+    also_normal: Sequence[tuple[Source, Span]] = (),
     device: str = "cpu",
     progress: Progress = _silent,
 ) -> SceneModel:
@@ -66,6 +67,8 @@ def fit_scene(
 
     sources: footage of one camera, all of one picture size.  unlabelled: it may hold anomalies; centres are learnt from
     the largest clusters only.  device: "cpu" or "cuda".
+    also_normal: what a person called normal, with footage from a window before to a window after each span; it gets
+    centres of its own, however rare it is, beside those of `sources`; what moves like it is normal then too.
     Raises FitError (TooLittleMotionError where people hardly move), SourceError.
     """
     if not sources:
@@ -92,12 +95,14 @@ def fit_scene(
         mean=mean,
         spread=spread,
         tube_normality=np.zeros(101, np.float32),
-        thumbnails=np.zeros((0, *_THUMBNAIL_HW), np.uint8),
+        thumbnails=np.zeros((0, *SUBJECT_HW), np.uint8),
         provenance=_provenance(sources, gathered, unlabelled, losses),
     ).to(device)
     progress("finding what is common", 0.0)
     _cluster(scene, gathered, clusters, unlabelled)
     _calibrate(scene, gathered, unlabelled)
+    if also_normal:
+        _add_normal(scene, also_normal, gathered.tubes)
     progress("finding what is common", 1.0)
     return scene
 
@@ -232,30 +237,18 @@ class _Reservoir:
             self._seen += 1
             if len(self._features) < self._size:
                 self._features.append(tubes.features[i].copy())  # a view would keep its whole step alive
-                self._thumbnails.append(_crop(luma, tubes, i))
+                self._thumbnails.append(subject_of(luma, tubes, i))
                 continue
             place = int(self._rng.integers(self._seen))
             if place < self._size:
                 self._features[place] = tubes.features[i].copy()
-                self._thumbnails[place] = _crop(luma, tubes, i)
+                self._thumbnails[place] = subject_of(luma, tubes, i)
 
     def drawn(self) -> tuple[Array, npt.NDArray[np.uint8]]:
         """The sample: features (N, C, T, rows, columns) and thumbnails (N, h, w)."""
         if not self._features:
-            return np.zeros((0, 1, 1, 1, 1), np.float32), np.zeros((0, *_THUMBNAIL_HW), np.uint8)
+            return np.zeros((0, 1, 1, 1, 1), np.float32), np.zeros((0, *SUBJECT_HW), np.uint8)
         return np.stack(self._features), np.stack(self._thumbnails)
-
-
-def _crop(luma: npt.NDArray[np.uint8], tubes: Tubes, index: int) -> npt.NDArray[np.uint8]:
-    """The subject of a tube, about 1.2 person heights tall."""
-    height = 1.2 * float(tubes.person_px[index])
-    width = height * _THUMBNAIL_HW[1] / _THUMBNAIL_HW[0]
-    x, y = (float(value) for value in tubes.path_xy[index, 0])
-    zoom = _THUMBNAIL_HW[0] / height
-    shift = np.array([[zoom, 0, -zoom * (x - width / 2)], [0, zoom, -zoom * (y - height / 2)]])
-    size = _THUMBNAIL_HW[::-1]
-    crop = cv2.warpAffine(luma, shift, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(crop, np.uint8)
 
 
 def _standard(features: Array) -> tuple[Array, Array]:
@@ -310,6 +303,32 @@ def _cluster(scene: SceneModel, gathered: _Gathered, clusters: int, unlabelled: 
     scene.shares = (kmeans.shares_[kept] / kmeans.shares_[kept].sum()).astype(np.float32)
     closeness = codes @ scene.centres.T
     scene.thumbnails = gathered.thumbnails[closeness.argmax(axis=0)]
+
+
+def _add_normal(scene: SceneModel, spans: Sequence[tuple[Source, Span]], tubes_before: int) -> None:
+    """Centres for what a person called normal.  Calibrated before: the threshold is that of the other footage."""
+    features, pictures = [], []
+    for source, span in spans:
+        for frame, tubes in tubes_through(source.frames(), span, scene.scale, scene.settings):
+            features.append(tubes.features)
+            pictures += [subject_of(frame.luma, tubes, index) for index in range(len(tubes))]
+    count = len(pictures)
+    if count < _ALSO_NORMAL_TUBES:
+        raise FitError(
+            f"{count} moving patches in what was called normal, at least {_ALSO_NORMAL_TUBES} are needed; "
+            "it is another camera's, or fit without --also-normal"
+        )
+    codes = scene.codes(np.concatenate(features))
+    clusters = min(_ALSO_NORMAL_CENTRES, count // _ALSO_NORMAL_TUBES)
+    chosen = scene.settings.normality
+    kmeans = UnitKMeans(clusters, max_iter=chosen.iterations, seed=scene.settings.seed).fit(codes)
+    closest = (codes @ kmeans.centres_.T).argmax(axis=0)
+    weight = count / (count + tubes_before)
+    scene.centres = np.concatenate([scene.centres, kmeans.centres_])
+    shares = np.concatenate([scene.shares * (1 - weight), kmeans.shares_ * weight])
+    scene.shares = (shares / shares.sum()).astype(np.float32)
+    scene.thumbnails = np.concatenate([scene.thumbnails, np.stack(pictures)[closest]])
+    scene.provenance["also_normal"] = {"spans": len(spans), "tubes": count, "centres": clusters}
 
 
 def _calibrate(scene: SceneModel, gathered: _Gathered, unlabelled: bool) -> None:

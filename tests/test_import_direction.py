@@ -49,7 +49,6 @@ HEAVY_ROOMS = {
 GRANTED = {
     ("cuts", "cv2"): "compares pictures",
     ("scale", "cv2"): "measures people as blobs of motion",
-    ("training", "cv2"): "cuts the thumbnails that stand for each centre",
     ("datasets", "av"): "writes the generated clip",
 }
 """(room, library) beyond design's list, each with its reason."""

@@ -10,9 +10,11 @@ import av
 import pytest
 
 import crowdad
+from crowdad.cli import main
 from crowdad.errors import OutputExistsError
+from crowdad.scene import SceneModel
 from crowdad.sources import open_source
-from tests.conftest import TinyCamera, write_folder
+from tests.conftest import TINY_SETTINGS, TinyCamera, write_folder
 
 
 def page_data(folder: Path) -> dict:
@@ -62,6 +64,31 @@ def test_pictures_become_a_video_of_the_part_that_was_read(tiny_camera: TinyCame
     assert data["heat"] is not None, "the page has heat also where heatmaps.npz is left out"
     with av.open(str(folder / "footage.mp4")) as video:
         assert sum(1 for _ in video.decode(video=0)) == 30
+
+
+def test_ticked_events_are_learned_as_normal(reported: Path, tiny_camera: TinyCamera, tmp_path: Path) -> None:
+    data = page_data(reported)
+    event = max(data["events"], key=lambda event: event["end_s"] - event["start_s"])
+    # What the page saves, see tests/outputs/report/test_browser.py.
+    span = {"event": event["id"], **{name: event[name] for name in ("start_s", "end_s", "boxes")}}
+    ticks = tmp_path / "false-alarms.json"
+    ticks.write_text(json.dumps({**data["false_alarms"], "spans": [span]}), encoding="utf-8")
+    settings = [word for item in TINY_SETTINGS for word in ("--set", item)]
+    model = tmp_path / "taught.safetensors"
+    command = ["fit", str(tiny_camera.normal), "--also-normal", str(ticks), "-o", str(model), "-q", *settings]
+    with pytest.raises(SystemExit) as leaving:
+        main(command)
+    assert leaving.value.code == 0
+    taught = SceneModel.load(model)
+    known = taught.provenance["also_normal"]
+    assert known["spans"] == 1
+    assert len(taught.centres) == len(tiny_camera.scene.centres) + known["centres"]
+    part = {"start_s": event["start_s"], "end_s": event["end_s"]}
+    before, after = (
+        sum(result.anomaly for result in crowdad.score(tiny_camera.unusual, model, **part))
+        for model in (tiny_camera.scene, taught)
+    )
+    assert after < before
 
 
 def test_the_report_can_be_left_out(tiny_camera: TinyCamera, tmp_path: Path) -> None:

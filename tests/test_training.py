@@ -9,6 +9,7 @@ import pytest
 from crowdad.config import Settings
 from crowdad.detector import Detector
 from crowdad.errors import FitError, TooLittleMotionError
+from crowdad.patches import Span
 from crowdad.records import Frame, Tubes
 from crowdad.scene import SceneModel
 from crowdad.sources import ArraySource
@@ -225,3 +226,30 @@ def test_features_are_standardised_by_median_and_quartiles():
     np.testing.assert_allclose(mean[:, 0, 0, 0], [1, 2, 5], rtol=0.1)
     np.testing.assert_allclose(spread[:, 0, 0, 0], [0.5, 1, 2], rtol=0.1)
     assert (_standard(np.zeros((10, 3, 2, 5, 3), np.float32))[1] > 0).all()
+
+
+def test_what_is_called_normal_gets_centres_of_its_own(scene, footage):
+    runner = walkers(60, speeds=(3, -9, 2.6), size_hw=SIZE_HW)
+    lane = Span(1.0, 5.0, ((1.0, 0.0, 60.0, 160.0, 120.0),))
+    taught = fit_scene([source(footage)], settings_fast(), also_normal=[(source(runner), lane)])
+    known = taught.provenance["also_normal"]
+    assert known["spans"] == 1
+    assert len(taught.centres) == len(scene.centres) + known["centres"] > len(scene.centres)
+    assert np.array_equal(taught.centres[: len(scene.centres)], scene.centres)
+    assert taught.calibration == scene.calibration
+    assert taught.shares.sum() == pytest.approx(1)
+    assert len(taught.thumbnails) == len(taught.centres)
+    before, after = (peak_of(model, runner) for model in (scene, taught))
+    assert after < 0.7 * before
+    assert peak_of(taught, footage[:60]) <= peak_of(scene, footage[:60]) + 1e-6
+
+
+def peak_of(scene: SceneModel, pictures: npt.NDArray[np.uint8]) -> float:
+    """Largest anomaly in some frames."""
+    return max(result.anomaly for result in Detector(scene).run(frames_of(pictures)))
+
+
+def test_a_stretch_without_motion_cannot_be_called_normal(footage):
+    nowhere = Span(1.0, 5.0, ((1.0, 0.0, 0.0, 2.0, 2.0),))
+    with pytest.raises(FitError, match="called normal"):
+        fit_scene([source(footage)], settings_fast(), also_normal=[(source(footage[:60]), nowhere)])

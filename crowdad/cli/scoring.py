@@ -43,6 +43,14 @@ def fit(
     unlabelled: Annotated[
         bool, typer.Option("--unlabelled", help="The footage may hold anomalies: leave out what is rare.")
     ] = False,
+    also_normal: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--also-normal",
+            metavar="TICKS.JSON",
+            help="False alarms saved by a report page: learn them as normal.  May be given again.",
+        ),
+    ] = None,
     start: Start = None,
     end: End = None,
     stride: Stride = 1,
@@ -62,6 +70,7 @@ def fit(
       crowdad fit normal/*.mp4 -o gate3.safetensors
       crowdad fit --unlabelled week/*.mp4 -o gate3.safetensors    anomalies may be inside
       crowdad fit UCSDped2/Train --fps 10 -o ped2.safetensors     folders of pictures
+      crowdad fit normal/*.mp4 --also-normal false-alarms.json -o gate3.safetensors
 
     A few minutes of people moving are enough; of more than an hour, samples are taken.
     """
@@ -78,6 +87,7 @@ def fit(
         scene = workflows.fit(
             footage,
             unlabelled=unlabelled,
+            also_normal=also_normal or (),
             settings=settings,
             output=output,
             overwrite=overwrite,

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from crowdad.config import Settings
 from crowdad.errors import CrowdadError, FitError, OutputExistsError, OutputNotWritableError, TooShortError
+from crowdad.patches import Span
 from crowdad.scene import SceneModel
 from crowdad.sources import Source
+from crowdad.workflows.calling_normal import ticked_spans
 from crowdad.workflows.footage import Part, check_device, expand_specs, learning_sources
 from crowdad.workflows.progress import Progress, silent, told_by_share
 
@@ -24,6 +26,7 @@ def fit(
     specs: Any,
     *,
     unlabelled: bool = False,
+    also_normal: Sequence[str | os.PathLike[str]] = (),
     settings: Settings | None = None,
     output: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
@@ -40,6 +43,8 @@ def fit(
     specs: video files, folders of pictures, globs, a list of these, or numpy frames (array, or a function that returns
         a fresh generator; each uint8 (H, W) or (H, W, 3) BGR) with their `fps`.
     unlabelled: the footage may hold anomalies; what is rare in it is then left out.
+    also_normal: files of false alarms saved by the report page of runs; what they tick is learned as normal, from the
+        footage they name.
     output: where to save the model, or None to keep it in memory.  overwrite: let an earlier file there go.
     start_s, end_s, stride, fps: the part of each piece of footage to read; fps for what carries no times.
     device: "auto", "cpu" or "cuda".  on_bad_input: told of each piece that cannot be read, while others go on.
@@ -62,7 +67,10 @@ def fit(
     if not readable:
         raise FitError("none of the footage can be read; nothing to learn from")
     sources, sampled = learning_sources(readable, part)
-    scene = fit_sources(sources, settings or Settings(), unlabelled=unlabelled, device=device, progress=progress)
+    spans = ticked_spans(also_normal)
+    scene = fit_sources(
+        sources, settings or Settings(), unlabelled=unlabelled, also_normal=spans, device=device, progress=progress
+    )
     scene.provenance["sampled"] = sampled
     if path is not None:
         scene.save(path)
@@ -70,12 +78,18 @@ def fit(
 
 
 def fit_sources(
-    sources: list[Source], settings: Settings, *, unlabelled: bool, device: str, progress: Progress
+    sources: list[Source],
+    settings: Settings,
+    *,
+    unlabelled: bool,
+    also_normal: Sequence[tuple[Source, Span]] = (),
+    device: str,
+    progress: Progress,
 ) -> SceneModel:
     """`training.fit_scene`, with the footage's own faults told first.  Raises TooShortError, FitError."""
     from crowdad.training import fit_scene
 
-    rates = [source.fps for source in sources]
+    rates = [source.fps for source in (*sources, *(source for source, _ in also_normal))]
     if max(rates) > _MAX_FPS_RATIO * min(rates):
         raise FitError(
             f"the footage runs at {min(rates):g} to {max(rates):g} frames a second; one scene is one camera at one "
@@ -84,7 +98,14 @@ def fit_sources(
     needed = settings.tubes.steps + 1
     try:
         with _one_thread():
-            return fit_scene(sources, settings, unlabelled=unlabelled, device=device, progress=told_by_share(progress))
+            return fit_scene(
+                sources,
+                settings,
+                unlabelled=unlabelled,
+                also_normal=also_normal,
+                device=device,
+                progress=told_by_share(progress),
+            )
     except FitError:
         found = max(source.report.frames_read for source in sources)
         if found < needed:
