@@ -116,6 +116,7 @@ def test_a_run_draws_plots_without_digits_and_keeps_the_digits_apart(tiny_data, 
     [
         (["--quick", "--data", "/nowhere/at/all"], "no such folder"),
         (["--only", "tables", "--data", "."], "no table called 'tables'"),
+        (["--all", "--methods", "cae,dae", "--data", "."], "no method called 'dae'"),
         (["--quick"], "CROWDAD_DATA"),
         (["--quick", "--data", ".", "--set", "anomaly.epoch=3"], "anomaly.epochs"),
     ],
