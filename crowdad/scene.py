@@ -44,7 +44,8 @@ class SceneModel:
     weights: the encoder's state, name -> array.  centres: float32 (K, D), unit rows.  shares: float32 (K,), the share
     of tubes nearest to each centre.  mean, spread: float32 (C, 1, rows, 1), standardisation of tube features.
     tube_normality: float32 (101,), percentiles of the normality of tubes that were held out.
-    thumbnails: uint8 (K, h, w), the most typical subject of each centre.
+    thumbnails: uint8 (K, h, w), the most typical subject of each centre.  motions: uint8 (K, T, rows, columns), how it
+    moves, see `patches.motion_of`; None in files from before it was kept.
     provenance: how, when and from what it was fitted.
     """
 
@@ -59,6 +60,7 @@ class SceneModel:
     tube_normality: Array
     thumbnails: npt.NDArray[np.uint8]
     provenance: dict[str, Any] = field(default_factory=dict)
+    motions: npt.NDArray[np.uint8] | None = None
 
     def __post_init__(self) -> None:
         self._encoder: Any = None
@@ -129,6 +131,8 @@ class SceneModel:
         path = Path(path)
         arrays = {f"encoder.{name}": np.asarray(array, order="C") for name, array in self.weights.items()}
         arrays |= {name: np.asarray(getattr(self, name), order="C") for name in _ARRAYS}
+        if self.motions is not None:
+            arrays["motions"] = np.asarray(self.motions, order="C")
         header = {
             "format_version": FORMAT_VERSION,
             "settings": self.settings.model_dump(mode="json"),
@@ -254,8 +258,10 @@ def _check_arrays(scene: SceneModel) -> None:
         "tube_normality": (101,),
         "thumbnails": (clusters, *(scene.thumbnails.shape[1:] if scene.thumbnails.ndim == 3 else ("height", "width"))),
     }
+    if scene.motions is not None:
+        needed["motions"] = (clusters, tubes.steps, tubes.rows, tubes.columns)
     for name, shape in needed.items():
-        array, dtype = getattr(scene, name), np.uint8 if name == "thumbnails" else np.float32
+        array, dtype = getattr(scene, name), np.uint8 if name in ("thumbnails", "motions") else np.float32
         if array.shape != shape or not clusters:
             raise ValueError(f"{name} is {array.shape}, {shape} is needed")
         if array.dtype != dtype:

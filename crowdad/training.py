@@ -19,7 +19,7 @@ from crowdad.encoders import AutoEncoder, Conv3dAutoEncoder
 from crowdad.encoders.fitting import TrainingPlan, fit_autoencoder
 from crowdad.errors import FitError, TooLittleMotionError
 from crowdad.normality import UnitKMeans
-from crowdad.patches import SUBJECT_HW, Extractor, Span, subject_of, tubes_through
+from crowdad.patches import SUBJECT_HW, Extractor, Span, motion_of, subject_of, tubes_through
 from crowdad.purification import keep_by_mass
 from crowdad.records import Frame, Tubes
 from crowdad.scale import ScaleProbe, SceneScale
@@ -302,7 +302,8 @@ def _cluster(scene: SceneModel, gathered: _Gathered, clusters: int, unlabelled: 
     scene.centres = kmeans.centres_[kept]
     scene.shares = (kmeans.shares_[kept] / kmeans.shares_[kept].sum()).astype(np.float32)
     closeness = codes @ scene.centres.T
-    scene.thumbnails = gathered.thumbnails[closeness.argmax(axis=0)]
+    typical = closeness.argmax(axis=0)
+    scene.thumbnails, scene.motions = gathered.thumbnails[typical], motion_of(gathered.features[typical])
 
 
 def _add_normal(scene: SceneModel, spans: Sequence[tuple[Source, Span]], tubes_before: int) -> None:
@@ -318,7 +319,8 @@ def _add_normal(scene: SceneModel, spans: Sequence[tuple[Source, Span]], tubes_b
             f"{count} moving patches in what was called normal, at least {_ALSO_NORMAL_TUBES} are needed; "
             "it is another camera's, or fit without --also-normal"
         )
-    codes = scene.codes(np.concatenate(features))
+    known = np.concatenate(features)
+    codes = scene.codes(known)
     clusters = min(_ALSO_NORMAL_CENTRES, count // _ALSO_NORMAL_TUBES)
     chosen = scene.settings.normality
     kmeans = UnitKMeans(clusters, max_iter=chosen.iterations, seed=scene.settings.seed).fit(codes)
@@ -328,6 +330,8 @@ def _add_normal(scene: SceneModel, spans: Sequence[tuple[Source, Span]], tubes_b
     shares = np.concatenate([scene.shares * (1 - weight), kmeans.shares_ * weight])
     scene.shares = (shares / shares.sum()).astype(np.float32)
     scene.thumbnails = np.concatenate([scene.thumbnails, np.stack(pictures)[closest]])
+    assert scene.motions is not None
+    scene.motions = np.concatenate([scene.motions, motion_of(known[closest])])
     scene.provenance["also_normal"] = {"spans": len(spans), "tubes": count, "centres": clusters}
 
 

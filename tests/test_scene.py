@@ -122,6 +122,13 @@ def test_a_truncated_file_is_one_line(saved, kept):
     refused(saved, ModelFormatError)
 
 
+def test_motions_are_kept_where_there_are_any(tmp_path):
+    motions = np.random.default_rng(1).integers(0, 255, (4, 5, 5, 3), dtype=np.uint8)
+    kept = SceneModel.load(replace(model_of(), motions=motions).save(tmp_path / "new"))
+    assert np.array_equal(kept.motions, motions)
+    assert SceneModel.load(model_of().save(tmp_path / "old")).motions is None
+
+
 @pytest.mark.parametrize("version", [FORMAT_VERSION + 1, 0, "", "next", None])
 def test_another_version_is_one_line(saved, version):
     refused(rewritten(saved, metadata={"format_version": version}), ModelVersionError, "fit the scene again")
@@ -149,6 +156,8 @@ def test_a_missing_part_is_named(saved, missing):
         ("spread", np.zeros((3, 1, 5, 1), np.float32)),
         ("mean", np.zeros((2, 1, 5, 1), np.float32)),
         ("thumbnails", np.zeros(4, np.uint8)),
+        ("motions", np.zeros((2, 5, 5, 3), np.uint8)),
+        ("motions", np.zeros((4, 5, 5, 3), np.float32)),
     ],
 )
 def test_wrong_shapes_and_numbers_are_named(saved, name, array):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from crowdad.outputs.folder import RunFolder
 from crowdad.outputs.heatmaps import HeatmapReader
 from crowdad.outputs.results import RunResults
+from crowdad.workflows.explaining import reasons_for
 from crowdad.workflows.picturing import Seen
 from crowdad.workflows.records import Run, Scored
 
@@ -27,7 +28,7 @@ def write_report(folder: RunFolder, run: Run, scored: Scored, results: RunResult
     with HeatmapReader(maps) as reader:
         heat = pack_heat(reader.chunks(), scored.table, scored.events)
     peaks = {event: (picture, seen.peaks.boxes[event]) for event, picture in seen.peaks.pictures.items()}
-    look = Look(seen.video, seen.offset_s, heat, _first_picture(run), peaks)
+    look = Look(seen.video, seen.offset_s, heat, _first_picture(run), peaks, reasons_for(run, scored.events))
     with folder.part("report.html") as path:
         write_page(path, results, scored.table, look)
 

@@ -142,13 +142,14 @@ def _why(reason: Reason) -> dict[str, Any]:
         {
             "picture": data_url(patch, ".png"),
             "motion": None if motion is None else motion_strip(motion),
-            "caption": f"similarity {similarity:.2f}; {share:.1%} of what is normal",
+            "caption": f"similarity {similarity:.2f}, {share:.1%} of normal motion",
         }
         for similarity, share, patch, motion in reason.nearest
     ]
     return {
-        "text": f"The least normal patch at the peak is at best {reason.normality:.2f} like anything that normal "
-        "footage showed (1 = the same motion). Beside it the normal motion that is most like it.",
+        "text": f"At the peak a patch moves in a way that is at best {reason.normality:.2f} like normal footage "
+        "(1 is the same). Beside it the normal patches most like it; below each, how fast its parts move, from the "
+        "oldest step to the newest, brighter is faster.",
         "patches": [flagged, *nearest],
     }
 

@@ -115,8 +115,8 @@ def test_why_an_event_was_flagged(tmp_path: Path) -> None:
     write_page(path, SHORT.results(), SHORT.table, Look(look.video, 0.0, look.heat, look.still, look.peaks, reasons))
     page = read(path)
     assert page.text.count("Why") == 1
-    assert "at best 0.41 like anything" in " ".join(page.text.split())
-    assert "similarity 0.38; 0.2% of what is normal" in page.text
+    assert "at best 0.41 like normal footage" in " ".join(page.text.split())
+    assert "similarity 0.38, 0.2% of normal motion" in page.text
     motions = [element for name, element in page.elements if name == "img" and element.get("class") == "motion"]
     assert len(motions) == 2
 

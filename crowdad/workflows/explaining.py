@@ -1,0 +1,79 @@
+"""Why an event was flagged: its least normal patch, and the normal ones that are most like it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from crowdad.errors import SourceError
+from crowdad.patches import Span, motion_of, subject_of, tubes_through
+from crowdad.records import Event
+from crowdad.workflows.records import Run
+
+if TYPE_CHECKING:
+    from crowdad.outputs.report import Reason
+
+__all__ = ["reasons_for"]
+
+MOST_REASONS = 40
+"""Strongest events that are explained; each takes a second look at its peak."""
+
+_NEAREST = 3
+
+
+def reasons_for(run: Run, events: Sequence[Event]) -> dict[int, Reason]:
+    """Event id -> why, for the strongest events.
+
+    None at all where something else than torch scored: the graphs tell how normal a patch is, not what it is like.
+    """
+    if run.runtime != "torch":
+        return {}
+    strongest = sorted(events, key=lambda event: (-event.peak_anomaly, event.event_id))[:MOST_REASONS]
+    found = {}
+    for event in strongest:
+        try:
+            reason = _reason(run, event)
+        except SourceError:
+            continue  # Damage near the peak: the page does without this one.
+        if reason is not None:
+            found[event.event_id] = reason
+    return found
+
+
+def _reason(run: Run, event: Event) -> Reason | None:
+    """The least normal of the patches that pass through the event's box at its peak; None where there is none."""
+    from crowdad.outputs.report import Reason
+
+    scene = run.scene
+    step_s = scene.scale.gap / scene.scale.fps
+    window_s = (scene.settings.tubes.steps + 1) * step_s
+    span = Span(event.peak_s - step_s / 2, event.peak_s + step_s / 2, ((event.peak_s, *event.box_xyxy),))
+    part = replace(run.part, start_s=max(0.0, event.peak_s - window_s), end_s=event.peak_s + window_s)
+    least, codes = None, None
+    with closing(part.open(run.spec).frames()) as frames:
+        for frame, tubes in tubes_through(frames, span, scene.scale, scene.settings):
+            if len(tubes):
+                found = scene.codes(tubes.features)
+                normality = (found @ scene.centres.T).max(axis=1)
+                index = int(normality.argmin())
+                if least is None or normality[index] < least[0]:
+                    picture = subject_of(frame.luma, tubes, index)
+                    least = float(normality[index]), picture, motion_of(tubes.features[index : index + 1])[0]
+                    codes = found[index]
+    if least is None or codes is None:
+        return None
+    similarity = scene.centres @ codes
+    nearest = [
+        (
+            float(similarity[centre]),
+            float(scene.shares[centre]),
+            scene.thumbnails[centre],
+            None if scene.motions is None else scene.motions[centre],
+        )
+        for centre in np.argsort(-similarity, kind="stable")[:_NEAREST]
+    ]
+    return Reason(*least, nearest)
