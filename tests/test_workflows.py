@@ -26,6 +26,7 @@ from crowdad.errors import (
     TooLittleMotionError,
     TooShortError,
 )
+from crowdad.outputs.folder import JOURNAL
 from crowdad.outputs.heatmaps import HeatmapReader
 from crowdad.outputs.tables import read_frames_csv
 from crowdad.records import FrameResult
@@ -130,7 +131,14 @@ def test_part_of_the_footage(tiny_camera: TinyCamera, tmp_path: Path) -> None:
     table = read_frames_csv(tmp_path / "part" / "frames.csv")
     assert list(table.frame) == list(range(30, 80))
     assert results.source.recorded_at == "2024-05-17T08:30:00"
-    assert results.settings["run"] == {"start_s": 3.0, "end_s": 8.0, "stride": 1, "fps": None, "roi": None}
+    assert results.settings["run"] == {
+        "start_s": 3.0,
+        "end_s": 8.0,
+        "stride": 1,
+        "fps": None,
+        "max_pixels": 25_000_000,
+        "roi": None,
+    }
 
 
 def test_a_stride_counts_as_a_lower_frame_rate(tiny_camera: TinyCamera) -> None:
@@ -199,7 +207,7 @@ def test_an_interrupted_run_leaves_readable_parts(tiny_camera: TinyCamera, tmp_p
 
     with pytest.raises(KeyboardInterrupt):
         crowdad.detect(tiny_camera.unusual, model=tiny_camera.model, output=tmp_path / "cut", progress=stop)
-    assert {path.name for path in (tmp_path / "cut").iterdir()} == {"frames.csv.part", "heatmaps.npz.part"}
+    assert {path.name for path in (tmp_path / "cut").iterdir()} == {"frames.csv.part", "heatmaps.npz.part", JOURNAL}
     assert len(read_frames_csv(tmp_path / "cut" / "frames.csv.part")) == 60
     with HeatmapReader(tmp_path / "cut" / "heatmaps.npz.part") as maps:
         assert len(maps) == 60

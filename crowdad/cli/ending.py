@@ -39,7 +39,7 @@ def _ended(verb: Callable[..., int], arguments: dict[str, Any]) -> int:
         notice(str(error))
         return FAILED
     except KeyboardInterrupt:
-        notice("interrupted; what was scored so far is in the .part files of the run's folder")
+        notice("interrupted; what was scored so far is in the .part files of the run's folder, go on with --resume")
         return INTERRUPTED
     except BrokenPipeError:
         return FAILED

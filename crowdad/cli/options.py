@@ -17,10 +17,12 @@ __all__ = [
     "Device",
     "End",
     "Fps",
+    "MaxPixels",
     "Overrides",
     "Overwrite",
     "Patches",
     "Quiet",
+    "Resume",
     "Runtime",
     "Seed",
     "Start",
@@ -60,6 +62,15 @@ Fps = Annotated[
         rich_help_panel=_READING,
     ),
 ]
+MaxPixels = Annotated[
+    int | None,
+    typer.Option(
+        "--max-pixels",
+        help="Refuse footage whose pictures have more.  [25 million: 20 megapixel cameras pass, 8K does not]",
+        show_default=False,
+        rich_help_panel=_READING,
+    ),
+]
 Config = Annotated[Path | None, typer.Option("--config", help="Settings from a TOML file.", rich_help_panel=_LEARNING)]
 Overrides = Annotated[
     list[str] | None,
@@ -89,6 +100,10 @@ Runtime = Annotated[
     ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what an earlier run left there.")]
+Resume = Annotated[
+    bool,
+    typer.Option("--resume", help="Go on where the same command was interrupted; what is whole is left as it is."),
+]
 Verbose = Annotated[int, typer.Option("--verbose", "-v", count=True, help="Say more; -vv shows tracebacks.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
 Data = Annotated[

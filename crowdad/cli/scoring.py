@@ -12,10 +12,12 @@ from crowdad.cli.options import (
     Device,
     End,
     Fps,
+    MaxPixels,
     Overrides,
     Overwrite,
     Patches,
     Quiet,
+    Resume,
     Runtime,
     Seed,
     Start,
@@ -25,7 +27,7 @@ from crowdad.cli.options import (
     seconds,
 )
 from crowdad.cli.terminal import Bars, describe_run, notice
-from crowdad.errors import CrowdadError
+from crowdad.errors import ConfigError, CrowdadError
 
 if TYPE_CHECKING:
     from crowdad.outputs.folder import RunFolder
@@ -55,6 +57,7 @@ def fit(
     end: End = None,
     stride: Stride = 1,
     fps: Fps = None,
+    max_pixels: MaxPixels = None,
     config: Config = None,
     overrides: Overrides = None,
     seed: Seed = None,
@@ -95,6 +98,7 @@ def fit(
             end_s=seconds(end),
             stride=stride,
             fps=fps,
+            **({} if max_pixels is None else {"max_pixels": max_pixels}),
             device=device,
             progress=bars,
             on_bad_input=refuse,
@@ -145,6 +149,7 @@ def detect(
     end: End = None,
     stride: Stride = 1,
     fps: Fps = None,
+    max_pixels: MaxPixels = None,
     recorded_at: Annotated[
         str | None,
         typer.Option("--recorded-at", help="Wall clock of the first frame, such as 2024-05-17T08:30:00."),
@@ -156,6 +161,7 @@ def detect(
     device: Device = "auto",
     runtime: Runtime = "auto",
     overwrite: Overwrite = False,
+    resume: Resume = False,
     verbose: Verbose = 0,
     quiet: Quiet = False,
 ) -> int:
@@ -166,20 +172,25 @@ def detect(
       crowdad detect monday.mp4 --model gate3.safetensors -o runs/monday
       crowdad detect night/*.mp4 -m gate3.safetensors --false-alarms-per-hour 0.2
       crowdad detect video.mp4 --start 1:30 --end 2:00 --roi street.png
+      crowdad detect night/*.mp4 -m gate3.safetensors --resume  go on after an interruption
     """
     from crowdad import workflows
     from crowdad.scene import SceneModel
 
+    if overwrite and resume:
+        raise ConfigError("both --overwrite and --resume were given; give one of them")
     base = None if model is None else SceneModel.load(model).settings
     settings = chosen_settings(config, overrides, seed if model is None else None, patches, base)
     part = {"start_s": seconds(start), "end_s": seconds(end), "stride": stride, "fps": fps}
+    if max_pixels is not None:
+        part["max_pixels"] = max_pixels
     specs, code = _found(footage)
     several = len(footage) > 1 or len(specs) > 1
     for spec in specs:
         try:
             with (
                 Bars(quiet, f"{spec.name}: " if several else "") as bars,
-                _folder(spec, output, several, overwrite) as folder,
+                _folder(spec, output, several, overwrite, resume) as folder,
             ):
                 results = workflows.detect(
                     spec,
@@ -224,9 +235,14 @@ def _found(footage: list[str]) -> tuple[list[Path], int]:
     return list(found), code
 
 
-def _folder(spec: Path, output: Path | None, several: bool, overwrite: bool) -> RunFolder:
+def _folder(spec: Path, output: Path | None, several: bool, overwrite: bool, resume: bool) -> RunFolder:
     from crowdad.outputs.folder import RunFolder, run_name
+    from crowdad.workflows.resuming import folder_to_resume
 
+    if resume and output is not None and not several:
+        return RunFolder(output, resume=True)
+    if resume:
+        return folder_to_resume(spec, output or "runs")
     if output is None:
         return RunFolder.numbered(spec.name)
     if not several:

@@ -6,15 +6,22 @@ import errno
 import os
 import re
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from crowdad.errors import OutputExistsError, OutputNotWritableError
+from crowdad.outputs.journal import Journal
 from crowdad.wording import without_login
 
-__all__ = ["RUN_FILES", "RunFolder", "run_name"]
+if sys.platform != "win32":
+    import fcntl
+
+__all__ = ["JOURNAL", "RUN_FILES", "RunFolder", "run_name"]
 
 RUN_FILES = (
     "results.json",
@@ -28,6 +35,9 @@ RUN_FILES = (
     "scene.safetensors",
 )
 """What a run writes; a folder that holds one of these holds a run."""
+
+JOURNAL = "resume.part"
+"""What an unfinished run goes on from; gone when the run is whole."""
 
 _NOT_OURS = re.compile(r"[^\w.+-]+", re.UNICODE)
 _WRITE_FAILURES = {
@@ -58,34 +68,53 @@ class RunFolder:
 
     path: where the user wants it; made here, with its parents.
     overwrite: let an earlier run in it go (when the first file is written, so that a failed start costs nothing).
+    resume: go on with the run that is in it.
     As a context manager, removes the folder again if it made it and nothing was written.
 
-    Raises OutputExistsError when the folder holds a run, OutputNotWritableError when it cannot be written.
+    No other process can write a run into it meanwhile (where the system has file locks; a killed process holds none).
+    Raises OutputExistsError when the folder holds a run or another process writes one, OutputNotWritableError when it
+    cannot be written.
     """
 
-    def __init__(self, path: str | os.PathLike[str], overwrite: bool = False) -> None:
+    def __init__(self, path: str | os.PathLike[str], overwrite: bool = False, resume: bool = False) -> None:
+        self._lock: int | None = None
         self.path = Path(path)
+        self.resume = resume
         self._overwrite = overwrite
-        held = held_files(self.path)
-        if held and not overwrite:
-            raise OutputExistsError(
-                f"{self.path}: holds another run ({held[0].name}); choose another folder, or --overwrite to replace it"
-            )
+        self._refuse_another(overwrite or resume)
         self._made = not self.path.exists()
         with self._one_line_errors():
             self.path.mkdir(parents=True, exist_ok=True)
         self._check_writable()
+        self._lock = _locked(self.path)
+        self._refuse_another(overwrite or resume)
+
+    def _refuse_another(self, allowed: bool) -> None:
+        held = held_files(self.path)
+        if held and not allowed:
+            self.close()
+            unfinished = (self.path / JOURNAL).is_file() and not (self.path / "results.json").is_file()
+            go_on = "--resume to go on with it, " if unfinished else ""
+            raise OutputExistsError(
+                f"{self.path}: holds another run ({held[0].name}); choose another folder, {go_on}or --overwrite to "
+                "replace it"
+            )
 
     @classmethod
     def numbered(cls, source_name: str, runs: str | os.PathLike[str] = "runs") -> RunFolder:
         """The default folder for footage, `runs/<name>`, or `-2`, `-3`, ... where that exists."""
-        name = run_name(source_name)
-        number = 1
-        while True:
-            path = Path(runs) / (name if number == 1 else f"{name}-{number}")
-            if not path.exists():
+        for path in numbered_paths(source_name, runs):
+            if path.exists():
+                continue
+            with suppress(OutputExistsError):  # another process was there first
                 return cls(path)
-            number += 1
+        raise AssertionError("numbers do not end")
+
+    def close(self) -> None:
+        """Let others write into the folder; a second call does nothing."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     def __enter__(self) -> RunFolder:
         return self
@@ -93,8 +122,16 @@ class RunFolder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._made and self.path.is_dir() and not any(self.path.iterdir()):
+        left = [path.name for path in self.path.iterdir()] if self.path.is_dir() else [""]
+        if left == [JOURNAL]:  # no result yet, there is nothing to go on with
+            (self.path / JOURNAL).unlink()
+            left = []
+        if self._made and not left:
             self.path.rmdir()
+        self.close()
+
+    def __del__(self) -> None:
+        self.close()
 
     def file(self, name: str) -> Path:
         """Where the finished file of this name is, or will be."""
@@ -112,6 +149,19 @@ class RunFolder:
             part.unlink(missing_ok=True)
             yield part
             os.replace(part, self.path / name)
+
+    def journal(self, run: Mapping[str, Any]) -> Journal:
+        """The run's journal, begun or gone on with; an earlier run that may be overwritten is let go of.
+
+        run: what the results depend on, plain JSON.  Raises OutputExistsError where the journal is of another run.
+        """
+        with self._one_line_errors():
+            self._let_go_of_earlier_run()
+            return Journal(self.path / JOURNAL, run)
+
+    def finished(self) -> bool:
+        """Whether the run in it is whole."""
+        return (self.path / "results.json").is_file()
 
     def _let_go_of_earlier_run(self) -> None:
         if self._overwrite:
@@ -148,8 +198,38 @@ class RunFolder:
 
 def held_files(path: Path) -> list[Path]:
     """The files of a run in this folder, finished or not."""
-    names = [name + suffix for name in RUN_FILES for suffix in ("", ".part")]
+    names = [*(name + suffix for name in RUN_FILES for suffix in ("", ".part")), JOURNAL]
     return [path / name for name in names if (path / name).is_file()]
+
+
+def numbered_paths(source_name: str, runs: str | os.PathLike[str]) -> Iterator[Path]:
+    """The default folders for footage: `runs/<name>`, `runs/<name>-2`, `-3`, ... without end."""
+    name = run_name(source_name)
+    for number in count(1):
+        yield Path(runs) / (name if number == 1 else f"{name}-{number}")
+
+
+def _locked(path: Path) -> int | None:
+    """Hold the folder against other processes; None where the system or the disk knows no such lock.
+
+    On the folder itself: a lock file would have to be cleared away, and a process that was killed cannot.
+    Raises OutputExistsError where another holds it.
+    """
+    if sys.platform == "win32":
+        return None
+    held = None
+    try:
+        held = os.open(path, os.O_RDONLY)
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return held
+    except OSError as error:
+        if held is not None:
+            os.close(held)
+        if isinstance(error, BlockingIOError):
+            raise OutputExistsError(
+                f"{path}: another process is writing a run into it; choose another folder, or wait for it to end"
+            ) from None
+        return None  # some network disks know no locks
 
 
 def _free_mb(path: Path) -> int:

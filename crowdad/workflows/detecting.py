@@ -19,19 +19,21 @@ from crowdad.config import Settings
 from crowdad.detector import Detector
 from crowdad.errors import ConfigError, OutputExistsError, TooShortError
 from crowdad.events import EventFinder
-from crowdad.outputs.folder import RunFolder, held_files
+from crowdad.outputs.folder import JOURNAL, RunFolder, held_files
 from crowdad.outputs.heatmaps import HeatmapWriter
+from crowdad.outputs.journal import Journal
 from crowdad.outputs.results import RunResults, write_results
 from crowdad.outputs.tables import FramesCsv
 from crowdad.records import Event, Frame, FrameResult
 from crowdad.scene import SceneModel
-from crowdad.sources import Source, read_ahead, read_mask
+from crowdad.sources import MAX_PIXELS, Source, read_ahead, read_mask
 from crowdad.workflows.footage import Part, check_device, learning_sources, one_spec
 from crowdad.workflows.learning import fit_sources
 from crowdad.workflows.picturing import TIMELINE_PICTURES, Seen, look_again
 from crowdad.workflows.progress import Progress, counted, silent
 from crowdad.workflows.records import FrameLog, Run, Scored, run_results
 from crowdad.workflows.reporting import write_report
+from crowdad.workflows.resuming import finished_results, folder_to_resume, run_identity
 from crowdad.workflows.running import check_runtime, open_runtime
 
 __all__ = ["detect", "score"]
@@ -47,6 +49,7 @@ def score(
     end_s: float | None = None,
     stride: int = 1,
     fps: float | None = None,
+    max_pixels: int = MAX_PIXELS,
     device: str = "auto",
     runtime: str = "torch",
 ) -> Iterator[FrameResult]:
@@ -58,7 +61,7 @@ def score(
     Raises SourceError, ModelError, ConfigError.
     """
     check_runtime(runtime, device)
-    source = Part(start_s, end_s, stride, fps).open(one_spec(spec))
+    source = Part(start_s, end_s, stride, fps, max_pixels).open(one_spec(spec))
     scene = _loaded(model).fitted_to(source.info.size_hw, source.fps)
     _, scorer = open_runtime(scene, _path_of(model), runtime, device, silent)
     with closing(_long_enough(source, scene)) as frames:
@@ -81,10 +84,12 @@ def detect(
     end_s: float | None = None,
     stride: int = 1,
     fps: float | None = None,
+    max_pixels: int = MAX_PIXELS,
     recorded_at: str | None = None,
     device: str = "auto",
     runtime: str = "torch",
     overwrite: bool = False,
+    resume: bool = False,
     progress: Progress = silent,
 ) -> RunResults:
     """Find what is unusual in one piece of footage and write all that is known of it into a run's folder.
@@ -93,6 +98,9 @@ def detect(
     model: a fitted scene or its file; None: a scene is first fitted on the footage itself, anomalies inside, and saved
         as scene.safetensors in the folder.
     output: the folder, by default runs/<name>, never another run's unless `overwrite`.
+    resume: go on with the run of the same footage and settings that was interrupted in the folder, by default the
+        footage's last one in runs/; what it had scored is not scored again, and the results are those of a run that
+        was never interrupted.  A whole run is left as it is and its results are returned.
     settings: of the fit; with a model only its `events` section and false alarms an hour may differ from the model's.
     threshold: raw anomaly that reads 0.5, as `threshold.raw` in results.json; or false_alarms_per_hour wanted on normal
         footage, from which it is then chosen.
@@ -102,34 +110,51 @@ def detect(
     runtime: what scores: "torch", "onnx", "openvino", or "auto" for what measured fastest on this machine; a scene that
         was just fitted is scored by torch then, as a graph does not pay for one piece of footage.
 
-    An interrupted or failed run leaves what it had under `.part` names.
+    max_pixels: footage with larger pictures is refused.
+
+    An interrupted or failed run leaves what it had under `.part` names; its last few scores may be missing there.
     Raises CrowdadError: SourceError (TooShortError for less than one window), FitError, ModelError, OutputError,
     ConfigError.
     """
     began_s = time.perf_counter()
     _check(threshold, false_alarms_per_hour, recorded_at)
     check_runtime(runtime, device)
-    part = Part(start_s, end_s, stride, fps)
+    part = Part(start_s, end_s, stride, fps, max_pixels)
     spec = one_spec(spec)
     source = part.open(spec)
     mask = None if roi is None else read_mask(roi, source.info.size_hw)
     fitted = None if model is None else _with_settings(_loaded(model), settings)
-    with _folder(source, output, overwrite) as folder:
+    identity = run_identity(
+        spec,
+        source,
+        part,
+        model=fitted,
+        settings=settings,
+        threshold=threshold,
+        false_alarms_per_hour=false_alarms_per_hour,
+        roi=roi,
+        runtime=runtime,
+    )
+    with ExitStack() as stack:
+        folder = stack.enter_context(_folder(spec, source, output, overwrite, resume))
         _check_apart(spec, folder)
+        if folder.resume and folder.finished():
+            return finished_results(spec, folder)
+        goes_on = folder.resume and identity is not None and folder.file(JOURNAL).is_file()
+        journal = stack.enter_context(folder.journal(identity)) if goes_on and identity is not None else None
         if fitted is None:
-            fitted = _fit_on_itself(spec, part, settings or Settings(), check_device(device), progress)
-            _save_scene(fitted, folder)
+            fitted = _own_scene(folder, goes_on, spec, part, settings or Settings(), device, progress)
             runtime = "torch" if runtime == "auto" else runtime
         scene = fitted.fitted_to(source.info.size_hw, source.fps)
         if false_alarms_per_hour is not None:
             scene = _wanting(scene, false_alarms_per_hour)
         ran_by, scorer = open_runtime(scene, _path_of(model), runtime, device, progress)
         detector = Detector(scene, threshold_raw=threshold, roi=mask, runtime=scorer)
-        run = Run(spec, source, part, scene, detector, threshold, roi, recorded_at, ran_by)
+        run = Run(spec, source, part, scene, detector, threshold, roi, recorded_at, ran_by, identity)
         with tempfile.TemporaryDirectory(prefix="crowdad-") as spare:
             maps = folder.file("heatmaps.npz") if heatmaps else Path(spare) / "heatmaps.npz"
             needed = heatmaps or overlay or report
-            scored = _score_into(folder, run, maps if needed else None, began_s, progress)
+            scored = _score_into(folder, run, maps if needed else None, journal, began_s, progress)
             seen = look_again(folder, run, scored, maps, overlay=overlay, report=report, progress=progress)
             _write_timeline(folder, run, scored, seen)
             if isinstance(model, SceneModel):
@@ -139,7 +164,20 @@ def detect(
                 write_report(folder, run, scored, results, maps, seen)
         with folder.part("results.json") as path:
             write_results(path, results)
+        folder.file(JOURNAL).unlink(missing_ok=True)
     return results
+
+
+def _own_scene(
+    folder: RunFolder, goes_on: bool, spec: Any, part: Part, settings: Settings, device: str, progress: Progress
+) -> SceneModel:
+    """A scene fitted on the footage itself, saved in the folder; the one that is there where its run goes on."""
+    own = folder.file("scene.safetensors")
+    if goes_on and own.is_file():
+        return SceneModel.load(own)
+    scene = _fit_on_itself(spec, part, settings, check_device(device), progress)
+    _save_scene(scene, folder)
+    return scene
 
 
 def _save_scene(scene: SceneModel, folder: RunFolder) -> None:
@@ -205,10 +243,16 @@ def _wanting(scene: SceneModel, rate: float) -> SceneModel:
     return replace(scene, settings=scene.settings.model_copy(update={"calibration": calibration}))
 
 
-def _folder(source: Source, output: RunFolder | str | os.PathLike[str] | None, overwrite: bool) -> RunFolder:
+def _folder(
+    spec: Any, source: Source, output: RunFolder | str | os.PathLike[str] | None, overwrite: bool, resume: bool
+) -> RunFolder:
     if isinstance(output, RunFolder):
         return output
-    return RunFolder.numbered(source.name) if output is None else RunFolder(output, overwrite)
+    if overwrite and resume:
+        raise ConfigError("both overwrite and resume were given; give one of them")
+    if output is not None:
+        return RunFolder(output, overwrite, resume)
+    return folder_to_resume(Path(spec)) if resume else RunFolder.numbered(source.name)
 
 
 def _check_apart(spec: Any, folder: RunFolder) -> None:
@@ -267,8 +311,10 @@ class _SizeCheck:
         return False
 
 
-def _score_into(folder: RunFolder, run: Run, maps_path: Path | None, began_s: float, progress: Progress) -> Scored:
-    """Score the footage into frames.csv and the maps; nothing is written before the first frame has its score."""
+def _score_into(
+    folder: RunFolder, run: Run, maps_path: Path | None, journal: Journal | None, began_s: float, progress: Progress
+) -> Scored:
+    """Score the footage into frames.csv, the maps and the journal; what the journal holds already is not scored."""
     started_s = time.perf_counter()
     events_set = run.scene.settings.events
     finder = EventFinder(
@@ -277,11 +323,17 @@ def _score_into(folder: RunFolder, run: Run, maps_path: Path | None, began_s: fl
     sizes, log, events = _SizeCheck(run.scene.scale.size_hw), FrameLog(), list[Event]()
     with ExitStack() as stack:
         frames = stack.enter_context(closing(_long_enough(run.source, run.scene)))
-        results = run.detector.run(sizes.watch(frames))
-        first = next(results)
+        checkpoint, told = (None, 0) if journal is None else (journal.checkpoint, journal.told)
+        results = run.detector.run(sizes.watch(frames), checkpoint, () if journal is None else journal.results())
+        first = next(results)  # before any file is begun: this is where footage turns out to be too short
+        if journal is None and run.identity is not None:
+            journal = stack.enter_context(folder.journal(run.identity))
         table = stack.enter_context(FramesCsv(stack.enter_context(folder.part("frames.csv"))))
         maps = _maps_writer(folder, maps_path, stack)
-        for result in counted(chain([first], results), "scoring", run.source.expected_frames, progress):
+        counting = counted(chain([first], results), "scoring", run.source.expected_frames, progress)
+        for number, result in enumerate(counting, start=1):
+            if journal is not None and number > told and journal.add(result):
+                journal.write(run.detector.checkpoint(number))
             table.write(result)
             log.add(result)
             if sizes.fits(result.index) and maps is not None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from crowdad.errors import ConfigError
-from crowdad.sources import Source, expand, open_source
+from crowdad.sources import MAX_PIXELS, Source, expand, open_source
 
 __all__ = ["Part", "check_device", "check_device_name", "expand_specs", "learning_sources", "one_spec"]
 
@@ -23,16 +23,27 @@ WINDOW_S = 60.0
 
 @dataclass(frozen=True)
 class Part:
-    """What to read of the footage: start_s <= time < end_s, every `stride`-th frame; fps for what has no times."""
+    """What to read of the footage: start_s <= time < end_s, every `stride`-th frame; fps for what has no times.
+
+    max_pixels: footage with larger pictures is refused.
+    """
 
     start_s: float | None = None
     end_s: float | None = None
     stride: int = 1
     fps: float | None = None
+    max_pixels: int = MAX_PIXELS
 
     def open(self, spec: Any) -> Source:
         """The source, its first frame already decoded; raises SourceError, ConfigError."""
-        return open_source(spec, fps=self.fps, start_s=self.start_s, end_s=self.end_s, stride=self.stride)
+        return open_source(
+            spec,
+            fps=self.fps,
+            start_s=self.start_s,
+            end_s=self.end_s,
+            stride=self.stride,
+            max_pixels=self.max_pixels,
+        )
 
 
 def expand_specs(specs: Any) -> list[Any]:

@@ -12,7 +12,7 @@ from crowdad.config import Settings
 from crowdad.errors import CrowdadError, FitError, OutputExistsError, OutputNotWritableError, TooShortError
 from crowdad.patches import Span
 from crowdad.scene import SceneModel
-from crowdad.sources import Source
+from crowdad.sources import MAX_PIXELS, Source
 from crowdad.workflows.calling_normal import ticked_spans
 from crowdad.workflows.footage import Part, check_device, expand_specs, learning_sources
 from crowdad.workflows.progress import Progress, silent, told_by_share
@@ -34,6 +34,7 @@ def fit(
     end_s: float | None = None,
     stride: int = 1,
     fps: float | None = None,
+    max_pixels: int = MAX_PIXELS,
     device: str = "auto",
     progress: Progress = silent,
     on_bad_input: Callable[[CrowdadError], None] | None = None,
@@ -47,13 +48,14 @@ def fit(
         footage they name.
     output: where to save the model, or None to keep it in memory.  overwrite: let an earlier file there go.
     start_s, end_s, stride, fps: the part of each piece of footage to read; fps for what carries no times.
+    max_pixels: footage with larger pictures is refused.
     device: "auto", "cpu" or "cuda".  on_bad_input: told of each piece that cannot be read, while others go on.
 
     More than an hour in all is learned from in 60 s windows spread evenly over the footage.
     Raises SourceError, FitError (TooLittleMotionError where people hardly move), OutputError, ConfigError.
     """
     path = None if output is None else _free_path(Path(output), overwrite)
-    part = Part(start_s, end_s, stride, fps)
+    part = Part(start_s, end_s, stride, fps, max_pixels)
     device = check_device(device)
     readable = []
     for spec in expand_specs(specs):

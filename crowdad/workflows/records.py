@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,7 +78,10 @@ class FrameLog:
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """A run before its footage is read: what scores what, by which runtime, and how the threshold was chosen."""
+    """A run before its footage is read: what scores what, by which runtime, and how the threshold was chosen.
+
+    identity: all that its scores depend on, plain JSON; None where the footage has no name to find it by again.
+    """
 
     spec: Any
     source: Source
@@ -89,6 +92,7 @@ class Run:
     roi: str | os.PathLike[str] | None
     recorded_at: str | None
     runtime: str
+    identity: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +114,7 @@ def run_results(run: Run, scored: Scored, model_path: Path) -> RunResults:
         "end_s": run.part.end_s,
         "stride": run.part.stride,
         "fps": run.part.fps,
+        "max_pixels": run.part.max_pixels,
         "roi": None if run.roi is None else os.fspath(run.roi),
     }
     recorded_at = run.recorded_at or run.source.info.recorded_at

@@ -100,7 +100,8 @@ def _footage_of(results: RunResults, spec: Any) -> Source:
     """The footage of a run, read as the run read it.  Raises OutputNotReadableError where it is another."""
     chosen = results.settings.get("run")
     known = chosen if isinstance(chosen, dict) else {}
-    part = Part(**{name: known.get(name) for name in ("start_s", "end_s", "fps")}, stride=known.get("stride", 1))  # type: ignore[arg-type]
+    read = {name: value for name, value in known.items() if name in Part.__dataclass_fields__}
+    part = Part(**read)  # type: ignore[arg-type]
     source = part.open(one_spec(spec))
     own, given = results.source.sha256, source.sha256()
     if own is not None and given is not None and own != given:

@@ -1,0 +1,89 @@
+"""Going on with a run that was killed: which folder is its, and what its results depend on."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from crowdad._version import __version__
+from crowdad.config import Settings
+from crowdad.errors import ConfigError, CrowdadError, OutputExistsError
+from crowdad.outputs.folder import JOURNAL, RunFolder, numbered_paths
+from crowdad.outputs.journal import journaled_run
+from crowdad.outputs.results import RunResults, read_results
+from crowdad.runtimes import fingerprint
+from crowdad.scene import SceneModel
+from crowdad.sources import Source
+from crowdad.workflows.footage import Part
+
+__all__ = ["finished_results", "folder_to_resume", "run_identity"]
+
+
+def run_identity(
+    spec: Any,
+    source: Source,
+    part: Part,
+    *,
+    model: SceneModel | None,
+    settings: Settings | None,
+    threshold: float | None,
+    false_alarms_per_hour: float | None,
+    roi: str | os.PathLike[str] | None,
+    runtime: str,
+) -> dict[str, Any] | None:
+    """All that a run's scores depend on, as plain JSON; None for footage that cannot be named, such as numpy frames."""
+    if not isinstance(spec, str | os.PathLike):
+        return None
+    known = {
+        "version": __version__,
+        "source": {**asdict(source.info), "name": os.path.abspath(spec)},
+        "part": asdict(part),
+        "model": None if model is None else _scene_identity(model),
+        "settings": None if settings is None else settings.model_dump(mode="json"),
+        "threshold": threshold,
+        "false_alarms_per_hour": false_alarms_per_hour,
+        "roi": None if roi is None else os.path.abspath(roi),
+        "runtime": runtime,
+    }
+    # As it is when it comes back from a file.
+    return dict(json.loads(json.dumps(known)))
+
+
+def _scene_identity(scene: SceneModel) -> dict[str, Any]:
+    parts = {"settings": scene.settings.model_dump(mode="json"), "scale": scene.scale.as_dict()}
+    return {"arrays": fingerprint(scene), "calibration": scene.calibration.as_dict(), **parts}
+
+
+def folder_to_resume(spec: Path, runs: str | os.PathLike[str] = "runs") -> RunFolder:
+    """The default folder that holds this footage's run, whole or not; a new one where there is none."""
+    for path in numbered_paths(spec.name, runs):
+        if not path.exists() or not any(path.iterdir()) or _footage_of(path) == os.path.abspath(spec):
+            return RunFolder(path, resume=True)
+    raise AssertionError("numbers do not end")
+
+
+def finished_results(spec: Any, folder: RunFolder) -> RunResults:
+    """The results of the whole run in the folder.  Raises OutputExistsError where it is of other footage."""
+    results = read_results(folder.file("results.json"))
+    if not isinstance(spec, str | os.PathLike):
+        raise ConfigError("only footage that has a name can be resumed: a file or a folder of pictures")
+    if os.path.abspath(results.source.name) != os.path.abspath(spec):
+        raise OutputExistsError(
+            f"{folder.path}: holds a whole run of {results.source.name}; choose another folder, or --overwrite to "
+            "replace it"
+        )
+    return results
+
+
+def _footage_of(path: Path) -> str | None:
+    """Absolute path of the footage whose run is in the folder; None where that cannot be told."""
+    run = journaled_run(path / JOURNAL)
+    if run is not None:
+        return str(run.get("source", {}).get("name"))
+    try:
+        return os.path.abspath(read_results(path / "results.json").source.name)
+    except CrowdadError:
+        return None
