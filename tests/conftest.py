@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -112,6 +112,17 @@ def tiny_video(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder 001.png .. 024.png of `moving_square()`.  Shared: read it, don't change it."""
     return write_folder(tmp_path_factory.mktemp("tiny_folder") / "clip", list(moving_square()))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What is kept of runtimes and graphs is kept in a folder of the tests' own."""
+    from crowdad.runtimes import choice
+
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(choice, "cache_folder", lambda: folder)
+        yield
 
 
 TINY_SETTINGS = (

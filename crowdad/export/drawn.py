@@ -18,7 +18,7 @@ from crowdad.sources import ArraySource
 
 __all__ = ["DrawnCrowd"]
 
-_SCENE, _SEED = "ped2like", 2
+_SCENE, _SEED = "ped2like", 3
 
 
 class DrawnCrowd:

@@ -1,9 +1,9 @@
 """What gives tubes their normality, one runtime a file: torch, ONNX Runtime, OpenVINO."""
 
 from crowdad.runtimes._base import CHUNK, Runtime, fingerprint, is_installed, require
-from crowdad.runtimes.choice import cache_folder, circumstances, fastest, remember, remembered
+from crowdad.runtimes.choice import circumstances, fastest, keep_graph, kept_graph, remember, remembered
 from crowdad.runtimes.onnxruntime import OnnxRuntime, load_onnxruntime
-from crowdad.runtimes.openvino import FINGERPRINT_PLACE, OpenVinoRuntime
+from crowdad.runtimes.openvino import FINGERPRINT_PLACE, OpenVinoRuntime, load_openvino
 from crowdad.runtimes.torch import TorchRuntime
 
 __all__ = [
@@ -14,12 +14,14 @@ __all__ = [
     "OpenVinoRuntime",
     "Runtime",
     "TorchRuntime",
-    "cache_folder",
     "circumstances",
     "fastest",
     "fingerprint",
     "is_installed",
+    "keep_graph",
+    "kept_graph",
     "load_onnxruntime",
+    "load_openvino",
     "remember",
     "remembered",
     "require",

@@ -1,4 +1,4 @@
-"""Which runtime is the fastest on this machine: measured once, then remembered."""
+"""What is kept on this machine: which runtime is the fastest on it, measured once, and the graphs of its scenes."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import platformdirs
 
-from crowdad.runtimes._base import Runtime
+from crowdad.runtimes._base import Runtime, fingerprint
 from crowdad.scene import SceneModel
 
-__all__ = ["cache_folder", "circumstances", "fastest", "remember", "remembered"]
+__all__ = ["cache_folder", "circumstances", "fastest", "keep_graph", "kept_graph", "remember", "remembered"]
 
 _PACKAGES = ("torch", "onnxruntime", "openvino")
 _TUBES = 1024
@@ -71,12 +71,26 @@ def remembered(circumstances: str) -> str | None:
 
 
 def remember(circumstances: str, runtime: str) -> None:
-    """Keep the choice; where the folder cannot be written, it is measured again next time."""
-    path = _path()
+    """Keep the choice; where nothing can be kept, it is measured again next time."""
+    content = json.dumps({**_choices(), circumstances: runtime}, indent=2) + "\n"
+    _keep(_path(), content.encode())
+
+
+def kept_graph(scene: SceneModel) -> Path:
+    """Where the scene's ONNX graph is kept; need not exist yet."""
+    return cache_folder() / "graphs" / f"{fingerprint(scene)}.onnx"
+
+
+def keep_graph(scene: SceneModel, graph: bytes) -> None:
+    """Keep a graph; where nothing can be kept, it is made again next time."""
+    _keep(kept_graph(scene), graph)
+
+
+def _keep(path: Path, content: bytes) -> None:
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(f".{os.getpid()}.part")
-        part.write_text(json.dumps({**_choices(), circumstances: runtime}, indent=2) + "\n", encoding="utf-8")
+        part.write_bytes(content)
         part.replace(path)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +12,7 @@ import numpy.typing as npt
 from crowdad.errors import GraphFormatError
 from crowdad.runtimes._base import in_chunks, refusal, require
 
-__all__ = ["FINGERPRINT_PLACE", "OpenVinoRuntime"]
+__all__ = ["FINGERPRINT_PLACE", "OpenVinoRuntime", "load_openvino"]
 
 Array = npt.NDArray[np.float32]
 
@@ -19,6 +21,21 @@ FINGERPRINT_PLACE = ["crowdad", "scene"]
 
 # It would compute in bfloat16 where the processor can, which moves the scores by up to 0.01.
 _CONFIG = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": 1}
+
+
+def load_openvino() -> ModuleType:
+    """The library, which sends nothing to its makers.  Raises RuntimeNotInstalledError.
+
+    It counts its users by a package that it does without where that cannot be imported.
+    """
+    require("openvino")
+    hidden = sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    try:
+        import openvino
+    finally:
+        if hidden is None:
+            del sys.modules["openvino_telemetry"]
+    return openvino
 
 
 class OpenVinoRuntime:
@@ -33,9 +50,7 @@ class OpenVinoRuntime:
     suffix = ".xml"
 
     def __init__(self, graph: Path | bytes) -> None:
-        require("openvino")
-        import openvino
-
+        openvino = load_openvino()
         core = openvino.Core()
         try:
             model = core.read_model(graph if isinstance(graph, bytes) else str(graph))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,11 +10,12 @@ from crowdad.runtimes import (
     GRAPH_RUNTIMES,
     Runtime,
     TorchRuntime,
-    cache_folder,
     circumstances,
     fastest,
     fingerprint,
     is_installed,
+    keep_graph,
+    kept_graph,
     remember,
     remembered,
     require,
@@ -74,13 +74,12 @@ def _fastest_runtime(scene: SceneModel, model: Path | None, device: str, progres
 def _with_graph(runtime: str, scene: SceneModel, model: Path | None, progress: Progress) -> Runtime:
     """The runtime with the scene's graph: the one beside the model, the one kept from last time, or a new one."""
     opened = GRAPH_RUNTIMES[runtime]
-    own = fingerprint(scene)
     if model is not None and (beside := model.with_suffix(opened.suffix)).is_file():
         with suppress(GraphFormatError):  # somebody else's file
             found = opened(beside)
-            if found.fingerprint == own:
+            if found.fingerprint == fingerprint(scene):
                 return found
-    kept = cache_folder() / "graphs" / f"{own}.onnx"
+    kept = kept_graph(scene)
     if kept.is_file():
         with suppress(GraphFormatError):
             return opened(kept)
@@ -88,9 +87,5 @@ def _with_graph(runtime: str, scene: SceneModel, model: Path | None, progress: P
 
     progress(Stage("writing the graph, once", 0, 100, "%"))
     graph = checked_graph(scene)
-    with suppress(OSError):  # where nothing can be kept, it is written again next time
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        part = kept.with_suffix(f".{os.getpid()}.part")
-        part.write_bytes(graph)
-        part.replace(kept)
+    keep_graph(scene, graph)
     return opened(graph)
