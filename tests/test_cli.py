@@ -21,7 +21,7 @@ from crowdad.outputs.tables import read_frames_csv
 from crowdad.sources import open_source
 from tests.conftest import TINY_SETTINGS, TinyCamera, write_folder, write_video
 
-VERBS = ("fit", "detect", "overlay", "info", "demo", "benchmark", "data", "data get")
+VERBS = ("fit", "detect", "overlay", "export", "info", "demo", "benchmark", "data", "data get")
 
 
 def run(*arguments: object) -> int:
