@@ -22,7 +22,7 @@ from crowdad.outputs.heat import raw_colours
 from crowdad.outputs.report.false_alarms import FALSE_ALARMS_FORMAT, FALSE_ALARMS_VERSION
 from crowdad.outputs.report.packing import PackedHeat, pack_scores
 from crowdad.outputs.report.pictures import data_url, framed, motion_strip, where_picture
-from crowdad.outputs.report.saying import facts_of, heat_notes, hours_of, pictures_note, pooled_notes, summary_of
+from crowdad.outputs.report.saying import event_notes, facts_of, heat_notes, hours_of, pooled_notes, summary_of
 from crowdad.outputs.results import EventRecord, RunResults
 from crowdad.outputs.tables import FrameTable
 from crowdad.records import Box
@@ -84,7 +84,7 @@ def write_page(path: str | os.PathLike[str], results: RunResults, table: FrameTa
         end_s=float(table.time_s[-1]),
         has_heat=look.heat.data is not None,
         notes=[*heat_notes(look.heat), *pooled_notes(scores["pooled"])],
-        pictures_note=pictures_note(len(results.events), len(look.peaks)),
+        event_notes=event_notes(results, len(look.peaks), len(look.reasons)),
         events=[_event(event, look) for event in results.events],
         where=where_picture(look.still, look.heat),
         hours=hours_of(results.events),

@@ -11,7 +11,7 @@ from crowdad.outputs.clock import clock_text
 from crowdad.outputs.report.packing import PackedHeat
 from crowdad.outputs.results import EventRecord, RunResults
 
-__all__ = ["facts_of", "heat_notes", "hours_of", "pictures_note", "pooled_notes", "summary_of"]
+__all__ = ["event_notes", "facts_of", "heat_notes", "hours_of", "pooled_notes", "summary_of"]
 
 _BAR_PITCH, _BAR_FOOT, _BAR_MOST = 25, 168, 140
 
@@ -62,9 +62,16 @@ def pooled_notes(pooled: int) -> list[str]:
     return [] if pooled == 1 else [f"Each point of the curve is the largest score of {pooled} frames."]
 
 
-def pictures_note(events: int, pictures: int) -> str:
-    """What to know of the events' pictures, empty where all have one."""
-    return "" if pictures >= events else f"Pictures are there for {pictures} of the {events} events, the strongest."
+def event_notes(results: RunResults, pictures: int, reasons: int) -> list[str]:
+    """What to know of the events' pictures and reasons, empty where all have them."""
+    events, notes = len(results.events), []
+    if pictures < events:
+        notes.append(f"Pictures are there for {pictures} of the {events} events, the strongest.")
+    if events and results.timing.runtime != "torch":
+        notes.append(f"Why is not told, as {results.timing.runtime} scored: crowdad detect --runtime torch tells it.")
+    elif 0 < reasons < events:
+        notes.append(f"Why is told for {reasons} of the {events} events, the strongest.")
+    return notes
 
 
 def hours_of(events: Sequence[EventRecord]) -> dict[str, Any] | None:

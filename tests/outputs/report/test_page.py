@@ -114,11 +114,20 @@ def test_why_an_event_was_flagged(tmp_path: Path) -> None:
     path = tmp_path / "report.html"
     write_page(path, SHORT.results(), SHORT.table, Look(look.video, 0.0, look.heat, look.still, look.peaks, reasons))
     page = read(path)
-    assert page.text.count("Why") == 1
+    assert page.text.count("Why") == 2
+    assert "Why is told for 1 of the 3 events" in page.text
     assert "at best 0.41 like normal footage" in " ".join(page.text.split())
     assert "similarity 0.38, 0.2% of normal motion" in page.text
     motions = [element for name, element in page.elements if name == "img" and element.get("class") == "motion"]
     assert len(motions) == 2
+
+
+def test_a_graph_tells_no_reasons_and_the_page_says_so(tmp_path: Path) -> None:
+    results = SHORT.results()
+    timing = results.timing.model_copy(update={"runtime": "onnx"})
+    write_page(tmp_path / "report.html", results.model_copy(update={"timing": timing}), SHORT.table, SHORT.look())
+    assert "Why is not told, as onnx scored" in read(tmp_path / "report.html").text
+    assert "Why" not in read(SHORT.write(tmp_path)).text
 
 
 def luminance(colour: str) -> float:
