@@ -66,6 +66,7 @@ MaxPixels = Annotated[
     int | None,
     typer.Option(
         "--max-pixels",
+        min=256,
         help="Refuse footage whose pictures have more.  [25 million: 20 megapixel cameras pass, 8K does not]",
         show_default=False,
         rich_help_panel=_READING,

@@ -22,6 +22,7 @@ __all__ = [
     "EventRecord",
     "ModelRecord",
     "RunResults",
+    "SkipRecord",
     "SourceRecord",
     "ThresholdRecord",
     "TimingRecord",
@@ -101,12 +102,25 @@ class ThresholdRecord(_Record):
     note: Text = ""
 
 
+class SkipRecord(_Record):
+    """Frames in a row that were not scored."""
+
+    reason: Text
+    frames: Count
+    start_s: Seconds | None = Field(default=None, description="time of the first of them, where it is known")
+    end_s: Seconds | None = Field(default=None, description="time of the last of them")
+    name: Text | None = Field(default=None, description="of the file, where frames are files")
+
+
 class CountsRecord(_Record):
     """How many frames there were and what became of them."""
 
     frames_total: Count
     scored: Count
     skipped: dict[str, Count] = Field(default_factory=dict, description="reason -> frames")
+    skips: list[SkipRecord] = Field(
+        default_factory=list, description="where they are; the first 1000 places, all are counted in `skipped`"
+    )
     bad_packets: Count = 0
     truncated: bool = Field(default=False, description="the footage ends before its container says so")
 

@@ -13,7 +13,7 @@ from crowdad.errors import UnreadableSourceError
 from crowdad.sources._ahead import read_ahead
 from crowdad.sources._base import MAX_PIXELS, Playable, Source
 from crowdad.sources._expand import expand, path_of, require_existing
-from crowdad.sources._report import Break, ReadReport, Skip
+from crowdad.sources._report import Break, ReadReport, Skip, Tally
 from crowdad.sources.arrays import ArraySource
 from crowdad.sources.file import VideoFile
 from crowdad.sources.images import ImageFolder, is_picture
@@ -29,6 +29,7 @@ __all__ = [
     "ReadReport",
     "Skip",
     "Source",
+    "Tally",
     "VideoFile",
     "expand",
     "open_source",

@@ -41,7 +41,7 @@ def expand(specs: Iterable[str | PathLike[str]]) -> list[Path]:
     found: dict[Path, None] = {}
     for spec in specs:
         path = path_of(spec)
-        if path.exists() or not glob.has_magic(str(spec)):
+        if _exists(path) or not glob.has_magic(str(spec)):
             require_existing(path)
             footage = _footage_in(path) if path.is_dir() else [path]
         else:
@@ -69,13 +69,13 @@ def refuse_address(spec: str | PathLike[str]) -> None:
 
 def require_existing(path: Path) -> None:
     """Raise SourceNotFoundError where nothing is at `path`, naming the nearest that is."""
+    if _exists(path):
+        return
     try:
-        if path.exists():
-            return
         names = [entry.name for _, entry in zip(range(_COMPARED_AT_MOST), path.parent.iterdir(), strict=False)]
     except OSError:
         names = []
-    if path.is_symlink():
+    if _is_link(path):
         raise SourceNotFoundError(f"{path}: is a link to what does not exist; mend the link, or give the file itself")
     near = difflib.get_close_matches(path.name, names, n=1)
     if near:
@@ -85,6 +85,20 @@ def require_existing(path: Path) -> None:
     else:
         hint = f"the folder {path.parent} does not exist either"
     raise SourceNotFoundError(f"{path}: no such file or folder; {hint}")
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name that is too long for any file
+        return False
+
+
+def _is_link(path: Path) -> bool:
+    try:
+        return path.is_symlink()
+    except OSError:
+        return False
 
 
 def _matches(pattern: str) -> list[Path]:

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 __all__ = ["Break", "ReadReport", "Skip", "Tally"]
 
-LISTED_AT_MOST = 100
+LISTED_AT_MOST = 1000
 """Skips and breaks are all counted, but only the first so many are listed: damaged footage can have millions."""
 
 
 @dataclass(frozen=True)
 class Skip:
-    """One picture or file that gave no frame.  time_s: where in the footage, or None where that is not known."""
+    """Pictures that gave no frame, one after the other, or a file that is none.
+
+    time_s, until_s: the first and the last of them, in seconds, or None where that is not known.  name: of the file,
+    in a folder.  count: how many.
+    """
 
     reason: str
     time_s: float | None = None
     name: str | None = None
+    until_s: float | None = None
+    count: int = 1
 
 
 @dataclass(frozen=True)
@@ -35,10 +41,11 @@ class ReadReport:
     """The last pass over a source, or the running one up to now.
 
     frames_read: frames handed out.
-    frames_skipped: pictures that gave no frame; `skip_counts` holds how many for each reason, `skips` the first 100.
+    frames_skipped: pictures that gave no frame; `skip_counts` holds how many for each reason, `skips` where they were,
+        the first 1000 places.
     bad_packets: packets of the container that could not be read or decoded.
     truncated: the footage ends before its container says it does.
-    breaks: the first 100 places where the footage breaks (size change, gap, clock set back).
+    breaks: the first 1000 places where the footage breaks (size change, gap, clock set back).
     notes: what a person should know of how the footage was read, one line each.
     """
 
@@ -63,6 +70,8 @@ class Tally:
         self.gave_up_s: float | None = None
         self._skip_counts: Counter[str] = Counter()
         self._skips: list[Skip] = []
+        self._read_at_skip = -1
+        self._listed_all = True
         self._breaks: list[Break] = []
 
     @property
@@ -71,8 +80,16 @@ class Tally:
 
     def skip(self, reason: str, time_s: float | None = None, name: str | None = None) -> None:
         self._skip_counts[reason] += 1
+        last = self._skips[-1] if self._skips else None
+        in_row = last is not None and last.reason == reason and self._read_at_skip == self.frames_read
+        self._read_at_skip = self.frames_read
+        if last is not None and in_row and time_s is not None and name is None:
+            if self._listed_all:
+                self._skips[-1] = replace(last, until_s=time_s, count=last.count + 1)
+            return
+        self._listed_all = len(self._skips) < LISTED_AT_MOST
         if len(self._skips) < LISTED_AT_MOST:
-            self._skips.append(Skip(reason, time_s, name))
+            self._skips.append(Skip(reason, time_s, name, time_s))
 
     def add_break(self, index: int, time_s: float, reason: str) -> None:
         if len(self._breaks) < LISTED_AT_MOST:

@@ -49,6 +49,9 @@ MAX_BAD_IN_ROW = 1000
 SEEK_MARGIN_S = 1.0
 """Seek to the keyframe before this much earlier: containers seek by decoding time, which lies before display time."""
 
+_PROBED_AT_MOST = 2**27
+"""Pixels of the one picture that is decoded to see how large the footage is: 200 MB of memory."""
+
 ASSUMED_FPS = 25.0
 _MAX_FPS = 1000.0
 _SHORTFALL_S = 0.5
@@ -190,9 +193,11 @@ class VideoFile(Source):
 
     @cached_property
     def _probe(self) -> _Probe:
-        with open_container(self.path, self._max_pixels) as container:
+        # A decoder that may not make a picture does not tell its size either: the first one may be larger.
+        most = max(self._max_pixels, _PROBED_AT_MOST)
+        with open_container(self.path, most) as container:
             stream = video_stream(self.path, container)
-            _set_up_decoder(stream, self._max_pixels)
+            _set_up_decoder(stream, most)
             check_size(self.name, stream.codec_context.height, stream.codec_context.width, self._max_pixels)
             timed = not container.format.flags & _NO_TIMESTAMPS
             fps, notes = self._rate(stream, timed)
@@ -201,6 +206,7 @@ class VideoFile(Source):
             frame = next(_Reading(container, stream, clock, tally).frames(), None)
             if frame is None:
                 self._raise_nothing_read(tally, None)
+            check_size(self.name, frame.height, frame.width, self._max_pixels)
             clockwise_deg = _rotate_tag(stream)
             size_hw = Orientation.of(frame, clockwise_deg).size_hw(frame.height, frame.width)
             self._notes = notes + _remarks(container, stream, frame)

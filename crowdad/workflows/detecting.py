@@ -26,7 +26,7 @@ from crowdad.outputs.results import RunResults, write_results
 from crowdad.outputs.tables import FramesCsv
 from crowdad.records import Event, Frame, FrameResult
 from crowdad.scene import SceneModel
-from crowdad.sources import MAX_PIXELS, Source, read_ahead, read_mask
+from crowdad.sources import MAX_PIXELS, Source, Tally, read_ahead, read_mask
 from crowdad.workflows.footage import Part, check_device, learning_sources, one_spec
 from crowdad.workflows.learning import fit_sources
 from crowdad.workflows.picturing import TIMELINE_PICTURES, Seen, look_again
@@ -294,13 +294,15 @@ class _SizeCheck:
     def __init__(self, size_hw: tuple[int, int]) -> None:
         self._size_hw = size_hw
         self._waiting: deque[int] = deque()
-        self.other_size = 0
+        self.tally = Tally()
 
     def watch(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         for frame in frames:
             if frame.luma.shape != self._size_hw:
-                self.other_size += 1
+                self.tally.skip("picture of another size", frame.time_s)
                 self._waiting.append(frame.index)
+            else:
+                self.tally.frames_read += 1
             yield frame
 
     def fits(self, index: int) -> bool:
@@ -341,7 +343,7 @@ def _score_into(
             events += finder.push(result)
         events += finder.finish()
     seconds = time.perf_counter() - started_s
-    return Scored(log.table(), events, sizes.other_size, started_s - began_s, seconds)
+    return Scored(log.table(), events, sizes.tally.report(()), started_s - began_s, seconds)
 
 
 def _maps_writer(folder: RunFolder, path: Path | None, stack: ExitStack) -> HeatmapWriter | None:

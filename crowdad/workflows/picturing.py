@@ -86,7 +86,9 @@ def look_again(
 def _is_whole(run: Run, scored: Scored) -> bool:
     """Whether a browser shows the same frames at the same times: damage and breaks are bridged in ways of its own."""
     report = run.source.report
-    return not (report.truncated or report.frames_skipped or report.bad_packets or report.breaks or scored.other_size)
+    return not (
+        report.truncated or report.frames_skipped or report.bad_packets or report.breaks or scored.sizes.frames_skipped
+    )
 
 
 def _seek_peaks(run: Run, peaks: PeakThumbnails) -> None:

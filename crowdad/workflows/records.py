@@ -17,6 +17,7 @@ from crowdad.outputs.results import (
     CountsRecord,
     ModelRecord,
     RunResults,
+    SkipRecord,
     SourceRecord,
     ThresholdRecord,
     TimingRecord,
@@ -25,7 +26,7 @@ from crowdad.outputs.results import (
 from crowdad.outputs.tables import FrameTable
 from crowdad.records import Event, FrameResult
 from crowdad.scene import SceneModel
-from crowdad.sources import Source
+from crowdad.sources import ReadReport, Source
 from crowdad.workflows.footage import Part
 
 __all__ = ["FrameLog", "Run", "Scored", "run_results", "warnings_of"]
@@ -97,11 +98,11 @@ class Run:
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """What reading and scoring the footage gave.  other_size: frames that were not scored, being of another size."""
+    """What reading and scoring the footage gave.  sizes: what of it was not scored, being of another size."""
 
     table: FrameTable
     events: Sequence[Event]
-    other_size: int
+    sizes: ReadReport
     startup_s: float
     seconds: float
 
@@ -176,13 +177,14 @@ def _threshold_record(run: Run) -> ThresholdRecord:
 
 def _counts_record(run: Run, scored: Scored) -> CountsRecord:
     report = run.source.report
-    skipped = dict(report.skip_counts)
-    if scored.other_size:
-        skipped["picture of another size"] = scored.other_size
     return CountsRecord(
         frames_total=report.frames_read + report.frames_skipped,
-        scored=report.frames_read - scored.other_size,
-        skipped=skipped,
+        scored=report.frames_read - scored.sizes.frames_skipped,
+        skipped={**report.skip_counts, **scored.sizes.skip_counts},
+        skips=[
+            SkipRecord(reason=skip.reason, frames=skip.count, start_s=skip.time_s, end_s=skip.until_s, name=skip.name)
+            for skip in (*report.skips, *scored.sizes.skips)
+        ],
         bad_packets=report.bad_packets,
         truncated=report.truncated,
     )
@@ -195,11 +197,14 @@ def warnings_of(run: Run, scored: Scored) -> list[str]:
         found.append(
             f"the footage ends before its container says so; all {report.frames_read} frames there are were scored"
         )
-    if report.frames_skipped or report.bad_packets:
-        found.append(f"{report.frames_skipped} frames and {report.bad_packets} packets could not be decoded")
-    if scored.other_size:
+    found += [_skipped(reason, number, report) for reason, number in report.skip_counts.items()]
+    if report.bad_packets:
+        found.append(f"{report.bad_packets} packets of the file could not be decoded")
+    if scored.sizes.frames_skipped:
         height, width = run.scene.scale.size_hw
-        found.append(f"{scored.other_size} frames are not of the scene's size {width}x{height} and were not scored")
+        found.append(
+            f"{scored.sizes.frames_skipped} frames are not of the scene's size {width}x{height} and were not scored"
+        )
     found += [f"the footage breaks at {item.time_s:.1f} s: {item.reason}" for item in report.breaks[:5]]
     if run.scene.scale.figures == 0:
         found.append("no person's height could be measured when the scene was fitted; sizes are assumed")
@@ -213,3 +218,11 @@ def warnings_of(run: Run, scored: Scored) -> list[str]:
             "fit one on this camera's footage"
         )
     return found
+
+
+def _skipped(reason: str, number: int, report: ReadReport) -> str:
+    """How many frames were skipped for one reason, and where the first of them is."""
+    first = next(skip for skip in report.skips if skip.reason == reason)
+    place = f"at {first.time_s:.2f} s" if first.time_s is not None else ""
+    where = " ".join(part for part in (first.name, place) if part)
+    return f"{number} skipped: {reason}, first {where}" if where else f"{number} skipped: {reason}"
