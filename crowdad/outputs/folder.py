@@ -149,6 +149,7 @@ class RunFolder:
             part.unlink(missing_ok=True)
             yield part
             os.replace(part, self.path / name)
+            part.unlink(missing_ok=True)  # where both were names of one file, nothing was renamed
 
     def journal(self, run: Mapping[str, Any]) -> Journal:
         """The run's journal, begun or gone on with; an earlier run that may be overwritten is let go of.

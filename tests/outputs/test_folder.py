@@ -50,6 +50,16 @@ def test_a_file_is_part_until_whole(tmp_path: Path) -> None:
     assert not part.exists()
 
 
+def test_a_second_name_of_a_file_that_is_there_leaves_no_part(tmp_path: Path) -> None:
+    original = tmp_path / "clip.mp4"
+    original.write_text("footage")
+    run = RunFolder(tmp_path / "run")
+    for _ in range(2):  # the second time as where an interrupted run goes on
+        with run.part("footage.mp4") as part:
+            os.link(original, part)
+    assert [path.name for path in run.path.iterdir()] == ["footage.mp4"]
+
+
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, RuntimeError])
 def test_an_interrupted_file_stays_part(tmp_path: Path, stop: type[BaseException]) -> None:
     run = RunFolder(tmp_path)
