@@ -44,6 +44,7 @@ def test_the_wheel_detects_from_another_folder(tiny_camera: TinyCamera, elsewher
     (wheel,) = elsewhere.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     assert "crowdad/py.typed" in names
+    assert "crowdad/outputs/report/assets/page.html.j2" in names
     assert not [name for name in names if name.startswith(("tests", "benchmarks"))]
     venv.create(elsewhere / "empty", with_pip=True)
     programs = elsewhere / "empty" / "bin"
@@ -54,4 +55,5 @@ def test_the_wheel_detects_from_another_folder(tiny_camera: TinyCamera, elsewher
     assert "look at runs/clip/report.html or runs/clip/overlay.mp4" in shown
     results = json.loads((elsewhere / "runs" / "clip" / "results.json").read_text())
     assert results["counts"]["scored"] == 120
+    assert "clip.mp4" in (elsewhere / "runs" / "clip" / "report.html").read_text(encoding="utf-8")
     assert results["model"]["fitted"] == "self-fitted"
