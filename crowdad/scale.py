@@ -19,7 +19,7 @@ from sklearn.linear_model import QuantileRegressor
 
 from crowdad.config import ScaleSettings
 from crowdad.errors import TooLittleMotionError
-from crowdad.motion import BackwardFlow, steadied
+from crowdad.motion import BackwardFlow, in_the_same_light, steadied
 
 __all__ = ["ScaleProbe", "SceneScale", "View", "views"]
 
@@ -29,8 +29,8 @@ Array = npt.NDArray[np.float64]
 _MIN_FIGURES = 12
 _FEW_BURSTS = 8  # enough to see which gap suits
 _BOOTSTRAPS = 16
-_PRIOR_SLOPE = (0.3, 1.5)  # to the right, downwards; pictures high or wide
-_SPEED_SLOPE_ERROR = 0.4
+_PRIOR_SLOPE = ((0.0, 0.3), (1.0, 1.0))  # mean and error, to the right and downwards, a picture's width or height
+_MISLED = 0.7  # share of what neighbours disagree by that may be one end of the band against the other
 _TYPICAL_FORESHORTENING = 1.7  # a camera that looks down by 36 degrees
 _MOST_FORESHORTENING = 3.0
 _FEW_ALONG = 0.1  # share of figures: those who move along the line of sight are then mostly people who stand or turn
@@ -42,6 +42,9 @@ _MIN_CONTRAST = 7.0
 _MIN_SPEED_PX = 0.7
 _MOST_VIEW_PX = 8_000_000  # small figures in a large picture are enlarged only as far as memory goes
 _MOST_SIDE_PX = 100_000
+_LEAST_SHIFT_PX = 0.3
+_ALIGNING_STEPS = 20
+_BLOCKS, _BETTER, _MOST_WORSE = 12, 0.3, 0.1  # a side of the picture; shares of the blocks that a shift may change
 _GAPS = (1, 2, 3, 4, 6, 8, 12, 16)
 
 
@@ -232,13 +235,51 @@ class ScaleProbe:
         if self._size_hw is None:
             raise TooLittleMotionError("no frame to measure people's size from; give footage with people walking")
         size_hw = (self._bursts[0][0].shape[0], self._bursts[0][0].shape[1])
-        figures, gap = _figures(self._bursts)
+        figures, gap = _figures(_settled(self._bursts))
         person, rows = _person_plane(figures, size_hw)
         scale = SceneScale(size_hw, person, 0.0, 1.0, 1, rows, len(figures), self._fps)
         shortening = _foreshortening(figures, scale)
         walk = _walking_speed(figures, scale, shortening) / gap
         step = max(1, round(self._settings.walk_px / self._settings.person_px / walk))
         return replace(scale, walk=walk, foreshortening=shortening, gap=step).fitted_to(self._size_hw, self._fps)
+
+
+def _settled(bursts: Sequence[dict[int, Luma]]) -> list[dict[int, Luma]]:
+    """The pictures as a camera that neither shakes nor adapts to the light would have seen them."""
+    reference = bursts[len(bursts) // 2][0]
+    return [{place: _like(luma, reference) for place, luma in burst.items()} for burst in bursts]
+
+
+def _like(luma: Luma, reference: Luma) -> Luma:
+    """`luma` in the light of `reference`, and moved onto it where its ground lies elsewhere."""
+    luma = in_the_same_light(luma, reference)
+    x, y = _shift(luma, reference)
+    if math.hypot(x, y) < _LEAST_SHIFT_PX:
+        return luma
+    back = np.array([[1, 0, -x], [0, 1, -y]])
+    moved = cv2.warpAffine(luma, back, luma.shape[::-1], flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    before, after = (
+        cv2.resize(cv2.absdiff(picture, reference).astype(np.float32), (_BLOCKS, _BLOCKS), interpolation=cv2.INTER_AREA)
+        for picture in (luma, moved)
+    )
+    # The ground is all over the picture; people before a plain one are not.
+    better, worse = (after < 0.95 * before).mean(), (after > 1.05 * before).mean()
+    return np.asarray(moved, np.uint8) if better > _BETTER and worse < _MOST_WORSE else luma
+
+
+def _shift(luma: Luma, reference: Luma) -> tuple[float, float]:
+    """How far the whole of `luma` lies to the right of and below `reference` (Evangelidis and Psarakis 2008, ECC)."""
+    small, small_reference = (
+        cv2.resize(x, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for x in (luma, reference)
+    )
+    stop = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, _ALIGNING_STEPS, 1e-3)
+    try:
+        _, moved = cv2.findTransformECC(
+            small_reference, small, np.eye(2, 3, dtype=np.float32), cv2.MOTION_TRANSLATION, stop, None, 5
+        )
+    except cv2.error:  # nothing in common, or nothing to hold on to
+        return 0.0, 0.0
+    return 2 * float(moved[0, 2]), 2 * float(moved[1, 2])
 
 
 def _figures(bursts: Sequence[dict[int, Luma]]) -> tuple[Array, int]:
@@ -309,18 +350,21 @@ def _person_plane(figures: Array, size_hw: tuple[int, int]) -> tuple[tuple[float
     """Person height as a plane over the picture, and the rows in which figures were seen.
 
     Two witnesses of the slope, weighted by their certainty: the figures' heights, which groups and broken outlines
-    mislead, and their displacements, which differ by walking direction (a systematic error on top of the random one).
+    mislead, and their displacements, which differ by walking direction.  Where neighbours disagree, as they do where
+    outlines break, one end of the band may be misread against the other: little is then learnt from a narrow band, and
+    a typical camera's slope stands.
     """
     height, width = size_hw
     x, y, _, tall = figures[:, :4].T
     rows = (float(np.quantile(y, 0.02)), float(np.quantile(y, 0.98)))
     middle = np.array([np.median(x), np.median(y)])
     places = (figures[:, :2] - middle) / (width, height)
-    precision = 1 / np.square(_PRIOR_SLOPE)
-    total = np.zeros(2)
-    for witness, systematic in ((tall, 0.0), (_displacement(figures), _SPEED_SLOPE_ERROR)):
+    typical, doubt = np.transpose(_PRIOR_SLOPE)
+    precision = 1 / np.square(doubt)
+    total = precision * typical
+    for witness in (tall, _displacement(figures)):
         slopes, error = _relative_slopes(places, witness)
-        weight = 1 / (error**2 + systematic**2)
+        weight = 1 / np.square(error)
         precision = precision + weight
         total = total + weight * slopes
     right, down = total / precision
@@ -331,16 +375,23 @@ def _person_plane(figures: Array, size_hw: tuple[int, int]) -> tuple[tuple[float
 
 
 def _relative_slopes(places: Array, values: Array) -> tuple[Array, Array]:
-    """Change (to the right, downwards) over the picture relative to the middle, and its bootstrap error."""
+    """Change (to the right, downwards) over the picture relative to the middle, and its error.
 
-    def slopes(drawn: npt.NDArray[np.intp]) -> Array:
+    The error is the bootstrap's, and what neighbours disagree by over the width of the band that was seen.
+    """
+
+    def fitted(drawn: npt.NDArray[np.intp]) -> Array:
         fit = QuantileRegressor(quantile=0.5, alpha=0, solver="highs").fit(places[drawn], values[drawn])
         return fit.coef_ / max(fit.intercept_, 1e-6)
 
     rng = np.random.default_rng(0)
     count = len(places)
-    drawn = [slopes(rng.integers(count, size=count)) for _ in range(_BOOTSTRAPS)]
-    return slopes(np.arange(count)), np.std(drawn, axis=0) + 1e-3
+    drawn = [fitted(rng.integers(count, size=count)) for _ in range(_BOOTSTRAPS)]
+    slopes = fitted(np.arange(count))
+    rest = np.log(np.maximum(values, 1e-6) / np.maximum(1 + places @ slopes, 0.1))
+    disagreement = 1.4826 * float(np.median(np.abs(rest - np.median(rest))))
+    band = np.maximum(np.ptp(np.quantile(places, (0.1, 0.9), axis=0), axis=0), 1e-3)
+    return slopes, np.hypot(np.std(drawn, axis=0) + 1e-3, _MISLED * disagreement / band)
 
 
 def _displacement(figures: Array, foreshortening: float = 1.0) -> Array:
