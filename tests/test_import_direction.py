@@ -58,7 +58,11 @@ LAZY_ROOMS = {"cli", "workflows", "scene"}
 
 HEAVY = {*HEAVY_ROOMS, "sklearn"}
 
-WEIGHTLESS = {"cli": {*HEAVY, "torchvision"}, "scene": {"torch", "torchvision"}, "detector": {"torch", "torchvision"}}
+WEIGHTLESS = {
+    "cli": {*HEAVY, "torchvision"},
+    "scene": {"torch", "torchvision"},
+    "workflows": {"torch", "torchvision"},
+}
 """Loading the room must not load these, however far down: `--help` is instant, scoring runs without torch."""
 
 
