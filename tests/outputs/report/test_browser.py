@@ -292,6 +292,19 @@ def test_copies_are_shown_frame_by_frame(tmp_path: Path, opened: Opener) -> None
     assert frame_shown(page) == 30
 
 
+def test_a_part_of_an_original_starts_and_stops_where_the_run_did(tmp_path: Path, opened: Opener) -> None:
+    write_video(tmp_path / "footage.mp4", grey_frames(), g="20")
+    page = opened(MadeUp(60, 10.0, [(20, 29)], start_s=1.0).write(tmp_path))
+    assert frame_shown(page) == 10
+    page.keyboard.press("End")
+    assert frame_shown(page) == 69
+    page.keyboard.press("Home")
+    page.evaluate("report.seek(6.5)")
+    page.click("#play")
+    until(page, "document.getElementById('video').paused")
+    assert 6.9 <= video_time(page) < 8
+
+
 def test_a_video_that_is_not_there_is_told(tmp_path: Path, opened: Opener) -> None:
     page = opened(SHORT.write(tmp_path, look=SHORT.look("gone.mp4")), expect="ERR_FILE_NOT_FOUND")
     page.wait_for_selector("#no-video:visible")
