@@ -47,6 +47,7 @@ _WRITE_FAILURES = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk quota is used up",
     errno.EFBIG: "the file is larger than the disk allows",
+    errno.ENOENT: "there is no such place",
     errno.EIO: "the disk reports an error",
     errno.ENOTDIR: "a part of the path is a file",
     errno.EISDIR: "a folder has this name",

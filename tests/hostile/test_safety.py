@@ -1,0 +1,102 @@
+"""What must never happen: code out of a data file, a file read because another one names it, a login that is told."""
+
+from __future__ import annotations
+
+import ast
+import os
+from pathlib import Path
+
+import pytest
+
+import crowdad
+from crowdad.errors import CrowdadError
+from crowdad.outputs.folder import run_name
+from crowdad.outputs.results import SourceRecord
+from crowdad.outputs.tables import FRAME_COLUMNS
+from tests.hostile import footage
+from tests.hostile.conftest import Program
+
+ROOT = Path(__file__).parents[2]
+SOURCES = [path for top in ("crowdad", "benchmarks") for path in sorted((ROOT / top).rglob("*.py"))]
+
+FORBIDDEN_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "yaml", "runpy"}
+FORBIDDEN_CALLS = {"eval", "exec", "torch.load", "pandas.read_pickle", "os.system", "yaml.load"}
+
+
+def unsafe(tree: ast.AST) -> list[str]:
+    """Everything in a module that could run what a file holds."""
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names if alias.name.split(".")[0] in FORBIDDEN_MODULES]
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in FORBIDDEN_MODULES:
+            found.append(str(node.module))
+        elif isinstance(node, ast.Call):
+            name = ast.unparse(node.func)
+            if name in FORBIDDEN_CALLS:
+                found.append(name)
+            found += [
+                f"{name}({keyword.arg})"
+                for keyword in node.keywords
+                if (keyword.arg == "allow_pickle" and ast.unparse(keyword.value) != "False")
+                or (keyword.arg == "shell" and ast.unparse(keyword.value) != "False")
+                or (keyword.arg == "weights_only" and ast.unparse(keyword.value) != "True")
+            ]
+    return found
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_nothing_unpickles_or_runs_what_a_file_holds(path: Path) -> None:
+    assert unsafe(ast.parse(path.read_text(encoding="utf-8"))) == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import pickle",
+        "from joblib import load",
+        "import torch\ntorch.load('m.pt')",
+        "np.load('a.npy', allow_pickle=True)",
+        "subprocess.run('ls', shell=True)",
+        "def f():\n    return eval('1')",
+    ],
+)
+def test_the_search_finds_what_it_looks_for(code: str) -> None:
+    assert unsafe(ast.parse(code))
+
+
+@pytest.mark.parametrize("name", ["list.m3u8", "list.ts", "list.mp4", "list.ffconcat", "list.txt"])
+def test_a_playlist_opens_no_other_file(name: str, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.ts"
+    os.mkfifo(secret)  # whoever opened it would wait for ever
+    make = footage.concat_list if name in ("list.mp4", "list.ffconcat") else footage.playlist
+    with pytest.raises(CrowdadError, match="is a playlist, not footage") as refusal:
+        crowdad.open_source(make(tmp_path / name, secret))
+    assert "secret" not in str(refusal.value)
+
+
+ADDRESSES = (
+    "rtsp://admin:hunter2@camera.local:554/live",
+    "http://admin:hunter2@camera.local/video.m3u8",
+    "rtsp://admin:hu/nt@hunter2@camera.local/live",
+    "http://camera.local/video.cgi?user=admin&password=hunter2",
+)
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_a_login_is_never_told(address: str, tmp_path: Path, crowdad_program: Program) -> None:
+    for verb in (("detect", address), ("fit", address, "-o", tmp_path / "m.safetensors"), ("info", address)):
+        ended = crowdad_program(*verb)
+        assert ended.code == 1
+        assert "camera.local" in ended.errors[0]
+        assert not any("hunter2" in line or "admin" in line for line in (*ended.errors, ended.shown))
+    with pytest.raises(CrowdadError) as refusal:
+        crowdad.open_source(address)
+    assert "hunter2" not in str(refusal.value)
+    assert "hunter2" not in run_name(address)
+    record = SourceRecord(name=address, size_hw=(1, 1), fps=1, frames=1, duration_s=1)
+    assert "hunter2" not in record.model_dump_json()
+
+
+def test_tables_hold_no_text_that_a_spreadsheet_could_run() -> None:
+    assert FRAME_COLUMNS == ("frame", "time_s", "normality", "anomaly", "flagged", "warm_up", "n_tubes")
