@@ -22,8 +22,11 @@ import numpy as np
 import numpy.typing as npt
 
 from crowdad.config import load_settings
+from crowdad.datasets.catalogue import find_dataset
 from crowdad.datasets.generated import GeneratedClip, write_clip
+from crowdad.detector import Detector
 from crowdad.evaluation import provenance
+from crowdad.metrics import FrameScores, frame_auc_micro
 from crowdad.patches import Extractor
 from crowdad.runtimes import GRAPH_RUNTIMES, OnnxRuntime, Runtime, TorchRuntime
 from crowdad.scene import SceneModel
@@ -61,6 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         rows = _throughput(video, model, repeats)
         for name, figures in _processes(video, model, repeats).items():
             rows[name] |= figures
+        if options.data is not None:
+            for name, auc in _on_ped2(options.data, options.model).items():
+                rows[name]["ped2_frame_auc"] = auc
     report = {"benchmark": "runtimes", "scene": options.scene, "frames": frames, "repeats": repeats}
     report |= {"exported": exported, "rows": rows}
     _print(report)
@@ -77,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="200 frames, twice; not written unless --json is given")
     parser.add_argument("--scene", default="ped2like", help="generated scene to run on (default: ped2like, 240x360)")
     parser.add_argument("--model", type=Path, help="model of such a scene (default: one is fitted)")
+    parser.add_argument("--data", type=Path, help="folder with UCSD Ped2: its frame AUC by every runtime, too")
     parser.add_argument("--frames", type=int, help="length of the footage (default: 1000)")
     parser.add_argument("--repeats", type=int, help="of each measurement; the median counts (default: 5)")
     parser.add_argument("--json", type=Path, help=f"results file (default: {RESULTS})")
@@ -96,22 +103,14 @@ def _prepared(
         fit(normal, settings=load_settings(overrides=QUICK if quick else ()), output=model)
     else:
         SceneModel.load(given).save(model)
-    exported: dict[str, Any] = {}
-    for form in GRAPH_RUNTIMES:
-        exported[form] = {"off_torch": export(model, form=form).difference}
-    small = export(model, output=folder / "int8.onnx", int8=True)
-    exported["int8"] = {"off_32_bits": small.difference, "auc": small.auc, "auc_int8": small.auc_int8}
-    return video, model, exported
+    return video, model, _export_all(model)
 
 
 def _throughput(video: Path, model: Path, repeats: int) -> dict[str, dict[str, Any]]:
     """Tubes a second of every runtime, taking turns over the tubes of the footage."""
     scene = SceneModel.load(model)
     batches = _batches(video, scene)
-    runtimes: dict[str, Runtime] = {"torch": TorchRuntime(scene, check_device("cpu"))}
-    for form, opened in GRAPH_RUNTIMES.items():
-        runtimes[form] = opened(model.with_suffix(opened.suffix))
-    runtimes["onnx, int8"] = OnnxRuntime(model.with_name("int8.onnx"))
+    runtimes = _runtimes(scene, model)
     tubes = sum(len(batch) for batch in batches)
     rates: dict[str, list[float]] = {name: [] for name in runtimes}
     for repeat in range(repeats + 1):
@@ -122,6 +121,44 @@ def _throughput(video: Path, model: Path, repeats: int) -> dict[str, dict[str, A
             if repeat:  # the first round is the warm-up
                 rates[name].append(tubes / (time.perf_counter() - began_s))
     return {name: {"tubes_per_s": _spread(values)} for name, values in rates.items()}
+
+
+def _runtimes(scene: SceneModel, model: Path) -> dict[str, Runtime]:
+    """Torch, and every runtime with its graph beside the model."""
+    runtimes: dict[str, Runtime] = {"torch": TorchRuntime(scene, check_device("cpu"))}
+    for form, opened in GRAPH_RUNTIMES.items():
+        runtimes[form] = opened(model.with_suffix(opened.suffix))
+    runtimes["onnx, int8"] = OnnxRuntime(model.with_name("int8.onnx"))
+    return runtimes
+
+
+def _on_ped2(data: Path, given: Path | None) -> dict[str, float]:
+    """Frame AUC (micro) of Ped2's test clips by every runtime; given: a model of Ped2, else one is fitted."""
+    dataset = find_dataset("ped2", data)
+    scene = fit([clip.open() for clip in dataset.train]) if given is None else SceneModel.load(given)
+    with tempfile.TemporaryDirectory(prefix="crowdad-") as place:
+        model = scene.save(Path(place) / "ped2.safetensors")
+        _export_all(model)
+        runtimes = _runtimes(scene, model)
+        scored: dict[str, list[FrameScores]] = {name: [] for name in runtimes}
+        for clip in dataset.test:
+            source = clip.open()
+            fitted = scene.fitted_to(source.info.size_hw, source.fps)
+            for name, runtime in runtimes.items():
+                results = Detector(fitted, runtime=runtime).run(source.frames())
+                anomaly = np.array([result.anomaly for result in results], np.float32)
+                scored[name].append(FrameScores(clip.name, anomaly, clip.labels()))
+    return {name: frame_auc_micro(clips) for name, clips in scored.items()}
+
+
+def _export_all(model: Path) -> dict[str, Any]:
+    """A graph for every runtime beside the model, and how they compare with torch."""
+    exported: dict[str, Any] = {}
+    for form in GRAPH_RUNTIMES:
+        exported[form] = {"off_torch": export(model, form=form).difference}
+    small = export(model, output=model.with_name("int8.onnx"), int8=True)
+    exported["int8"] = {"off_32_bits": small.difference, "auc": small.auc, "auc_int8": small.auc_int8}
+    return exported
 
 
 def _batches(video: Path, scene: SceneModel) -> list[npt.NDArray[np.float32]]:
@@ -161,6 +198,10 @@ def _print(report: Mapping[str, Any]) -> None:
         print(f"{name:<12}" + "".join(f"{cell:>30}" for cell in cells))
     for name, figures in report["exported"].items():
         print(f"{name}: " + ", ".join(f"{key} {value:.4g}" for key, value in figures.items()))
+    for name, row in rows.items():
+        if "ped2_frame_auc" in row:
+            lost = 100 * (rows["torch"]["ped2_frame_auc"] - row["ped2_frame_auc"])
+            print(f"{name}: frame AUC on Ped2 {row['ped2_frame_auc']:.4f}, {lost:.3f} points lost")
 
 
 def _cell(figure: Mapping[str, float] | None, torch: float) -> str:
