@@ -7,6 +7,7 @@ import platform
 import tarfile
 import zlib
 from pathlib import Path
+from typing import Self
 
 from crowdad.errors import DownloadError
 
@@ -21,6 +22,31 @@ class Limits:
     MEMBERS = 200_000
     BYTES = 16 * 2**30
     RATIO = 100
+    HEADER_BYTES = 2**20
+
+
+_HEADERS = (
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+)
+
+
+class _LongHeaderError(Exception):
+    """No `tarfile.HeaderError`: after one of those `tarfile` passes over the rest of the archive in silence."""
+
+
+class _ShortHeaders(tarfile.TarInfo):
+    """Headers for long names and the like are read into memory whole, whatever length they claim."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str | None, errors: str) -> Self:
+        info = super().frombuf(buf, encoding, errors)  # type: ignore[arg-type]
+        if info.type in _HEADERS and info.size > Limits.HEADER_BYTES:
+            raise _LongHeaderError
+        return info
 
 
 def unpack_tar(archive: Path, folder: Path) -> None:
@@ -38,7 +64,7 @@ def unpack_tar(archive: Path, folder: Path) -> None:
     most_bytes = min(Limits.BYTES, Limits.RATIO * archive.stat().st_size)
     members = total_bytes = 0
     try:
-        with tarfile.open(archive) as tar:
+        with tarfile.open(archive, tarinfo=_ShortHeaders) as tar:
             for member in tar:
                 members += 1
                 total_bytes += member.size
@@ -49,6 +75,10 @@ def unpack_tar(archive: Path, folder: Path) -> None:
                     )
                 if (member.isfile() or member.isdir()) and not _is_litter(member.name):
                     tar.extract(member, folder, filter="data")
+    except _LongHeaderError:
+        raise DownloadError(
+            f"{archive}: a header of more than {Limits.HEADER_BYTES} bytes; this is no archive of pictures, delete it"
+        ) from None
     except tarfile.FilterError as error:
         raise DownloadError(f"{archive}: refused, unsafe member {error.tarinfo.name!r}; delete the archive") from error
     except _DAMAGED as error:

@@ -322,6 +322,18 @@ def test_damaged_archives(tmp_path):
         one_line(caught)
 
 
+def test_an_archive_with_an_endless_header(tmp_path):
+    archive = tmp_path / "endless.tar.gz"
+    header = tarfile.TarInfo("x")
+    header.type, header.size = tarfile.XHDTYPE, 50 * 2**20
+    with gzip.open(archive, "wb") as file:
+        file.write(header.tobuf(tarfile.USTAR_FORMAT))
+        file.write(bytes(header.size))
+    with pytest.raises(DownloadError, match=r"a header of more than 1048576 bytes.*delete it"):
+        unpack.unpack_tar(archive, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["endless.tar.gz"]
+
+
 def test_python_without_safe_unpacking(tmp_path, monkeypatch):
     monkeypatch.delattr(tarfile, "data_filter")
     with pytest.raises(DownloadError, match=r"use Python 3\.11\.4 or newer"):
