@@ -63,13 +63,19 @@ def settled(page: Page) -> None:
     )
 
 
-def frame_shown(page: Page) -> int:
-    """Number of the frame that a person sees, read off its grey."""
+def shows_frame(page: Page, wanted: float, slack: float = 0.0) -> bool:
+    """Whether a person sees the frame of this number, read off its grey; a busy machine may show it late."""
     page.set_checked("#heat-on", False)
     page.set_checked("#boxes-on", False)
     settled(page)
-    picture = cv2.imdecode(np.frombuffer(page.locator(".picture").screenshot(), np.uint8), cv2.IMREAD_GRAYSCALE)
-    return round((float(np.median(picture)) - 20) / GREY_STEP)
+    give_up_s = time.monotonic() + 5
+    while time.monotonic() < give_up_s:
+        picture = cv2.imdecode(np.frombuffer(page.locator(".picture").screenshot(), np.uint8), cv2.IMREAD_GRAYSCALE)
+        assert picture is not None
+        if abs(round((float(np.median(picture)) - 20) / GREY_STEP) - wanted) <= slack:
+            return True
+        page.wait_for_timeout(50)
+    return False
 
 
 def test_the_video_plays_and_the_page_keeps_step(page_file: Path, opened: Opener) -> None:
@@ -80,9 +86,9 @@ def test_the_video_plays_and_the_page_keeps_step(page_file: Path, opened: Opener
     page.focus("#timeline")
     page.keyboard.press(" ")
     until(page, "document.getElementById('video').paused")
-    settled(page)
-    assert 0.5 < video_time(page) < 9
-    assert abs(shown_time(page) - video_time(page)) <= FRAME_S + 0.05
+    assert 0.5 < video_time(page) < 9.9
+    until(page, f"Math.abs(report.nowS - document.getElementById('video').currentTime) <= {FRAME_S + 0.05}")
+    assert shown_time(page) == pytest.approx(page.evaluate("report.nowS"), abs=0.05)
 
 
 def test_a_click_on_the_timeline_seeks_to_within_a_frame(page_file: Path, opened: Opener) -> None:
@@ -94,7 +100,7 @@ def test_a_click_on_the_timeline_seeks_to_within_a_frame(page_file: Path, opened
         wanted_s = share * SHORT.table.time_s[-1]
         settled(page)
         assert abs(video_time(page) - wanted_s) <= FRAME_S
-        assert abs(frame_shown(page) - wanted_s / FRAME_S) <= 1
+        assert shows_frame(page, wanted_s / FRAME_S, slack=1)
 
 
 def test_events_are_reached_by_key_and_by_click(page_file: Path, opened: Opener) -> None:
@@ -107,9 +113,9 @@ def test_events_are_reached_by_key_and_by_click(page_file: Path, opened: Opener)
     assert shown_time(page) == pytest.approx(5.0)
     assert page.inner_text("#said") == "Event 2, 0:05.0 to 0:08.0, peak 0.70"
     assert page.get_attribute(".event >> nth=1", "aria-current") == "true"
-    assert frame_shown(page) == 50
+    assert shows_frame(page, 50)
     page.click(".event >> nth=2 >> .go")
-    assert frame_shown(page) == 90
+    assert shows_frame(page, 90)
 
 
 def test_the_timeline_is_worked_by_keyboard(page_file: Path, opened: Opener) -> None:
@@ -120,10 +126,10 @@ def test_the_timeline_is_worked_by_keyboard(page_file: Path, opened: Opener) -> 
     assert shown_time(page) == pytest.approx(2.0)
     assert page.get_attribute("#timeline", "aria-valuetext") == "0:02.0, anomaly 0.60, event 1"
     page.keyboard.press(".")
-    assert frame_shown(page) == 21
+    assert shows_frame(page, 21)
     page.keyboard.press(",")
     page.keyboard.press(",")
-    assert frame_shown(page) == 19
+    assert shows_frame(page, 19)
     page.keyboard.press("End")
     assert shown_time(page) == pytest.approx(9.9)
     ring = page.evaluate(
@@ -275,9 +281,9 @@ def test_originals_are_shown_frame_by_frame(make, tmp_path: Path, opened: Opener
     page = opened(SHORT.write(tmp_path, look=SHORT.look(video, -playable.starts_s)))
     for _ in range(2):
         page.keyboard.press("n")
-    assert frame_shown(page) == 50
+    assert shows_frame(page, 50)
     page.keyboard.press(".")
-    assert frame_shown(page) == 51
+    assert shows_frame(page, 51)
 
 
 def test_copies_are_shown_frame_by_frame(tmp_path: Path, opened: Opener) -> None:
@@ -289,15 +295,15 @@ def test_copies_are_shown_frame_by_frame(tmp_path: Path, opened: Opener) -> None
     assert shown_time(page) == pytest.approx(1.0)
     page.keyboard.press("n")
     assert shown_time(page) == pytest.approx(3.0)
-    assert frame_shown(page) == 30
+    assert shows_frame(page, 30)
 
 
 def test_a_part_of_an_original_starts_and_stops_where_the_run_did(tmp_path: Path, opened: Opener) -> None:
     write_video(tmp_path / "footage.mp4", grey_frames(), g="20")
     page = opened(MadeUp(60, 10.0, [(20, 29)], start_s=1.0).write(tmp_path))
-    assert frame_shown(page) == 10
+    assert shows_frame(page, 10)
     page.keyboard.press("End")
-    assert frame_shown(page) == 69
+    assert shows_frame(page, 69)
     page.keyboard.press("Home")
     page.evaluate("report.seek(6.5)")
     page.click("#play")

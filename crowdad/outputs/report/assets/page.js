@@ -252,11 +252,13 @@ class Report {
       card.querySelector(".false-alarm").addEventListener("change", () => this.#countTicks());
     });
     this.#countTicks();
+    find("full").hidden = !document.fullscreenEnabled; // some phones show videos alone in full screen, without heat
     document.addEventListener("keydown", (event) => this.#onKey(event));
     new ResizeObserver(() => this.draw()).observe(this.canvas);
   }
 
   #fullScreen() {
+    if (!document.fullscreenEnabled) return;
     if (document.fullscreenElement) document.exitFullscreen();
     else find("screen").requestFullscreen();
   }
