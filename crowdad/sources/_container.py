@@ -20,6 +20,7 @@ __all__ = [
     "is_cut_mp4",
     "open_container",
     "recorded_at",
+    "recordings_in_mp4",
     "shown_from_s",
     "video_stream",
 ]
@@ -129,6 +130,12 @@ def is_cut_mp4(path: Path) -> bool:
     """Whether `path` is an mp4 or mov file whose last box should reach past the end of the file."""
     with path.open("rb") as file:
         return any(end > path.stat().st_size for _, end in _boxes(file))
+
+
+def recordings_in_mp4(path: Path) -> int:
+    """How many mp4 files were joined to this one, itself counted: players and decoders see only the first."""
+    with path.open("rb") as file:
+        return max(1, sum(name == "ftyp" for name, _ in _boxes(file)))
 
 
 def _why_not(path: Path, error: Exception) -> SourceError:

@@ -35,6 +35,7 @@ from crowdad.sources._container import (
     is_cut_mp4,
     open_container,
     recorded_at,
+    recordings_in_mp4,
     shown_from_s,
     video_stream,
 )
@@ -209,7 +210,7 @@ class VideoFile(Source):
             check_size(self.name, frame.height, frame.width, self._max_pixels)
             clockwise_deg = _rotate_tag(stream)
             size_hw = Orientation.of(frame, clockwise_deg).size_hw(frame.height, frame.width)
-            self._notes = notes + _remarks(container, stream, frame)
+            self._notes = notes + _remarks(container, stream, frame) + _joined(self.path, container)
             info = self._describe(container, stream, size_hw, fps)
             return _Probe(info, timed, frame.pts if timed else None, clockwise_deg)
 
@@ -340,6 +341,11 @@ def _rotate_tag(stream: VideoStream) -> int:
     """Degrees clockwise from a `rotate` tag, which some containers carry in place of a display matrix."""
     tag = next((value for key, value in stream.metadata.items() if key.lower() == "rotate"), "0")
     return int(tag) % 360 if tag.lstrip("-").isdigit() else 0
+
+
+def _joined(path: Path, container: InputContainer) -> tuple[str, ...]:
+    found = recordings_in_mp4(path) if "mp4" in container.format.name else 1
+    return () if found == 1 else (f"{found} mp4 files were joined to one; only the first is read, give them singly",)
 
 
 def _remarks(container: InputContainer, stream: VideoStream, frame: av.VideoFrame) -> tuple[str, ...]:

@@ -299,6 +299,23 @@ def test_a_recording_joined_to_itself_is_two_segments(tmp_path: Path) -> None:
     assert source.report.breaks[0].reason == "the clock of the footage is set back"
 
 
+def test_a_recording_that_goes_on_under_other_packet_numbers(tmp_path: Path) -> None:
+    one = write_video(tmp_path / "one.ts", moving_square())
+    two = write_video(tmp_path / "two.ts", moving_square(20), container_options={"mpegts_start_pid": "0x200"})
+    (tmp_path / "joined.ts").write_bytes(one.read_bytes() + two.read_bytes())
+    source = open_source(tmp_path / "joined.ts")
+    assert len(list(source.frames())) == 44
+    assert len(source.report.breaks) == 1
+
+
+def test_joined_mp4_files_are_told(tmp_path: Path) -> None:
+    one = write_video(tmp_path / "one.mp4", moving_square())
+    (tmp_path / "joined.mp4").write_bytes(one.read_bytes() * 3)
+    source = open_source(tmp_path / "joined.mp4")
+    assert len(list(source.frames())) == TINY_COUNT
+    assert source.report.notes == ("3 mp4 files were joined to one; only the first is read, give them singly",)
+
+
 @pytest.mark.parametrize("rotation_deg", [90, 180, 270])
 @pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv420p10le"])
 def test_pictures_are_turned_upright_once(rotation_deg: int, pix_fmt: str, tmp_path: Path) -> None:
