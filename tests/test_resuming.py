@@ -182,6 +182,26 @@ def test_a_failed_start_leaves_no_journal(clip: Path, model: Path, tmp_path: Pat
     assert not (tmp_path / "run").exists()
 
 
+def test_a_scene_that_was_fitted_is_not_fitted_again(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fits: list[int] = []
+
+    def fit(*_: object, **__: object) -> SceneModel:
+        fits.append(1)
+        scene = model_of(seed=3)
+        scene.provenance["how"] = "self-fitted"
+        return scene
+
+    monkeypatch.setattr("crowdad.workflows.detecting._fit_on_itself", fit)
+    workflows.detect(clip, output=tmp_path / "whole", **PLAIN)
+    with pytest.raises(StopError):
+        workflows.detect(clip, output=tmp_path / "run", progress=stopping_at(100), **PLAIN)
+    workflows.detect(clip, output=tmp_path / "run", resume=True, **PLAIN)
+    assert len(fits) == 2, "once for each folder"
+    assert told_apart_from_time(tmp_path / "run") == told_apart_from_time(tmp_path / "whole")
+
+
 def test_a_killed_command_goes_on(clip: Path, model: Path, whole: Path, tmp_path: Path) -> None:
     """`kill -9` in the midst of scoring, then the same command with --resume; one input of two was whole by then."""
     first, second = tmp_path / "a.mp4", tmp_path / "b.mp4"

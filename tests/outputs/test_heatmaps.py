@@ -121,3 +121,14 @@ def test_a_damaged_chunk_is_one_clear_line(tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(OutputNotReadableError, match="not a whole"), HeatmapReader(path) as reader:
         list(reader)
+
+
+def test_a_zip_that_asks_for_the_impossible_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "heatmaps.npz"
+    with HeatmapWriter(path) as writer:
+        writer.write(0, Heatmap(np.zeros((2, 3), np.float32), 8.0, (16, 24)))
+    whole = bytearray(path.read_bytes())
+    whole[whole.index(b"PK\x01\x02") + 6] = 127  # the version of zip that is needed
+    path.write_bytes(whole)
+    with pytest.raises(OutputNotReadableError, match=r"not a whole heatmaps\.npz"):
+        HeatmapReader(path)

@@ -308,6 +308,14 @@ def test_a_recording_that_goes_on_under_other_packet_numbers(tmp_path: Path) -> 
     assert len(source.report.breaks) == 1
 
 
+def test_another_program_after_a_join_ends_the_footage_in_order(tmp_path: Path) -> None:
+    other = {"mpegts_start_pid": "0x200", "mpegts_pmt_start_pid": "0x1100"}
+    one = write_video(tmp_path / "one.ts", moving_square())
+    two = write_video(tmp_path / "two.ts", moving_square(20), container_options=other)
+    (tmp_path / "joined.ts").write_bytes(one.read_bytes() + two.read_bytes())
+    assert len(list(open_source(tmp_path / "joined.ts").frames())) == TINY_COUNT
+
+
 def test_joined_mp4_files_are_told(tmp_path: Path) -> None:
     one = write_video(tmp_path / "one.mp4", moving_square())
     (tmp_path / "joined.mp4").write_bytes(one.read_bytes() * 3)

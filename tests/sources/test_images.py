@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from crowdad.errors import SourceNotFoundError, UnreadableSourceError
+from crowdad.errors import ConfigError, SourceNotFoundError, UnreadableSourceError
 from crowdad.sources import ImageFolder, open_source
 from tests.conftest import TINY_COUNT, moving_square, write_folder
 
@@ -114,3 +114,14 @@ def test_pictures_left_out_are_not_opened(tmp_path: Path) -> None:
     source = open_source(folder, stride=2)
     assert [frame.index for frame in source.frames()] == [0, 2, 4]
     assert source.report.frames_skipped == 0
+
+
+def test_pictures_of_too_many_pixels_are_skipped_or_refused(tmp_path: Path) -> None:
+    pictures = [*moving_square(3), moving_square(1, (96, 128))[0]]
+    source = open_source(write_folder(tmp_path / "grows", pictures), max_pixels=4000)
+    assert len(list(source.frames())) == 3
+    assert source.report.skip_counts == {"picture of more than 4000 pixels": 1}
+    with pytest.raises(UnreadableSourceError, match=r"128x96, more than 4000 pixels are not read; .*--max-pixels"):
+        open_source(write_folder(tmp_path / "large", pictures[::-1]), max_pixels=4000)
+    with pytest.raises(ConfigError, match="max_pixels is 0"):
+        open_source(tmp_path / "grows", max_pixels=0)
