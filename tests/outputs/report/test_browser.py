@@ -138,6 +138,15 @@ def test_the_timeline_is_worked_by_keyboard(page_file: Path, opened: Opener) -> 
     assert ring == "3px"
 
 
+def test_no_step_is_lost_where_the_video_is_slower_than_the_hand(page_file: Path, opened: Opener) -> None:
+    page = opened(page_file)
+    # Six seeks in one go, of which the video shows a few.
+    press = "document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowRight', bubbles: true }))"
+    page.evaluate(f"for (let i = 0; i < 6; i += 1) {press}")
+    assert shows_frame(page, 60)
+    assert page.evaluate("report.nowS") == pytest.approx(6.0)
+
+
 def test_zooming_keeps_the_playhead_and_drags_the_window(page_file: Path, opened: Opener) -> None:
     page = opened(page_file)
     window = "[report.timeline.fromS, report.timeline.toS]"

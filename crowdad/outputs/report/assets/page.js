@@ -52,7 +52,8 @@ class Report {
     else video.addEventListener("loadedmetadata", start, { once: true });
     if (video.requestVideoFrameCallback) {
       const onFrame = (_now, frame) => {
-        show(frame.mediaTime);
+        // While another place is being sought, this frame is one that nobody waits for any more.
+        if (!video.seeking) show(frame.mediaTime);
         video.requestVideoFrameCallback(onFrame);
       };
       video.requestVideoFrameCallback(onFrame);
