@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from crowdad.cli.ending import guarded
-from crowdad.cli.options import Data, Fps, Quiet, Verbose
+from crowdad.cli.options import Data, Fps, MaxPixels, Quiet, Verbose
 from crowdad.cli.terminal import Bars, describe_run, notice
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ data_app = typer.Typer(no_args_is_help=True, help="Data sets for the benchmarks.
 def info(
     path: Annotated[str, typer.Argument(help="A model file, a video or a folder of pictures.")],
     fps: Fps = None,
+    max_pixels: MaxPixels = None,
     verbose: Verbose = 0,
 ) -> int:
     """Say what is in a model or in footage.
@@ -38,7 +39,8 @@ def info(
     else:
         from crowdad.sources import open_source
 
-        print(f"{path}: footage\n{describe_source(open_source(path, fps=fps))}")
+        source = open_source(path, fps=fps, **({} if max_pixels is None else {"max_pixels": max_pixels}))
+        print(f"{path}: footage\n{describe_source(source)}")
     return 0
 
 

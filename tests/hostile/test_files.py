@@ -246,6 +246,8 @@ def test_larger_pictures_are_read_when_asked_for(tiny_model: Path, tmp_path: Pat
     path = footage.huge(tmp_path / "huge.mkv")
     ended = crowdad_program("detect", path, "-m", tiny_model, "--max-pixels", 40_000_000, "-o", tmp_path / "run")
     assert "another shape is another camera" in ended.errors[0], "it was read, and only the model refuses it"
+    assert crowdad_program("info", path).code == 1
+    assert "7680x4320" in crowdad_program("info", path, "--max-pixels", 40_000_000).shown
     small = plain(tmp_path / "small.mp4")
     ended = crowdad_program("detect", small, "-m", tiny_model, "--max-pixels", 10_000, "-o", tmp_path / "run")
     assert (ended.code, len(ended.errors)) == (1, 1)
