@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -36,6 +37,8 @@ _DAMAGE = (
     zlib.error,
     RuntimeError,
     MemoryError,
+    SyntaxError,
+    tokenize.TokenError,
 )
 
 

@@ -79,6 +79,8 @@ class Tally:
         return self._skip_counts.total()
 
     def skip(self, reason: str, time_s: float | None = None, name: str | None = None) -> None:
+        # A damaged timestamp may lie before the first frame's.
+        time_s = None if time_s is None else max(0.0, time_s)
         self._skip_counts[reason] += 1
         last = self._skips[-1] if self._skips else None
         in_row = last is not None and last.reason == reason and self._read_at_skip == self.frames_read
