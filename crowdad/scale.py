@@ -274,9 +274,8 @@ def _shift(luma: Luma, reference: Luma) -> tuple[float, float]:
     )
     stop = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, _ALIGNING_STEPS, 1e-3)
     try:
-        _, moved = cv2.findTransformECC(
-            small_reference, small, np.eye(2, 3, dtype=np.float32), cv2.MOTION_TRANSLATION, stop, None, 5
-        )
+        start = np.eye(2, 3, dtype=np.float32)
+        _, moved = cv2.findTransformECC(small_reference, small, start, cv2.MOTION_TRANSLATION, stop)
     except cv2.error:  # nothing in common, or nothing to hold on to
         return 0.0, 0.0
     return 2 * float(moved[0, 2]), 2 * float(moved[1, 2])
