@@ -15,7 +15,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from pydantic import ConfigDict, TypeAdapter
-from sklearn.linear_model import QuantileRegressor
 
 from crowdad.config import ScaleSettings
 from crowdad.errors import TooLittleMotionError
@@ -378,6 +377,7 @@ def _relative_slopes(places: Array, values: Array) -> tuple[Array, Array]:
 
     The error is the bootstrap's, and what neighbours disagree by over the width of the band that was seen.
     """
+    from sklearn.linear_model import QuantileRegressor  # half of the time to a first score, which only fits need
 
     def fitted(drawn: npt.NDArray[np.intp]) -> Array:
         fit = QuantileRegressor(quantile=0.5, alpha=0, solver="highs").fit(places[drawn], values[drawn])
