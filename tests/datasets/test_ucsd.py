@@ -14,7 +14,7 @@ from crowdad.datasets.root import data_root
 from crowdad.datasets.ucsd import ARCHIVE_FOLDER, find_clips
 from crowdad.errors import DataError, DatasetNotFoundError
 
-HEIGHT, WIDTH = 12, 16
+HEIGHT, WIDTH = 18, 24
 
 
 def draw(path: Path, value: int = 0, *, from_x: int = 0, size_hw: tuple[int, int] = (HEIGHT, WIDTH)) -> None:
@@ -318,7 +318,7 @@ def test_a_damaged_mask(tmp_path, content):
 def test_masks_of_two_sizes(tmp_path):
     place = archive(tmp_path)
     draw(place / "Test" / "Test001_gt" / "002.bmp", size_hw=(5, 5))
-    with pytest.raises(DataError, match=r"a mask of \(5, 5\) after ones of \(12, 16\)"):
+    with pytest.raises(DataError, match=r"a mask of \(5, 5\) after ones of \(18, 24\)"):
         find_clips("ped2", tmp_path).test[0].masks()
 
 
