@@ -1,4 +1,4 @@
-"""The file of a benchmark that is measured row by row: read where it was left, written whole after each row."""
+"""Result files of benchmarks: of one that goes row by row, read where it was left, and of one that ends in a report."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Any
 
 from crowdad.config import Settings
 from crowdad.errors import DataError
+from crowdad.evaluation import provenance
 
-__all__ = ["Row", "measured_with", "metric_cell", "read_rows", "write_rows"]
+__all__ = ["Row", "measured_with", "metric_cell", "read_rows", "write_report", "write_rows"]
 
 Row = dict[str, Any]
 
@@ -46,3 +47,9 @@ def metric_cell(metric: Mapping[str, Any] | None, seeds: int) -> str:
     spread = f" ± {metric['spread']:.3f}" if seeds > 1 else ""
     interval = "" if metric["low"] is None else f" [{metric['low']:.3f}, {metric['high']:.3f}]"
     return f"{metric['mean']:.3f}{spread}{interval}"
+
+
+def write_report(path: Path, report: Mapping[str, Any], command: Sequence[str]) -> None:
+    """Write what was measured at one go, with the command that did it, commit, versions and machine."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({**report, **provenance(command)}, indent=2) + "\n", encoding="utf-8")

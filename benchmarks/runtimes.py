@@ -21,12 +21,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.rows import write_report
 from crowdad.config import load_settings
 from crowdad.datasets.catalogue import find_dataset
 from crowdad.datasets.generated import GeneratedClip, write_clip
 from crowdad.detector import Detector
 from crowdad.errors import GraphMismatchError
-from crowdad.evaluation import provenance
 from crowdad.metrics import FrameScores, frame_auc_micro
 from crowdad.patches import Extractor
 from crowdad.runtimes import GRAPH_RUNTIMES, OnnxRuntime, Runtime, TorchRuntime
@@ -73,9 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _print(report)
     out = options.json or (None if options.quick else RESULTS)
     if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        known = provenance(["python", "-m", "benchmarks.runtimes", *(arguments or sys.argv[1:])])
-        out.write_text(json.dumps({**report, **known}, indent=2) + "\n", encoding="utf-8")
+        write_report(out, report, ["python", "-m", "benchmarks.runtimes", *(arguments or sys.argv[1:])])
     return 0
 
 

@@ -8,7 +8,6 @@ machine's.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import sys
 import tempfile
@@ -19,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.rows import write_report
 from crowdad.config import Settings, load_settings
 from crowdad.datasets.generated import GeneratedClip, write_clip
 from crowdad.detector import Detector
-from crowdad.evaluation import provenance
 from crowdad.events import find_events
 from crowdad.patches import Extractor
 from crowdad.records import FrameResult, Tubes
@@ -46,9 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _print(rows)
     out = options.json or (None if options.quick else RESULTS)
     if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        known = provenance(["python", "-m", "benchmarks.speed", *(arguments or sys.argv[1:])])
-        out.write_text(json.dumps({**report, **known}, indent=2) + "\n", encoding="utf-8")
+        write_report(out, report, ["python", "-m", "benchmarks.speed", *(arguments or sys.argv[1:])])
     return 0
 
 
