@@ -28,7 +28,7 @@ from crowdad.evaluation_digits import (
     evaluate_clustering,
 )
 
-__all__ = ["TABLES", "Runner"]
+__all__ = ["TABLES", "EpochBar", "Runner"]
 
 TABLES = ("clustering", "normalisation", "anomaly", "duad", "beyond")
 """What the runner can fill, in the order in which it does."""
@@ -69,7 +69,7 @@ class Runner:
             epochs = wanted.conv_epochs if network.kind == "conv" else wanted.dense_epochs
             if self._has(table, method, seed, epochs):
                 continue
-            with _Bar() as bar:
+            with EpochBar() as bar:
                 outcome = evaluate_clustering(
                     self.digits, method, self.settings, seed=seed, device=self.device, progress=bar.show
                 )
@@ -86,7 +86,7 @@ class Runner:
                 if self.store.has_digit(stored, str(digit), wanted.epochs):
                     continue
                 began = time.perf_counter()
-                with _Bar() as bar:
+                with EpochBar() as bar:
                     aucs = anomaly_aucs(
                         self.digits,
                         digit,
@@ -136,7 +136,7 @@ class Runner:
         for method in DUAD_METHODS:
             if self.store.has_digit(self.store.find("duad", dataset, method, seed, contamination), cls, epochs):
                 continue
-            with _Bar() as bar:
+            with EpochBar() as bar:
                 outcome = run_duad(
                     task, method, self.settings, seed=seed, on_epoch=bar.named(f"{task.name} {method}", epochs)
                 )
@@ -163,13 +163,13 @@ class Runner:
         pictures = digit_tensor(self.digits.pictures, "conv", self.device)
         began = time.perf_counter()
         name = f"{self.digits.name} {first} seed {seed}"
-        with _Bar() as bar:
+        with EpochBar() as bar:
             model, loss = train_augmented(
                 pictures, self.settings, seed=seed, on_epoch=bar.named(name, wanted.epochs_augmented)
             )
         self._put_beyond(first, seed, wanted.epochs_augmented, time.perf_counter() - began, model, loss)
         name = f"{self.digits.name} {second} seed {seed}"
-        with _Bar() as bar:
+        with EpochBar() as bar:
             loss = train_clustered(
                 model, pictures, self.settings, seed=seed, on_epoch=bar.named(name, wanted.epochs_clustered)
             )
@@ -199,13 +199,14 @@ class Runner:
         np.savez_compressed(path, codes=codes, clusters=clusters, classes=self.digits.classes)
 
 
-class _Bar:
+class EpochBar:
     """A progress bar over one training's epochs: epoch, loss, time left."""
 
     def __init__(self) -> None:
         self._bar: tqdm | None = None
+        self._name = ""
 
-    def __enter__(self) -> _Bar:
+    def __enter__(self) -> EpochBar:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -213,9 +214,9 @@ class _Bar:
             self._bar.close()
 
     def show(self, name: str, epoch: int, epochs: int, loss: float) -> None:
-        if self._bar is None or self._bar.desc != f"{name}: ":
+        if self._bar is None or self._name != name:
             self.__exit__()
-            self._bar = tqdm(total=epochs, desc=name, unit="epoch", leave=False)
+            self._bar, self._name = tqdm(total=epochs, desc=name, unit="epoch", leave=False), name
         self._bar.set_postfix(loss=f"{loss:.5f}", refresh=False)
         self._bar.update(epoch - self._bar.n)
 

@@ -21,6 +21,7 @@ from benchmarks.digits.duad import (
     run_duad,
     tabular_task,
 )
+from benchmarks.digits.runner import EpochBar
 from benchmarks.digits.store import RowStore
 from crowdad.config_digits import BeyondSettings, load_digit_settings
 from crowdad.datasets.digits import Digits
@@ -261,3 +262,13 @@ def test_quick_on_the_real_usps(tmp_path):
     rows = {row["method"]: row for row in json.loads(out.read_text())["rows"] if row["table"] == "clustering"}
     assert rows["cae"]["accuracy"] > 0.5
     assert rows["cae-l2"]["accuracy"] > 0.5
+
+
+def test_one_bar_goes_through_a_training_and_another_one_begins_anew(capfd):
+    with EpochBar() as bar:
+        for epoch in (1, 2, 3):
+            bar.show("usps cae seed 0", epoch, 3, 0.5)
+        first = capfd.readouterr().err
+        bar.show("usps cae seed 1", 1, 3, 0.25)
+    assert first.count("| 0/3 ") == 1
+    assert "usps cae seed 1" in capfd.readouterr().err
