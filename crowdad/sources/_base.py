@@ -24,6 +24,7 @@ __all__ = [
     "MAX_PIXELS",
     "MIN_SIDE_PX",
     "Cut",
+    "Joint",
     "Picture",
     "Pixels",
     "Playable",
@@ -47,6 +48,7 @@ GAP_FRAMES = 10
 """Footage breaks where nothing was recorded for longer than both: slow time lapse and dropped frames are no gaps."""
 
 _TIME_SLACK_S = 1e-6
+_SET_BACK = "the clock of the footage is set back"
 
 
 def check_fps(fps: float | None) -> None:
@@ -125,10 +127,47 @@ class Playable:
     starts_s: float
 
 
+class Joint:
+    """Joins pictures to footage: `Frame.segment` counts up where it breaks, and the tally notes where and why.
+
+    fps: frames a second that are handed out.
+    """
+
+    def __init__(self, tally: Tally, fps: float) -> None:
+        self.fps = fps
+        self._tally = tally
+        self._last: tuple[tuple[int, ...], float, int] | None = None  # shape, time and segment
+
+    def frame(self, index: int, time_s: float, pixels: Pixels, broken: str | None = None) -> Frame:
+        """The next frame.  broken: why nothing is to be tracked from the frame before to this one, or None."""
+        luma, bgr = pixels
+        segment = 0
+        if self._last is not None:
+            shape, last_s, segment = self._last
+            reason = self._break_reason(shape, luma.shape, time_s - last_s, broken)
+            if reason is not None:
+                segment += 1
+                self._tally.add_break(index, time_s, reason)
+        self._last = (luma.shape, time_s, segment)
+        self._tally.frames_read += 1
+        return Frame(index, time_s, luma, bgr, segment)
+
+    def _break_reason(
+        self, last: tuple[int, ...], shape: tuple[int, ...], step_s: float, broken: str | None
+    ) -> str | None:
+        if shape != last:
+            return f"size changes from {last[1]}x{last[0]} to {shape[1]}x{shape[0]}"
+        if broken is not None:
+            return broken
+        if step_s > max(GAP_S, GAP_FRAMES / self.fps):
+            return f"nothing was recorded for {step_s:.1f} s"
+        return None
+
+
 class Source(ABC):
     """Footage.  Each call of `frames` is a fresh pass from the start.
 
-    A subclass gives `accepts`, `info` and `_pictures`; cutting, counting and finding breaks happen here, once.
+    A subclass gives `accepts`, `info` and `pictures`; cutting, counting and finding breaks happen here, once.
     """
 
     def __init__(self, name: str, cut: Cut) -> None:
@@ -168,7 +207,7 @@ class Source(ABC):
         return max(0, math.ceil((end_s - (cut.start_s or 0.0)) * self.fps - _TIME_SLACK_S))
 
     @abstractmethod
-    def _pictures(self, tally: Tally) -> Iterator[Picture]:
+    def pictures(self, tally: Tally) -> Iterator[Picture]:
         """Every picture in order, none of its pixels fetched; a generator that closes what it opens."""
 
     @property
@@ -193,11 +232,10 @@ class Source(ABC):
         """
         tally = self._tally = Tally()
         cut = self._cut
-        gap_s = max(GAP_S, GAP_FRAMES * cut.stride / self.info.fps)
-        last: Frame | None = None
+        joint = Joint(tally, self.fps)
         next_index = -1
         restarted, reached_s = False, None
-        with closing(self._pictures(tally)) as pictures:  # type: ignore[type-var]
+        with closing(self.pictures(tally)) as pictures:  # type: ignore[type-var]
             for picture in pictures:
                 reached_s = picture.time_s
                 if cut.is_past(picture.time_s):
@@ -208,24 +246,12 @@ class Source(ABC):
                 pixels = picture.load(color)
                 if pixels is None:
                     continue
-                late = 0 if last is None else (picture.index - next_index) % cut.stride
+                late = 0 if next_index < 0 else (picture.index - next_index) % cut.stride
                 next_index = picture.index - late + cut.stride
-                last = self._frame(picture, pixels, last, gap_s, restarted)
+                yield joint.frame(picture.index, picture.time_s, pixels, _SET_BACK if restarted else None)
                 restarted = False
-                tally.frames_read += 1
-                yield last
-        if last is None:
+        if next_index < 0:
             self._raise_nothing_read(tally, reached_s)
-
-    def _frame(self, picture: Picture, pixels: Pixels, last: Frame | None, gap_s: float, restarted: bool) -> Frame:
-        luma, bgr = pixels
-        segment = 0
-        if last is not None:
-            reason = _break_reason(last, luma.shape, picture.time_s, gap_s, restarted)
-            segment = last.segment + (reason is not None)
-            if reason is not None:
-                self._tally.add_break(picture.index, picture.time_s, reason)
-        return Frame(picture.index, picture.time_s, luma, bgr, segment)
 
     def _raise_nothing_read(self, tally: Tally, reached_s: float | None) -> NoReturn:
         if reached_s is not None and (self._cut.is_before(reached_s) or self._cut.is_past(reached_s)):
@@ -238,13 +264,3 @@ class Source(ABC):
             f"{self.name}: no frame can be decoded ({tally.frames_skipped} pictures, {tally.bad_packets} packets were "
             "unreadable); the footage is damaged or encrypted, use another copy"
         )
-
-
-def _break_reason(last: Frame, shape: tuple[int, ...], time_s: float, gap_s: float, restarted: bool) -> str | None:
-    if shape != last.luma.shape:
-        return f"size changes from {last.luma.shape[1]}x{last.luma.shape[0]} to {shape[1]}x{shape[0]}"
-    if restarted:
-        return "the clock of the footage is set back"
-    if time_s - last.time_s > gap_s:
-        return f"nothing was recorded for {time_s - last.time_s:.1f} s"
-    return None

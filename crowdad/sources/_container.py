@@ -15,6 +15,7 @@ from crowdad.errors import NoVideoError, SourceError, SourceNotFoundError, Unrea
 from crowdad.sources._base import MAX_PIXELS
 
 __all__ = [
+    "FORMATS",
     "browser_suffix",
     "claimed_end_s",
     "is_cut_mp4",
@@ -25,7 +26,7 @@ __all__ = [
     "video_stream",
 ]
 
-_FORMATS = (
+FORMATS = (
     # Recordings and raw streams of pictures ...
     "mov,matroska,avi,mpegts,mpeg,mpegvideo,m4v,h261,h263,h264,hevc,vvc,av1,obu,ivf,flv,live_flv,asf,ogg,mxf,nut,dv,"
     "gxf,wtv,rm,gif,apng,mjpeg,mjpeg_2000,dirac,cavsvideo,vc1,yuv4mpegpipe,dhav,ifv,iv8,ingenient,nsv,pva,ty,lmlm4,"
@@ -53,7 +54,7 @@ def open_container(path: Path, max_pixels: int = MAX_PIXELS) -> InputContainer:
             f"file:{path}",
             options={
                 "protocol_whitelist": "file",
-                "format_whitelist": _FORMATS,
+                "format_whitelist": FORMATS,
                 # A transport stream joined from two recorders goes on under other packet numbers.
                 "merge_pmt_versions": "1",
                 "max_pixels": str(max_pixels),
@@ -66,17 +67,17 @@ def open_container(path: Path, max_pixels: int = MAX_PIXELS) -> InputContainer:
         raise _why_not(path, error) from None
 
 
-def video_stream(path: Path, container: InputContainer) -> VideoStream:
+def video_stream(name: str, container: InputContainer) -> VideoStream:
     """The stream of moving pictures, cover pictures of sound files left aside."""
     moving = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
     if not moving:
         names = {"a cover picture" if stream.type == "video" else stream.type for stream in container.streams}
         kinds = " and ".join(sorted(names, reverse=True)) or "nothing"
-        raise NoVideoError(f"{path.name}: holds {kinds} but no video; give a file with a video stream")
+        raise NoVideoError(f"{name}: holds {kinds} but no video; give a file with a video stream")
     best = container.streams.best("video")
     stream = best if isinstance(best, VideoStream) and best in moving else moving[0]
     if stream.codec_context is None:
-        raise UnreadableSourceError(f"{path.name}: its video codec is not known here; convert it to H.264")
+        raise UnreadableSourceError(f"{name}: its video codec is not known here; convert it to H.264")
     return stream
 
 

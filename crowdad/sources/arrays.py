@@ -80,7 +80,7 @@ class ArraySource(Source):
             duration_s=None if count is None else count / self._fps,
         )
 
-    def _pictures(self, tally: Tally) -> Iterator[Picture]:
+    def pictures(self, tally: Tally) -> Iterator[Picture]:
         one_shot = isinstance(self._frames, Iterator)
         if one_shot and self._used_up:
             raise UnreadableSourceError(

@@ -12,7 +12,6 @@ from typing import Any
 
 import av
 from av.container import InputContainer
-from av.packet import Packet
 from av.video.stream import VideoStream
 
 from crowdad.errors import UnreadableSourceError
@@ -40,12 +39,10 @@ from crowdad.sources._container import (
     video_stream,
 )
 from crowdad.sources._pixels import Orientation, PixelReader
+from crowdad.sources._reading import Reading, rotate_tag, set_up_decoder, stated_fps, time_base
 from crowdad.sources._report import Tally
 
 __all__ = ["VideoFile"]
-
-MAX_BAD_IN_ROW = 1000
-"""After so many unreadable packets one after the other nothing good is expected any more."""
 
 SEEK_MARGIN_S = 1.0
 """Seek to the keyframe before this much earlier: containers seek by decoding time, which lies before display time."""
@@ -54,7 +51,6 @@ _PROBED_AT_MOST = 2**27
 """Pixels of the one picture that is decoded to see how large the footage is: 200 MB of memory."""
 
 ASSUMED_FPS = 25.0
-_MAX_FPS = 1000.0
 _SHORTFALL_S = 0.5
 _NO_TIMESTAMPS, _CLOCK_MAY_RESTART = 0x80, 0x200  # AVFMT_NOTIMESTAMPS, AVFMT_TS_DISCONT of libavformat
 _TIMES_SLIP_AFTER_SEEK = ("mpeg",)  # Program streams stamp only some packets; the rest is guessed from those before.
@@ -119,7 +115,7 @@ class VideoFile(Source):
         if not self._probe.timed:
             return None
         with open_container(self.path, self._max_pixels) as container:
-            stream = video_stream(self.path, container)
+            stream = video_stream(self.name, container)
             suffix, starts_s = browser_suffix(self.path, container, stream), shown_from_s(container, stream)
             return None if suffix is None or starts_s is None else Playable(self.path, suffix, starts_s)
 
@@ -127,7 +123,7 @@ class VideoFile(Source):
         with self.path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
-    def _pictures(self, tally: Tally) -> Iterator[Picture]:
+    def pictures(self, tally: Tally) -> Iterator[Picture]:
         if self._cut.start_s:
             try:
                 yield from self._decode(tally, seek=True)
@@ -140,14 +136,14 @@ class VideoFile(Source):
         probe = self._probe
         pixels = PixelReader()
         with open_container(self.path, self._max_pixels) as container:
-            stream = video_stream(self.path, container)
-            _set_up_decoder(stream, self._max_pixels)
+            stream = video_stream(self.name, container)
+            set_up_decoder(stream, self._max_pixels)
             if seek:
                 self._seek(container, stream)
             may_restart = bool(container.format.flags & _CLOCK_MAY_RESTART)
             from_s = self._cut.start_s if seek else None
-            clock = FrameClock(_time_base(stream), probe.info.fps, probe.origin_pts, may_restart, from_s or 0.0)
-            reading = _Reading(container, stream, clock, tally)
+            clock = FrameClock(time_base(stream), probe.info.fps, probe.origin_pts, may_restart, from_s or 0.0)
+            reading = Reading(container, stream, clock, tally)
             for frame in reading.frames():
                 placed = clock.place(frame.pts if probe.timed else None)
                 if seek:
@@ -169,7 +165,7 @@ class VideoFile(Source):
                 tally.skip(_LOST, time_s)
         tally.damaged_frames += frame.is_corrupt and not self._cut.is_before(placed.time_s)
 
-    def _finish(self, reading: _Reading, stream: VideoStream, container: InputContainer, sought: bool) -> None:
+    def _finish(self, reading: Reading, stream: VideoStream, container: InputContainer, sought: bool) -> None:
         """At the end of the file: what never came out, and whether the end is where it should be."""
         for time_s in reading.clock.unshown_s():
             reading.tally.skip(_LOST, time_s)
@@ -184,7 +180,7 @@ class VideoFile(Source):
         if inexact or not self._probe.timed or self._probe.origin_pts is None or wanted_s <= 0:
             raise _SeekMissed
         try:
-            container.seek(self._probe.origin_pts + int(wanted_s / _time_base(stream)), stream=stream)
+            container.seek(self._probe.origin_pts + int(wanted_s / time_base(stream)), stream=stream)
         except av.FFmpegError:
             raise _SeekMissed from None
 
@@ -197,18 +193,18 @@ class VideoFile(Source):
         # A decoder that may not make a picture does not tell its size either: the first one may be larger.
         most = max(self._max_pixels, _PROBED_AT_MOST)
         with open_container(self.path, most) as container:
-            stream = video_stream(self.path, container)
-            _set_up_decoder(stream, most)
+            stream = video_stream(self.name, container)
+            set_up_decoder(stream, most)
             check_size(self.name, stream.codec_context.height, stream.codec_context.width, self._max_pixels)
             timed = not container.format.flags & _NO_TIMESTAMPS
             fps, notes = self._rate(stream, timed)
-            clock = FrameClock(_time_base(stream), fps, None)
+            clock = FrameClock(time_base(stream), fps, None)
             tally = Tally()
-            frame = next(_Reading(container, stream, clock, tally).frames(), None)
+            frame = next(Reading(container, stream, clock, tally).frames(), None)
             if frame is None:
                 self._raise_nothing_read(tally, None)
             check_size(self.name, frame.height, frame.width, self._max_pixels)
-            clockwise_deg = _rotate_tag(stream)
+            clockwise_deg = rotate_tag(stream)
             size_hw = Orientation.of(frame, clockwise_deg).size_hw(frame.height, frame.width)
             self._notes = notes + _remarks(container, stream, frame) + _joined(self.path, container)
             info = self._describe(container, stream, size_hw, fps)
@@ -239,108 +235,17 @@ class VideoFile(Source):
                 )
             return float(self._fps), (f"no timestamps: frames are spaced evenly, {self._fps:g} a second as asked",)
         notes = () if self._fps is None else (f"fps {self._fps:g} was not used: the file carries its own timestamps",)
-        for rate in (stream.average_rate, stream.guessed_rate):
-            if rate and 0 < rate <= _MAX_FPS:
-                return float(rate), notes
+        rate = stated_fps(stream)
+        if rate is not None:
+            return rate, notes
         assumed = self._fps or ASSUMED_FPS
         return assumed, (f"the file states no frame rate; {assumed:g} frames a second are assumed",)
 
 
-class _Reading:
-    """One way through the container: packets in, decoded frames out, damage counted."""
-
-    def __init__(self, container: InputContainer, stream: VideoStream, clock: FrameClock, tally: Tally) -> None:
-        self.clock = clock
-        self.tally = tally
-        self.packets = 0
-        self.end_s = 0.0
-        self.ended_badly = False
-        self._container = container
-        self._stream = stream
-        self._bad_in_row = 0
-
-    def frames(self) -> Iterator[av.VideoFrame]:
-        for packet in self._read():
-            self.packets += 1
-            self._expect(packet)
-            yield from self._decoded(packet)
-            if self._bad_in_row > MAX_BAD_IN_ROW:
-                break
-        yield from self._decoded(None)
-
-    def _read(self) -> Iterator[Packet]:
-        packets = self._container.demux(self._stream)
-        while self._bad_in_row <= MAX_BAD_IN_ROW:
-            try:
-                packet = next(packets)
-            except (StopIteration, IndexError):
-                # PyAV 14 to 18 ends with an IndexError where a stream first shows up on the way.
-                return
-            except av.FFmpegError:
-                self._bad()
-                self.ended_badly = True
-                # The generator is spent once it has raised; the container goes on behind the bad packet.
-                packets = self._container.demux(self._stream)
-                continue
-            if packet.size:
-                self.ended_badly = packet.is_corrupt
-                yield packet
-
-    def _expect(self, packet: Packet) -> None:
-        if packet.pts is None or packet.is_discard:
-            return
-        self.clock.expect(packet.pts)
-        end_s = self.clock.seconds(packet.pts + (packet.duration or 0))
-        self.end_s = max(self.end_s, end_s)
-
-    def _decoded(self, packet: Packet | None) -> list[av.VideoFrame]:
-        try:
-            frames = self._stream.codec_context.decode(packet)
-        except EOFError:
-            return []
-        except av.FFmpegError:
-            self._bad()
-            self.clock.failed()
-            return []
-        self._bad_in_row = 0
-        return frames
-
-    def _bad(self) -> None:
-        self._bad_in_row += 1
-        self.tally.bad_packets += 1
-        if self._bad_in_row > MAX_BAD_IN_ROW:
-            self.ended_badly = True
-            self.tally.gave_up_s = self.end_s
-
-
-def _set_up_decoder(stream: VideoStream, max_pixels: int) -> None:
-    """One thread, no memory for pictures larger than asked for, and no half pictures of codecs whose stand alone.
-
-    What such a codec's decoder cannot read of a picture it leaves as it finds the memory, with whatever was there.
-    """
-    options = {"max_pixels": str(max_pixels)}
-    codec = stream.codec_context.codec
-    if codec.intra_only or codec.canonical_name == "ffv1":
-        options["err_detect"] = "crccheck+explode"
-    stream.thread_type = "NONE"
-    stream.codec_context.options = options
-
-
-def _time_base(stream: VideoStream) -> Any:
-    assert stream.time_base is not None
-    return stream.time_base
-
-
 def _duration_s(container: InputContainer, stream: VideoStream) -> float | None:
     if stream.duration is not None:
-        return float(stream.duration * _time_base(stream))
+        return float(stream.duration * time_base(stream))
     return None if container.duration is None else container.duration / av.time_base
-
-
-def _rotate_tag(stream: VideoStream) -> int:
-    """Degrees clockwise from a `rotate` tag, which some containers carry in place of a display matrix."""
-    tag = next((value for key, value in stream.metadata.items() if key.lower() == "rotate"), "0")
-    return int(tag) % 360 if tag.lstrip("-").isdigit() else 0
 
 
 def _joined(path: Path, container: InputContainer) -> tuple[str, ...]:

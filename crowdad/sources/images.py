@@ -100,7 +100,7 @@ class ImageFolder(Source):
             whole.update(f"{path.name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode(errors="replace"))
         return whole.hexdigest()
 
-    def _pictures(self, tally: Tally) -> Iterator[Picture]:
+    def pictures(self, tally: Tally) -> Iterator[Picture]:
         pictures, others = self._listed()
         for path in others:
             tally.skip("not a picture", name=path.name)

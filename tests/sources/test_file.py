@@ -14,6 +14,7 @@ import pytest
 
 from crowdad.errors import ConfigError, NoVideoError, SourceError, SourceNotFoundError, UnreadableSourceError
 from crowdad.sources import VideoFile, open_source
+from crowdad.sources import _reading as reading_module
 from crowdad.sources import file as file_module
 from tests.conftest import TINY_COUNT, moving_square, write_folder, write_video
 
@@ -266,7 +267,7 @@ def test_reading_gives_up_after_many_bad_packets_in_a_row(tmp_path: Path, monkey
     assert start is not None
     whole = path.read_bytes()
     path.write_bytes(whole[:start] + b"\xff" * (len(whole) - start))
-    monkeypatch.setattr(file_module, "MAX_BAD_IN_ROW", 10)
+    monkeypatch.setattr(reading_module, "MAX_BAD_IN_ROW", 10)
     source = open_source(path)
     assert len(list(source.frames())) == 30
     assert source.report.truncated
