@@ -234,7 +234,7 @@ class ScaleProbe:
         if self._size_hw is None:
             raise TooLittleMotionError("no frame to measure people's size from; give footage with people walking")
         size_hw = (self._bursts[0][0].shape[0], self._bursts[0][0].shape[1])
-        figures, gap = _figures(_settled(self._bursts))
+        figures, gap = _figures(self._bursts)
         person, rows = _person_plane(figures, size_hw)
         scale = SceneScale(size_hw, person, 0.0, 1.0, 1, rows, len(figures), self._fps)
         shortening = _foreshortening(figures, scale)
@@ -243,10 +243,22 @@ class ScaleProbe:
         return replace(scale, walk=walk, foreshortening=shortening, gap=step).fitted_to(self._size_hw, self._fps)
 
 
-def _settled(bursts: Sequence[dict[int, Luma]]) -> list[dict[int, Luma]]:
-    """The pictures as a camera that neither shakes nor adapts to the light would have seen them."""
-    reference = bursts[len(bursts) // 2][0]
-    return [{place: _like(luma, reference) for place, luma in burst.items()} for burst in bursts]
+class _Settled:
+    """A burst's pictures as a camera that neither shakes nor adapts to the light would have seen them.
+
+    Each is made when it is first asked for: most gaps, and most bursts of each, are never looked at.
+    """
+
+    def __init__(self, burst: dict[int, Luma], reference: Luma) -> None:
+        self.places = sorted(burst)
+        self._burst = burst
+        self._reference = reference
+        self._made: dict[int, Luma] = {}
+
+    def __getitem__(self, place: int) -> Luma:
+        if place not in self._made:
+            self._made[place] = _like(self._burst[place], self._reference)
+        return self._made[place]
 
 
 def _like(luma: Luma, reference: Luma) -> Luma:
@@ -280,16 +292,18 @@ def _shift(luma: Luma, reference: Luma) -> tuple[float, float]:
     return 2 * float(moved[0, 2]), 2 * float(moved[1, 2])
 
 
-def _figures(bursts: Sequence[dict[int, Luma]]) -> tuple[Array, int]:
+def _figures(recorded: Sequence[dict[int, Luma]]) -> tuple[Array, int]:
     """What stands out from the median background and moves, at the shortest gap over which it moves far enough.
 
     Returns rows of (x, y of the centre, w, h, area, dx, dy), in pixels, and the gap in frames.
     """
-    stills = [luma for burst in bursts for luma in (burst[0], burst[max(burst)])]
-    background = np.median(np.stack(stills[:: max(1, len(stills) // 48)]), axis=0).astype(np.float32)
+    bursts = [_Settled(burst, recorded[len(recorded) // 2][0]) for burst in recorded]
+    ends = [(burst, place) for burst in bursts for place in (burst.places[0], burst.places[-1])]
+    stills = [burst[place] for burst, place in ends[:: max(1, len(ends) // 48)]]
+    background = np.median(np.stack(stills), axis=0).astype(np.float32)
     flow_of = BackwardFlow()
 
-    def seen(some: Sequence[dict[int, Luma]], gap: int) -> Array:
+    def seen(some: Sequence[_Settled], gap: int) -> Array:
         pairs = [pair for burst in some for pair in _pairs(burst, gap)]
         found = (_moving_blobs(luma, background, steadied(flow_of(luma, earlier), luma)) for luma, earlier in pairs)
         return np.concatenate([np.zeros((0, 7)), *found])
@@ -311,9 +325,9 @@ def _figures(bursts: Sequence[dict[int, Luma]]) -> tuple[Array, int]:
     return figures, best
 
 
-def _pairs(burst: dict[int, Luma], gap: int) -> list[tuple[Luma, Luma]]:
+def _pairs(burst: _Settled, gap: int) -> list[tuple[Luma, Luma]]:
     """The first and the last two pictures of a burst that lie `gap` frames apart: (later, earlier)."""
-    starts = [time for time in sorted(burst) if time + gap in burst]
+    starts = [place for place in burst.places if place + gap in burst.places]
     return [(burst[start + gap], burst[start]) for start in {*starts[:1], *starts[-1:]}]
 
 
