@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -40,6 +41,9 @@ class Detector:
     threshold_raw: raw anomaly that reads 0.5; default: the calibration's, for the wanted false alarms an hour.
     roi: bool (H, W) of the scene's size, True where footage is scored, or None for everywhere.
     batch_steps: steps encoded at once; more is faster, fewer is prompter.
+    lag: frames after which a result is given at the latest, with the votes that are in by then; 0: at once, so that
+        nothing later than a frame has a say in its result.  Default: once all votes are in, whenever that is.
+        Steps are then encoded one by one, as they come.
     runtime: what scores the scene's tubes; default: the scene itself, by torch.
 
         detector = Detector(scene)
@@ -58,8 +62,11 @@ class Detector:
         threshold_raw: float | None = None,
         roi: npt.NDArray[np.bool_] | None = None,
         batch_steps: int = _BATCH_STEPS,
+        lag: int | None = None,
         runtime: Runtime | None = None,
     ) -> None:
+        if lag is not None and lag < 0:
+            raise ConfigError(f"the lag is {lag} frames; 0 or more is needed")
         if roi is not None and roi.shape != scene.scale.size_hw:
             raise ConfigError(
                 f"the mask is {roi.shape}, the scene's picture {scene.scale.size_hw}; both must be of one size"
@@ -69,10 +76,14 @@ class Detector:
         self.threshold_raw = calibration.threshold(wanted) if threshold_raw is None else threshold_raw
         self.cuts: list[float] = []
         self._roi = roi
-        self._batch_steps = batch_steps
+        self._batch_steps = batch_steps if lag is None else 1
+        self._ahead = batch_steps if lag is None else 0
         self._runtime = scene if runtime is None else runtime
         self._extractor = Extractor(scene.scale, scene.settings)
-        self._voter = scene.voter()
+        gap = scene.scale.gap
+        # A frame between two steps lies between their maps, and the later of them comes up to gap - 1 frames after it.
+        self._voter = scene.voter(None if lag is None else max(0, (lag + 1) // gap - 1))
+        self._waits_for_next_step = lag is None or lag >= gap - 1
         self._cells = None if roi is None else _cells_of(roi, self._voter.shape, self._voter.cell_px)
         self._odd = 0
         self._scored = 0
@@ -205,7 +216,7 @@ class _Segment:
         self._began = began  # number of its first frame
         self._resumed = resumed
         self._gap = detector.scene.scale.gap
-        self._reach = detector._voter.lag + 1 - detector.scene.settings.tubes.steps
+        self._reach = detector._voter.reach
         self._first_full = detector.scene.settings.tubes.steps  # the step at which the first window is full
         self._count = count  # frames so far; a resumed segment goes on at the start of a batch
         self._steps: deque[Future[Tubes | None]] = deque()
@@ -222,9 +233,9 @@ class _Segment:
         if self._count % self._gap == 0:
             self._steps.append(self._worker.submit(detector._tubes, frame.luma))
         self._count += 1
-        if len(self._steps) >= 2 * detector._batch_steps:
+        if len(self._steps) >= detector._batch_steps + detector._ahead:
             self._vote(detector._batch_steps)
-            yield from self._told(final=False)
+        yield from self._told(final=False)
 
     def finish(self) -> Iterator[FrameResult]:
         self._vote(len(self._steps))
@@ -263,11 +274,12 @@ class _Segment:
             self._maps.extend(self._detector._voter.push(tubes, normality))
 
     def _told(self, *, final: bool) -> Iterator[FrameResult]:
-        """Results of the frames whose two neighbouring steps are known."""
+        """Results of the frames whose two neighbouring steps, or where none is waited for the last one, are known."""
         while self._frames and self._maps:
             place = max(self._frames[0].place, 1.0)  # the first step has no flow: it takes the second one's map
             last = self._maps_from + len(self._maps) - 1
-            if place > last and not final:
+            known = place if self._detector._waits_for_next_step else math.floor(place)
+            if known > last and not final:
                 break
             place = min(place, last)
             while self._maps_from < int(place):

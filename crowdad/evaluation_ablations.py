@@ -198,8 +198,8 @@ class _WorstTube(_Exchanged):
     def _score(self, features: Array) -> Array:
         return SceneModel.normality(self, features)
 
-    def voter(self) -> Voter:
-        voter = super().voter()
+    def voter(self, lag: int | None = None) -> Voter:
+        voter = super().voter(lag)
         return _NoVotes(voter.shape, voter.cell_px)
 
 
@@ -209,7 +209,7 @@ class _NoVotes(Voter):
     def __init__(self, shape: tuple[int, int], cell_px: float) -> None:
         self.shape = shape
         self.cell_px = cell_px
-        self.lag = 0
+        self.lag = self.reach = 0
 
     def reset(self) -> None:
         """Nothing is remembered."""

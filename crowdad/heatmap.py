@@ -6,6 +6,7 @@ import math
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import cv2
 import numpy as np
@@ -62,21 +63,40 @@ class _Ballot:
         np.minimum.at(self.least, (rows, columns), normality)
 
 
+@dataclass(frozen=True, eq=False)
+class _Smooth:
+    """Votes of one step, smoothed in space, and least normality, by view; how many tubes voted."""
+
+    votes: list[Array]
+    least: list[Array]
+    count: int
+
+
 class Voter:
     """Collects the tubes of successive steps and gives each step's map once all its votes are in.
 
-    grids: one per view.  size_hw: the displayed picture.  steps: length of a tube.  A map comes `lag` steps late.
+    grids: one per view.  size_hw: the displayed picture.  steps: length of a tube.
+    lag: a map comes so many steps late, with the votes that are in by then; default: once none can come any more.
+    With 0 nothing later than the step itself has a say in its map.
+
+    reach: steps before its own from which on votes have a say in a map.
     """
 
     def __init__(
-        self, grids: Sequence[CellGrid], size_hw: tuple[int, int], steps: int, settings: HeatmapSettings
+        self,
+        grids: Sequence[CellGrid],
+        size_hw: tuple[int, int],
+        steps: int,
+        settings: HeatmapSettings,
+        lag: int | None = None,
     ) -> None:
         self._grids = tuple(grids)
         self._settings = settings
         self._steps = steps
-        self._radius = math.ceil(3 * settings.sigma_steps)
-        self._kernel = np.exp(-0.5 * (np.arange(-self._radius, self._radius + 1) / settings.sigma_steps) ** 2)
-        self.lag = steps - 1 + self._radius
+        self.reach = math.ceil(3 * settings.sigma_steps)
+        self._kernel = np.exp(-0.5 * (np.arange(-self.reach, self.reach + 1) / settings.sigma_steps) ** 2)
+        complete = steps - 1 + self.reach
+        self.lag = complete if lag is None else min(lag, complete)
         self.cell_px = min(grid.cell_px for grid in grids)
         self.shape = (math.ceil(size_hw[0] / self.cell_px), math.ceil(size_hw[1] / self.cell_px))
         self.reset()
@@ -84,23 +104,26 @@ class Voter:
     def reset(self) -> None:
         """Forget all votes."""
         self._open: deque[list[_Ballot]] = deque()  # steps that tubes may still vote on, oldest first
-        self._closed: deque[tuple[list[Array], list[Array], int]] = deque()  # smoothed in space, oldest first
+        self._closed: deque[_Smooth] = deque()  # the steps before those that a map still needs, oldest first
         self._counts: deque[int] = deque()
-        self._waiting = 0  # closed steps at the end of `_closed` whose map was not given yet
+        self._waiting = 0  # steps at the end, closed and open, whose map was not given yet
 
     def push(self, tubes: Tubes | None, normality: Array | None) -> Iterator[StepMap]:
-        """Add one step (None: a step without tubes); yields the map of every step that is now complete."""
+        """Add one step (None: a step without tubes); yields the map of every step that is now due."""
         self._open.append([_Ballot(grid.shape) for grid in self._grids])
         self._counts.append(0)
+        self._waiting += 1
         if tubes is not None and normality is not None:
             self._vote(tubes, normality)
         if len(self._open) > self._steps - 1:
-            yield from self._close()
+            self._close()
+        if self._waiting > self.lag:
+            yield self._map()
 
     def finish(self) -> Iterator[StepMap]:
         """The maps of the remaining steps, at the end of the footage or of a segment."""
         while self._open:
-            yield from self._close()
+            self._close()
         while self._waiting:
             yield self._map()
         self.reset()
@@ -117,37 +140,37 @@ class Voter:
                 counted += len(rows)
             self._counts[-1 - age] += counted
 
-    def _close(self) -> Iterator[StepMap]:
+    def _close(self) -> None:
+        self._closed.append(self._smooth(self._open.popleft(), self._counts.popleft()))
+
+    def _smooth(self, ballots: list[_Ballot], count: int) -> _Smooth:
         sigma = self._settings.sigma_cells
-        ballots = self._open.popleft()
         blurred = (cv2.GaussianBlur(b.votes, (0, 0), sigma, borderType=cv2.BORDER_REFLECT) for b in ballots)
-        smooth = [np.asarray(votes, np.float32) for votes in blurred]
-        self._closed.append((smooth, [b.least for b in ballots], self._counts.popleft()))
-        self._waiting += 1
-        if self._waiting > self._radius:
-            yield self._map()
+        return _Smooth([np.asarray(votes, np.float32) for votes in blurred], [b.least for b in ballots], count)
 
     def _map(self) -> StepMap:
         """The map of the oldest waiting step: its own votes and its neighbours', weighted by distance in time."""
-        at = len(self._closed) - self._waiting
-        window = range(max(0, at - self._radius), min(len(self._closed), at + self._radius + 1))
-        weights = np.array([self._kernel[i - at + self._radius] for i in window], np.float32)
+        at = len(self._closed) + len(self._open) - self._waiting
+        last = min(len(self._closed) + len(self._open), at + self.reach + 1)
+        unfinished = zip(self._open, self._counts, strict=True)
+        steps = [*self._closed, *(self._smooth(*step) for step in islice(unfinished, max(0, last - len(self._closed))))]
+        window = range(max(0, at - self.reach), last)
+        weights = np.array([self._kernel[i - at + self.reach] for i in window], np.float32)
         weights /= weights.sum()
         raw = np.zeros(self.shape, np.float32)
         least = np.ones(self.shape, np.float32)
         for view, grid in enumerate(self._grids):
-            votes = sum(weight * self._closed[i][0][view] for weight, i in zip(weights, window, strict=True))
+            votes = sum(weight * steps[i].votes[view] for weight, i in zip(weights, window, strict=True))
             ratio = votes[..., 0] / (votes[..., 1] + self._settings.prior_votes)
-            lowest = np.minimum.reduce([self._closed[i][1][view] for i in window])
+            lowest = np.minimum.reduce([steps[i].least[view] for i in window])
             self._lay(raw, ratio, grid, np.maximum)
             around = np.asarray(cv2.erode(lowest, np.ones((5, 5), np.uint8)), np.float32)
             self._lay(least, around, grid, np.minimum)
-        count = self._closed[at][2]
         self._waiting -= 1
-        while len(self._closed) - self._waiting > self._radius:
+        while len(self._closed) + len(self._open) - self._waiting > self.reach and self._closed:
             self._closed.popleft()
         peak = np.unravel_index(int(np.argmax(raw)), raw.shape)
-        return StepMap(raw, float(least[peak]), count)
+        return StepMap(raw, float(least[peak]), steps[at].count)
 
     def _lay(self, target: Array, values: Array, grid: CellGrid, combine: np.ufunc) -> None:
         """Put one view's cells onto the picture's grid."""

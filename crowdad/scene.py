@@ -117,14 +117,17 @@ class SceneModel:
             )
         return replace(self, scale=self.scale.fitted_to(size_hw, fps)).to(self._device)
 
-    def voter(self) -> Voter:
-        """A fresh voter with one grid of cells per view, a cell being `heatmap.cell` person heights wide."""
+    def voter(self, lag: int | None = None) -> Voter:
+        """A fresh voter with one grid of cells per view, a cell being `heatmap.cell` person heights wide.
+
+        lag: steps by which its maps come late; default: once all their votes are in.
+        """
         grids = []
         for view in views(self.scale, self.settings.scale):
             cell_px = self.settings.heatmap.cell * view.person_px / view.zoom_xy[1]
             rows = math.ceil((view.seen[1] - view.seen[0]) / cell_px)
             grids.append(CellGrid(view.seen[0], cell_px, (rows, math.ceil(self.scale.size_hw[1] / cell_px))))
-        return Voter(grids, self.scale.size_hw, self.settings.tubes.steps, self.settings.heatmap)
+        return Voter(grids, self.scale.size_hw, self.settings.tubes.steps, self.settings.heatmap, lag)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write one safetensors file, whole or not at all."""

@@ -158,6 +158,45 @@ def test_the_batch_changes_nothing_but_the_delay(gap):
         assert one.n_tubes == other.n_tubes
 
 
+@pytest.mark.parametrize(("gap", "lag"), [(1, 0), (1, 4), (2, 0), (3, 0), (3, 1), (3, 2), (3, 14), (3, 60)])
+def test_with_a_lag_a_result_comes_at_most_so_many_frames_late(gap, lag):
+    came: list[Frame] = []
+
+    def counted():
+        for frame in frames_of(walkers(70)):
+            came.append(frame)
+            yield frame
+
+    frames = frames_of(walkers(70))
+    results = []
+    for result in Detector(model_of(scale_of(gap)), lag=lag).run(counted()):
+        results.append(result)
+        if result.index >= gap:  # the first step has no flow and takes the second one's map
+            assert len(came) - 1 - result.index <= lag
+    check_contract(frames, results)
+    assert all(result.anomaly > 0 for result in results[(STEPS + 1) * gap :])
+
+
+@pytest.mark.parametrize("gap", [1, 3])
+def test_without_any_lag_nothing_later_has_a_say(gap):
+    frames = frames_of(walkers(60))
+    for end in (31, 40, 41):
+        whole = run(frames, gap=gap, lag=0)[:end]
+        part = run(frames[:end], gap=gap, lag=0)
+        assert all(same(one, other) for one, other in zip(whole, part, strict=True))
+
+
+def test_a_lag_of_all_votes_gives_what_is_given_offline():
+    frames = frames_of(walkers(40))
+    for one, other in zip(run(frames, batch_steps=1), run(frames, lag=LAG), strict=True):
+        np.testing.assert_allclose(one.heatmap.anomaly, other.heatmap.anomaly, atol=1e-5)
+
+
+def test_a_negative_lag_is_refused():
+    with pytest.raises(ConfigError, match="the lag is -1 frames; 0 or more"):
+        Detector(model_of(), lag=-1)
+
+
 def test_two_runs_agree_to_the_last_bit():
     frames = frames_of(walkers(30, background_seed=1))
     assert all(same(one, other) for one, other in zip(run(frames), run(frames), strict=True))

@@ -126,11 +126,17 @@ def test_places_outside_the_picture_count_for_its_nearest_cell():
     assert hot_cells(maps[0]) == {(7, 0)}
 
 
-@given(count=st.integers(0, 25), steps=st.integers(1, 6), sigma=st.sampled_from([0.3, 1.33, 2.5]))
+@given(
+    count=st.integers(0, 25),
+    steps=st.integers(1, 6),
+    sigma=st.sampled_from([0.3, 1.33, 2.5]),
+    lag=st.sampled_from([None, 0, 1, 3, 50]),
+)
 @settings(max_examples=40, deadline=None)
-def test_every_step_is_given_exactly_once_and_in_order(count, steps, sigma):
+def test_every_step_is_given_exactly_once_and_in_order(count, steps, sigma, lag):
     chosen = SHARP.model_copy(update={"sigma_steps": sigma})
-    voter = Voter([GRID], SIZE_HW, steps, chosen)
+    voter = Voter([GRID], SIZE_HW, steps, chosen, lag)
+    assert voter.lag == (steps - 1 + voter.reach if lag is None else min(lag, steps - 1 + voter.reach))
     pushed: list[int] = []
     maps: list[StepMap] = []
     for step in range(count):
@@ -148,6 +154,27 @@ def test_every_step_is_given_exactly_once_and_in_order(count, steps, sigma):
             assert (3, step % 12) in hot_cells(found)
 
 
+@pytest.mark.parametrize("lag", [0, 1, 2])
+def test_a_map_hangs_on_no_step_later_than_its_lag(lag):
+    path = [(55.0, 35.0)] * 3
+    quiet = [(tubes(path), [0.9])] * 6
+    for later in range(1, 4):
+        loud = [(tubes(path), [0.9 if step < 3 + later else -1.0]) for step in range(6)]
+        maps = [told(Voter([GRID], SIZE_HW, 3, HeatmapSettings(), lag), pushes)[3].raw for pushes in (quiet, loud)]
+        assert np.array_equal(*maps) == (later > lag)
+
+
+def test_a_lag_of_all_votes_is_that_of_no_lag_given():
+    rng = np.random.default_rng(5)
+    pushes = [
+        (tubes(*[[(float(x), 35.0)] * 3 for x in rng.uniform(0, 119, 4)]), rng.uniform(-1, 1, 4)) for _ in range(12)
+    ]
+    offline = Voter([GRID], SIZE_HW, 3, HeatmapSettings())
+    lagging = Voter([GRID], SIZE_HW, 3, HeatmapSettings(), offline.lag)
+    for one, other in zip(told(offline, pushes), told(lagging, pushes), strict=True):
+        np.testing.assert_array_equal(one.raw, other.raw)
+
+
 def test_a_finished_voter_starts_afresh():
     voter = Voter([GRID], SIZE_HW, 2, SHARP)
     path = [(55.0, 35.0)] * 2
@@ -160,12 +187,13 @@ def test_a_finished_voter_starts_afresh():
     assert list(voter.finish()) == []
 
 
-def test_memory_stays_bounded():
-    voter = Voter([GRID], SIZE_HW, 5, HeatmapSettings())
+@pytest.mark.parametrize("lag", [None, 0, 3])
+def test_memory_stays_bounded(lag):
+    voter = Voter([GRID], SIZE_HW, 5, HeatmapSettings(), lag)
     path = [(55.0, 35.0)] * 5
     for _ in range(300):
         list(voter.push(tubes(path), np.float32([0.3])))
-        assert len(voter._open) + len(voter._closed) <= 5 + 2 * voter.lag
+        assert len(voter._open) + len(voter._closed) <= 5 + 2 * (4 + voter.reach)
 
 
 def test_smoothing_in_time_sums_to_one():
