@@ -18,6 +18,7 @@ from crowdad.sources.arrays import ArraySource
 from crowdad.sources.file import VideoFile
 from crowdad.sources.images import ImageFolder, is_picture
 from crowdad.sources.mask import read_mask
+from crowdad.sources.stream import LiveFrame, Stream, StreamStatus, StreamTally
 
 __all__ = [
     "MAX_PIXELS",
@@ -25,10 +26,14 @@ __all__ = [
     "ArraySource",
     "Break",
     "ImageFolder",
+    "LiveFrame",
     "Playable",
     "ReadReport",
     "Skip",
     "Source",
+    "Stream",
+    "StreamStatus",
+    "StreamTally",
     "Tally",
     "VideoFile",
     "expand",

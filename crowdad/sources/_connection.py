@@ -1,0 +1,249 @@
+"""One connection to a camera: opened, read until it is lost, closed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
+from types import TracebackType
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+from crowdad.errors import UnreadableSourceError
+from crowdad.sources import _reading
+from crowdad.sources._address import Address
+from crowdad.sources._base import Pixels, check_size
+from crowdad.sources._clock import FrameClock
+from crowdad.sources._container import video_stream
+from crowdad.sources._pixels import Orientation, PixelReader
+from crowdad.sources._reading import Reading, rotate_tag, set_up_decoder, stated_fps, time_base
+from crowdad.sources._report import Tally
+
+__all__ = ["Connection", "Limits", "LostError", "Shot"]
+
+ASSUMED_FPS = 25.0
+MEASURED_S = 1.0
+"""For so long frames of a stream that does not state its rate are held back and their rate is measured."""
+
+_FASTEST_FPS = 120.0
+_NO_TIMESTAMPS = 0x80  # AVFMT_NOTIMESTAMPS of libavformat
+_MICROSECOND = Fraction(1, 1_000_000)
+_LOST = "could not be decoded"
+
+_REFUSED: tuple[tuple[type[av.FFmpegError], str], ...] = (
+    (av.error.HTTPUnauthorizedError, "the login is refused (401); give user and password as rtsp://user:password@host"),
+    (av.error.HTTPForbiddenError, "access is forbidden (403); give a user who may watch the camera"),
+    (av.error.HTTPNotFoundError, "there is no such stream (404); look its path up in the camera's manual"),
+)
+"""What a second try does not mend."""
+
+
+class LostError(Exception):
+    """The connection is gone, or was never made.  reason: one clause for a person, nothing of the address in it."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How large pictures may be, and how long is waited: for the opening, for a packet, for a frame."""
+
+    max_pixels: int
+    open_timeout_s: float
+    read_timeout_s: float
+    stall_s: float
+
+
+@dataclass(slots=True)
+class Shot:
+    """A picture as it came.
+
+    index, stream_s: its place within the connection.  arrived_s, captured_s: when it was taken off the wire, by
+    `time.monotonic` and by `time.time`.  load: given whether colour is wanted, makes the arrays.
+    n_bytes: what it holds in memory.  restarted: the stream's clock was set back here.
+    """
+
+    index: int
+    stream_s: float
+    arrived_s: float
+    captured_s: float
+    load: Callable[[bool], Pixels | None]
+    n_bytes: int
+    restarted: bool = False
+
+
+class Connection:
+    """An open stream; use it in a `with` block.
+
+    fps: frames a second, known once the first shot came: as asked, or as the stream states, or measured.
+    Raises UnreadableSourceError for what no second try mends (a refused login, no such stream, no video, pictures that
+    are too large), LostError for all else, in opening and in reading.
+    """
+
+    def __init__(self, address: Address, tally: Tally, limits: Limits, fps: float | None) -> None:
+        self.fps = fps or ASSUMED_FPS
+        self._address = address
+        self._tally = tally
+        self._limits = limits
+        self._asked_fps = fps
+        self._pixels = PixelReader()
+        self._container = _opened(address, limits)
+        try:
+            self._stream = video_stream(address.name, self._container)
+            set_up_decoder(self._stream, limits.max_pixels)
+            height, width = self._stream.codec_context.height, self._stream.codec_context.width
+            check_size(address.name, height, width, limits.max_pixels)
+        except BaseException:
+            self._container.close()
+            raise
+        self._timed = not self._container.format.flags & _NO_TIMESTAMPS
+        self._clockwise_deg = rotate_tag(self._stream)
+
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._container.close()
+
+    @property
+    def bursts(self) -> bool:
+        """Whether the stream waits for its reader, who then has to keep its pace."""
+        return self._address.bursts and self._timed
+
+    def shots(self, in_stream_s: Callable[[float], float]) -> Iterator[Shot]:
+        """Each picture in order, until the connection is lost, which raises LostError.
+
+        in_stream_s: from seconds within the connection to those that the tally is told.
+        """
+        stated = self._asked_fps or (stated_fps(self._stream) if self._timed else None)
+        self.fps = stated or ASSUMED_FPS
+        shots = self._read(in_stream_s)
+        if stated is None:
+            yield from self._measured(shots)
+        yield from shots
+        raise LostError("the stream ended")
+
+    def _measured(self, shots: Iterator[Shot]) -> list[Shot]:
+        held = []
+        for shot in shots:
+            held.append(shot)
+            if shot.stream_s - held[0].stream_s >= MEASURED_S:
+                break
+        steps_s = np.diff([shot.stream_s for shot in held])
+        # What was waiting when we came arrives at once; it says nothing of the rate.
+        steps_s = steps_s[steps_s > 1 / _FASTEST_FPS]
+        self.fps = ASSUMED_FPS if len(steps_s) == 0 else round(1 / float(np.median(steps_s)), 2)
+        return held
+
+    def _read(self, in_stream_s: Callable[[float], float]) -> Iterator[Shot]:
+        unit_s = time_base(self._stream) if self._timed else _MICROSECOND
+        clock = FrameClock(unit_s, self.fps, None, may_restart=True)
+        reading = _LiveReading(self._container, self._stream, clock, self._tally, self._limits, self._timed)
+        for frame in reading.frames():
+            reading.alive_s = time.monotonic()
+            placed = clock.place(frame.pts)
+            for lost_s in placed.lost_s:
+                self._tally.skip(_LOST, in_stream_s(lost_s))
+            self._tally.damaged_frames += frame.is_corrupt
+            yield Shot(
+                placed.index,
+                placed.time_s,
+                reading.arrived_s,
+                reading.captured_s,
+                partial(self._load, frame),
+                sum(plane.buffer_size for plane in frame.planes),
+                placed.restarted,
+            )
+            # A shot may have been held up by who takes it, for the pace of the stream.
+            reading.alive_s = time.monotonic()
+
+    def _load(self, frame: av.VideoFrame, color: bool) -> Pixels:
+        return self._pixels.read(frame, Orientation.of(frame, self._clockwise_deg), color)
+
+
+class _LiveReading(Reading):
+    """Reads a stream that may fall silent, and that may carry no times.
+
+    arrived_s, captured_s: when the last packet came.  alive_s: when the last frame came, set by who takes it.
+    """
+
+    def __init__(
+        self,
+        container: InputContainer,
+        stream: VideoStream,
+        clock: FrameClock,
+        tally: Tally,
+        limits: Limits,
+        timed: bool,
+    ) -> None:
+        super().__init__(container, stream, clock, tally)
+        self.arrived_s = self.alive_s = time.monotonic()
+        self.captured_s = time.time()
+        self._limits = limits
+        self._timed = timed
+
+    def _read(self) -> Iterator[Packet]:
+        # All streams: where only sound still comes, the reader would wait for a picture without end.
+        packets = self._container.demux()
+        while True:
+            try:
+                packet = next(packets)
+            except (StopIteration, IndexError):
+                return
+            except av.error.InvalidDataError:
+                self._bad()
+                packets = self._container.demux()
+                continue
+            except av.FFmpegError as error:
+                raise LostError(_reason(error, f"nothing came for {self._limits.read_timeout_s:g} s")) from None
+            self.arrived_s, self.captured_s = time.monotonic(), time.time()
+            if self.arrived_s - self.alive_s > self._limits.stall_s:
+                raise LostError(f"no picture came for {self._limits.stall_s:g} s")
+            if packet.size and packet.stream.index == self._stream.index:
+                if not self._timed:
+                    packet.pts = packet.dts = int(self.arrived_s / _MICROSECOND)
+                yield packet
+
+    def _bad(self) -> None:
+        self._bad_in_row += 1
+        self.tally.bad_packets += 1
+        if self._bad_in_row > _reading.MAX_BAD_IN_ROW:
+            raise LostError("nothing but unreadable packets came")
+
+
+def _opened(address: Address, limits: Limits) -> InputContainer:
+    try:
+        return av.open(
+            address.target,
+            format=address.format,
+            options={**address.options, "max_pixels": str(limits.max_pixels)},
+            timeout=(limits.open_timeout_s, limits.read_timeout_s),
+            metadata_errors="replace",
+        )
+    except (av.FFmpegError, OSError, ValueError) as error:
+        for kind, what in _REFUSED:
+            if isinstance(error, kind):
+                raise UnreadableSourceError(f"{address.name}: {what}") from None
+        if isinstance(error, av.error.InvalidDataError) and address.format is None:
+            raise UnreadableSourceError(
+                f"{address.name}: what it sends is no video; give the address of the stream itself"
+            ) from None
+        raise LostError(_reason(error, f"no answer within {limits.open_timeout_s:g} s")) from None
+
+
+def _reason(error: Exception, silence: str) -> str:
+    """What went wrong, without the address, which the error's own text shows with its login."""
+    if isinstance(error, av.error.ExitError | TimeoutError):
+        return silence
+    known = getattr(error, "strerror", None)
+    return str(known).lower() if known else "cannot be read"
