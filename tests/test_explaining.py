@@ -15,7 +15,7 @@ from crowdad.records import Event
 from crowdad.scene import SceneModel
 from crowdad.sources import open_source
 from crowdad.workflows.explaining import reasons_for
-from crowdad.workflows.footage import Part
+from crowdad.workflows.options import DetectOptions
 from crowdad.workflows.records import Run
 from tests.conftest import TinyCamera
 
@@ -24,7 +24,8 @@ from tests.conftest import TinyCamera
 def run(tiny_camera: TinyCamera) -> Run:
     source = open_source(tiny_camera.unusual)
     detector = Detector(tiny_camera.scene, threshold_raw=0.02)
-    return Run(tiny_camera.unusual, source, Part(), tiny_camera.scene, detector, 0.02, None, None, "torch")
+    options = DetectOptions(threshold=0.02)
+    return Run(tiny_camera.unusual, source, options, tiny_camera.scene, detector, "torch")
 
 
 @pytest.fixture(scope="module")

@@ -193,7 +193,7 @@ def test_a_scene_that_was_fitted_is_not_fitted_again(
         scene.provenance["how"] = "self-fitted"
         return scene
 
-    monkeypatch.setattr("crowdad.workflows.detecting._fit_on_itself", fit)
+    monkeypatch.setattr("crowdad.workflows.preparing._fit_on_itself", fit)
     workflows.detect(clip, output=tmp_path / "whole", **PLAIN)
     with pytest.raises(StopError):
         workflows.detect(clip, output=tmp_path / "run", progress=stopping_at(100), **PLAIN)

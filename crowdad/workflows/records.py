@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from array import array
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from crowdad.records import Event, FrameResult
 from crowdad.scene import SceneModel
 from crowdad.sources import ReadReport, Source
 from crowdad.workflows.footage import Part
+from crowdad.workflows.options import DetectOptions
 
 __all__ = ["FrameLog", "Run", "Scored", "run_results", "warnings_of"]
 
@@ -79,21 +80,23 @@ class FrameLog:
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """A run before its footage is read: what scores what, by which runtime, and how the threshold was chosen.
+    """A run before its footage is read: what scores what, by which runtime, as asked for by `options`.
 
     identity: all that its scores depend on, plain JSON; None where the footage has no name to find it by again.
     """
 
     spec: Any
     source: Source
-    part: Part
+    options: DetectOptions
     scene: SceneModel
     detector: Detector
-    threshold: float | None
-    roi: str | os.PathLike[str] | None
-    recorded_at: str | None
     runtime: str
     identity: Mapping[str, Any] | None = None
+
+    @property
+    def part(self) -> Part:
+        """What of the footage is read."""
+        return self.options.part
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,15 +113,9 @@ class Scored:
 def run_results(run: Run, scored: Scored, model_path: Path) -> RunResults:
     """Everything that results.json holds.  model_path: of the file that scored it."""
     settings = run.scene.settings.model_dump(mode="json")
-    settings["run"] = {
-        "start_s": run.part.start_s,
-        "end_s": run.part.end_s,
-        "stride": run.part.stride,
-        "fps": run.part.fps,
-        "max_pixels": run.part.max_pixels,
-        "roi": None if run.roi is None else os.fspath(run.roi),
-    }
-    recorded_at = run.recorded_at or run.source.info.recorded_at
+    roi = run.options.roi
+    settings["run"] = {**asdict(run.part), "roi": None if roi is None else os.fspath(roi)}
+    recorded_at = run.options.recorded_at or run.source.info.recorded_at
     return RunResults(
         crowdad_version=__version__,
         source=_source_record(run, scored, recorded_at),
@@ -165,8 +162,8 @@ def _model_record(run: Run, model_path: Path) -> ModelRecord:
 
 def _threshold_record(run: Run) -> ThresholdRecord:
     calibration = run.scene.calibration
-    if run.threshold is not None:
-        return ThresholdRecord(raw=run.threshold, chosen_by="given by the user")
+    if run.options.threshold is not None:
+        return ThresholdRecord(raw=run.options.threshold, chosen_by="given by the user")
     return ThresholdRecord(
         raw=run.detector.threshold_raw,
         chosen_by=f"{calibration.how} of {calibration.hours * 60:.1f} minutes of fitting footage",

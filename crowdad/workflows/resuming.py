@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from crowdad._version import __version__
-from crowdad.config import Settings
 from crowdad.errors import ConfigError, CrowdadError, OutputExistsError
 from crowdad.outputs.folder import JOURNAL, RunFolder, numbered_paths
 from crowdad.outputs.journal import journaled_run
@@ -17,36 +16,29 @@ from crowdad.outputs.results import RunResults, read_results
 from crowdad.runtimes import fingerprint
 from crowdad.scene import SceneModel
 from crowdad.sources import Source
-from crowdad.workflows.footage import Part
+from crowdad.workflows.options import DetectOptions
 
 __all__ = ["finished_results", "folder_to_resume", "run_identity"]
 
 
-def run_identity(
-    spec: Any,
-    source: Source,
-    part: Part,
-    *,
-    model: SceneModel | None,
-    settings: Settings | None,
-    threshold: float | None,
-    false_alarms_per_hour: float | None,
-    roi: str | os.PathLike[str] | None,
-    runtime: str,
-) -> dict[str, Any] | None:
-    """All that a run's scores depend on, as plain JSON; None for footage that cannot be named, such as numpy frames."""
+def run_identity(spec: Any, source: Source, options: DetectOptions, scene: SceneModel | None) -> dict[str, Any] | None:
+    """All that a run's scores depend on, as plain JSON; None for footage that cannot be named, such as numpy frames.
+
+    scene: the given model; None where the footage is learned from itself.
+    """
     if not isinstance(spec, str | os.PathLike):
         return None
+    settings, roi = options.settings, options.roi
     known = {
         "version": __version__,
         "source": {**asdict(source.info), "name": os.path.abspath(spec)},
-        "part": asdict(part),
-        "model": None if model is None else _scene_identity(model),
+        "part": asdict(options.part),
+        "model": None if scene is None else _scene_identity(scene),
         "settings": None if settings is None else settings.model_dump(mode="json"),
-        "threshold": threshold,
-        "false_alarms_per_hour": false_alarms_per_hour,
+        "threshold": options.threshold,
+        "false_alarms_per_hour": options.false_alarms_per_hour,
         "roi": None if roi is None else os.path.abspath(roi),
-        "runtime": runtime,
+        "runtime": options.runtime,
     }
     # As it is when it comes back from a file.
     return dict(json.loads(json.dumps(known)))

@@ -18,7 +18,7 @@ from crowdad.errors import ConfigError, RuntimeNotInstalledError
 from crowdad.export import export_scene, onnx_graph
 from crowdad.runtimes import GRAPH_RUNTIMES, OnnxRuntime, OpenVinoRuntime, TorchRuntime, choice, fingerprint
 from crowdad.scene import SceneModel
-from crowdad.workflows import detecting, running
+from crowdad.workflows import preparing, running
 from crowdad.workflows.progress import silent
 from crowdad.workflows.running import check_runtime, open_runtime
 from tests.conftest import TinyCamera
@@ -215,7 +215,7 @@ def test_with_a_graph_at_hand_torch_is_not_loaded_and_400_mb_are_enough(
 def test_a_scene_fitted_on_the_footage_itself_is_scored_by_torch_unless_told_otherwise(
     tiny_camera: TinyCamera, tmp_path: Path, cache: Path, exports: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(detecting, "_fit_on_itself", lambda *_: tiny_camera.scene)
+    monkeypatch.setattr(preparing, "_fit_on_itself", lambda *_: tiny_camera.scene)
     for asked, taken in (("auto", "torch"), ("onnx", "onnx")):
         run = tmp_path / asked
         crowdad.detect(tiny_camera.unusual, output=run, runtime=asked, end_s=3.0, overlay=False, report=False)

@@ -1,0 +1,93 @@
+"""What `detect` can be asked for, in one record that travels to other processes."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+
+from crowdad.config import Settings
+from crowdad.errors import ConfigError
+from crowdad.scene import SceneModel
+from crowdad.workflows.footage import Part
+
+__all__ = ["DetectOptions", "Model"]
+
+Model = SceneModel | str | os.PathLike[str]
+"""A fitted scene or its file."""
+
+
+@dataclass(frozen=True, eq=False)
+class DetectOptions:
+    """How footage is scored and what is written of it; each field as `workflows.detect` describes it.
+
+    part: what of the footage is read.
+    Raises ConfigError for values that make no sense; whether runtime and device are there is seen when a run starts.
+    """
+
+    model: Model | None = None
+    settings: Settings | None = None
+    threshold: float | None = None
+    false_alarms_per_hour: float | None = None
+    roi: str | os.PathLike[str] | None = None
+    overlay: bool = True
+    heatmaps: bool = True
+    report: bool = True
+    part: Part = field(default_factory=Part)
+    recorded_at: str | None = None
+    device: str = "auto"
+    runtime: str = "torch"
+
+    def __post_init__(self) -> None:
+        if self.threshold is not None and self.false_alarms_per_hour is not None:
+            raise ConfigError("both a threshold and false alarms an hour were given; give one of them")
+        wanted = (("threshold", self.threshold), ("false alarms an hour", self.false_alarms_per_hour))
+        for name, value in wanted:
+            if value is not None and not (math.isfinite(value) and value > 0):
+                raise ConfigError(f"{name} is {value}; a number above 0 is needed")
+        if self.recorded_at is not None:
+            try:
+                datetime.fromisoformat(self.recorded_at)
+            except ValueError:
+                raise ConfigError(
+                    f"recorded at {self.recorded_at!r} is no date and time; write it as 2024-05-17T08:30:00"
+                ) from None
+
+    @property
+    def model_path(self) -> Path | None:
+        """The model's file; None without a model, or with one that was handed in from memory."""
+        return None if self.model is None or isinstance(self.model, SceneModel) else Path(self.model)
+
+    def scene(self) -> SceneModel | None:
+        """The given model with the settings asked for; None where the footage is learned from itself.
+
+        Raises ModelError, and ConfigError for settings that are part of a model and differ from its own.
+        """
+        if self.model is None:
+            return None
+        scene = self.model if isinstance(self.model, SceneModel) else SceneModel.load(self.model)
+        return _with_settings(scene, self.settings)
+
+
+def _with_settings(scene: SceneModel, settings: Settings | None) -> SceneModel:
+    """The scene with another `events` section or rate of false alarms.  Raises ConfigError for anything else."""
+    if settings is None:
+        return scene
+    own = scene.settings
+    rate = settings.calibration.false_alarms_per_hour
+    changed = own.model_copy(
+        update={
+            "seed": settings.seed,
+            "events": settings.events,
+            "calibration": own.calibration.model_copy(update={"false_alarms_per_hour": rate}),
+        }
+    )
+    if changed != settings:
+        sections = [name for name in type(own).model_fields if getattr(changed, name) != getattr(settings, name)]
+        raise ConfigError(
+            f"settings of {', '.join(sections)} differ from the model's, which are part of it; fit again with them, or "
+            "leave them out (with a model only events.* and calibration.false_alarms_per_hour can be set)"
+        )
+    return replace(scene, settings=changed.model_copy(update={"seed": own.seed}))

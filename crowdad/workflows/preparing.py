@@ -1,0 +1,96 @@
+"""From a request to a run that can start: footage opened, its scene known or learned, what scores it loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from crowdad.config import Settings
+from crowdad.detector import Detector
+from crowdad.outputs.folder import RunFolder
+from crowdad.scene import SceneModel
+from crowdad.sources import Source, read_mask
+from crowdad.workflows.footage import check_device, learning_sources, one_spec
+from crowdad.workflows.learning import fit_sources
+from crowdad.workflows.options import DetectOptions
+from crowdad.workflows.progress import Progress
+from crowdad.workflows.records import Run
+from crowdad.workflows.resuming import run_identity
+from crowdad.workflows.running import check_runtime, open_runtime
+
+__all__ = ["Opened", "prepared", "save_scene"]
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """A request whose footage can be read and whose settings hold.
+
+    mask: bool (H, W), True where the footage is scored; None for everywhere.  scene: the given model; None: learn one.
+    identity: as `Run.identity`.
+    """
+
+    spec: Any
+    options: DetectOptions
+    source: Source
+    mask: npt.NDArray[np.bool_] | None
+    scene: SceneModel | None
+    identity: dict[str, Any] | None
+
+    @classmethod
+    def of(cls, spec: Any, options: DetectOptions) -> Opened:
+        """Open one piece of footage.  Raises CrowdadError before anything slow is done or written."""
+        check_runtime(options.runtime, options.device)
+        spec = one_spec(spec)
+        source = options.part.open(spec)
+        mask = None if options.roi is None else read_mask(options.roi, source.info.size_hw)
+        scene = options.scene()
+        return cls(spec, options, source, mask, scene, run_identity(spec, source, options, scene))
+
+
+def prepared(opened: Opened, folder: RunFolder, goes_on: bool, progress: Progress) -> Run:
+    """The run, ready to score.  goes_on: it was begun before, and may have left its own scene in the folder."""
+    options = opened.options
+    runtime, fitted = options.runtime, opened.scene
+    if fitted is None:
+        fitted = _own_scene(opened, folder, goes_on, progress)
+        runtime = "torch" if runtime == "auto" else runtime
+    scene = fitted.fitted_to(opened.source.info.size_hw, opened.source.fps)
+    if options.false_alarms_per_hour is not None:
+        scene = _wanting(scene, options.false_alarms_per_hour)
+    ran_by, scorer = open_runtime(scene, options.model_path, runtime, options.device, progress)
+    detector = Detector(scene, threshold_raw=options.threshold, roi=opened.mask, runtime=scorer)
+    return Run(opened.spec, opened.source, options, scene, detector, ran_by, opened.identity)
+
+
+def save_scene(scene: SceneModel, folder: RunFolder) -> None:
+    """Write scene.safetensors into the run's folder."""
+    with folder.part("scene.safetensors") as path:
+        scene.save(path)
+
+
+def _own_scene(opened: Opened, folder: RunFolder, goes_on: bool, progress: Progress) -> SceneModel:
+    """A scene fitted on the footage itself, saved in the folder; the one that is there where its run goes on."""
+    own = folder.file("scene.safetensors")
+    if goes_on and own.is_file():
+        return SceneModel.load(own)
+    scene = _fit_on_itself(opened.spec, opened.options, progress)
+    save_scene(scene, folder)
+    return scene
+
+
+def _fit_on_itself(spec: Any, options: DetectOptions, progress: Progress) -> SceneModel:
+    device = check_device(options.device)
+    sources, sampled = learning_sources([spec], options.part)
+    settings = options.settings or Settings()
+    scene = fit_sources(sources, settings, unlabelled=True, device=device, progress=progress)
+    scene.provenance.update(how="self-fitted", sampled=sampled)
+    return scene
+
+
+def _wanting(scene: SceneModel, rate: float) -> SceneModel:
+    """The scene calibrated for another rate of false alarms."""
+    calibration = scene.settings.calibration.model_copy(update={"false_alarms_per_hour": rate})
+    return replace(scene, settings=scene.settings.model_copy(update={"calibration": calibration}))

@@ -1,0 +1,107 @@
+"""One pass over the footage: scores into the table, the maps and the journal, events found on the way."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import ExitStack, closing
+from itertools import chain, islice
+from pathlib import Path
+
+from crowdad.errors import TooShortError
+from crowdad.events import EventFinder
+from crowdad.outputs.folder import RunFolder
+from crowdad.outputs.heatmaps import HeatmapWriter
+from crowdad.outputs.journal import Journal
+from crowdad.outputs.tables import FramesCsv
+from crowdad.records import Event, Frame
+from crowdad.scene import SceneModel
+from crowdad.sources import Source, Tally, read_ahead
+from crowdad.workflows.progress import Progress, counted
+from crowdad.workflows.records import FrameLog, Run, Scored
+
+__all__ = ["long_enough", "score_into"]
+
+
+def long_enough(source: Source, scene: SceneModel) -> Generator[Frame, None, None]:
+    """The frames, decoded ahead.  Raises TooShortError where they do not fill one window, before any is handed out."""
+    window = (scene.settings.tubes.steps + 1) * scene.scale.gap
+    frames = read_ahead(source.frames())
+    try:
+        head = deque(islice(frames, window))
+        if len(head) < window:
+            count = "1 frame" if len(head) == 1 else f"{len(head)} frames"
+            raise TooShortError(f"{source.name}: {count}, one window of this scene takes {window}; use longer footage")
+        while head:
+            yield head.popleft()
+        yield from frames
+    finally:
+        frames.close()
+
+
+class _SizeCheck:
+    """Passes frames on and remembers those that are not of the scene's size, until their results come."""
+
+    def __init__(self, size_hw: tuple[int, int]) -> None:
+        self._size_hw = size_hw
+        self._waiting: deque[int] = deque()
+        self.tally = Tally()
+
+    def watch(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        for frame in frames:
+            if frame.luma.shape != self._size_hw:
+                self.tally.skip("picture of another size", frame.time_s)
+                self._waiting.append(frame.index)
+            else:
+                self.tally.frames_read += 1
+            yield frame
+
+    def fits(self, index: int) -> bool:
+        """Whether the frame was of the scene's size; asked once a frame, in order."""
+        if not self._waiting or self._waiting[0] != index:
+            return True
+        self._waiting.popleft()
+        return False
+
+
+def score_into(
+    folder: RunFolder, run: Run, maps_path: Path | None, journal: Journal | None, began_s: float, progress: Progress
+) -> Scored:
+    """Score the footage into frames.csv, the maps and the journal; what the journal holds already is not scored."""
+    started_s = time.perf_counter()
+    events_set = run.scene.settings.events
+    finder = EventFinder(
+        run.source.fps, low=events_set.low, min_duration_s=events_set.min_duration_s, gap_s=events_set.gap_s
+    )
+    sizes, log, events = _SizeCheck(run.scene.scale.size_hw), FrameLog(), list[Event]()
+    with ExitStack() as stack:
+        frames = stack.enter_context(closing(long_enough(run.source, run.scene)))
+        checkpoint, told = (None, 0) if journal is None else (journal.checkpoint, journal.told)
+        results = run.detector.run(sizes.watch(frames), checkpoint, () if journal is None else journal.results())
+        first = next(results)  # before any file is begun: this is where footage turns out to be too short
+        if journal is None and run.identity is not None:
+            journal = stack.enter_context(folder.journal(run.identity))
+        table = stack.enter_context(FramesCsv(stack.enter_context(folder.part("frames.csv"))))
+        maps = _maps_writer(folder, maps_path, stack)
+        counting = counted(chain([first], results), "scoring", run.source.expected_frames, progress)
+        for number, result in enumerate(counting, start=1):
+            if journal is not None and number > told and journal.add(result):
+                journal.write(run.detector.checkpoint(number))
+            table.write(result)
+            log.add(result)
+            if sizes.fits(result.index) and maps is not None:
+                maps.write(result.index, result.heatmap)
+            events += finder.push(result)
+        events += finder.finish()
+    seconds = time.perf_counter() - started_s
+    return Scored(log.table(), events, sizes.tally.report(()), started_s - began_s, seconds)
+
+
+def _maps_writer(folder: RunFolder, path: Path | None, stack: ExitStack) -> HeatmapWriter | None:
+    """Writes the maps into the folder (whole or `.part`), or for the overlay's sake to a place that is cleared away."""
+    if path is None:
+        return None
+    if path == folder.file(path.name):
+        path = stack.enter_context(folder.part(path.name))
+    return stack.enter_context(HeatmapWriter(path))
