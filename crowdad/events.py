@@ -16,7 +16,7 @@ import numpy.typing as npt
 from scipy.ndimage import find_objects, label, maximum
 from scipy.optimize import linear_sum_assignment
 
-from crowdad.records import Box, Event, FrameResult, Heatmap, Region
+from crowdad.records import Box, ClosedEvent, Event, FrameResult, Heatmap, OpenEvent, Region
 
 __all__ = ["EventFinder", "find_events", "find_regions"]
 
@@ -99,11 +99,36 @@ class _OpenTrack:
 
 @dataclass(eq=False)
 class _Candidate:
-    """Tracks that belong together; becomes an event when the last of them has ended."""
+    """Tracks that belong together; becomes an event when the last of them has ended.
+
+    keys: its own and those of the candidates that joined it.  strong_frames: in which it was at the level, counted up
+    to now.  peak, now: its region with its common box, in its hottest frame and in the last one.
+    """
 
     open_tracks: list[_OpenTrack]
+    keys: list[int]
+    peak: Region
+    now: Region
     ended: list[Region] = field(default_factory=list)
-    start_s: float = 0.0
+    strong_frames: int = 0
+    last_strong_frame: int = -1
+    start_s: float = field(init=False)
+    start_frame: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.start_s, self.start_frame = self.peak.time_s, self.peak.frame_index
+
+    def see(self, region: Region, strong: bool) -> None:
+        """Take note of one of this frame's regions."""
+        if region.frame_index == self.now.frame_index:
+            peak_anomaly = max(region.peak_anomaly, self.now.peak_anomaly)
+            region = replace(region, box_xyxy=_union(self.now.box_xyxy, region.box_xyxy), peak_anomaly=peak_anomaly)
+        self.now = region
+        if region.peak_anomaly > self.peak.peak_anomaly or region.frame_index == self.peak.frame_index:
+            self.peak = region
+        if strong and region.frame_index != self.last_strong_frame:
+            self.last_strong_frame = region.frame_index
+            self.strong_frames += 1
 
 
 class EventFinder:
@@ -117,6 +142,7 @@ class EventFinder:
     max_duration_s: what lasts longer is told in pieces, so that memory stays bounded.
 
     Events come in order of start, numbered from 1; one that has ended waits until those that began earlier have too.
+    closed: those that the last call of `push` or `finish` found to be over, at once; `open_events` those that last.
     """
 
     def __init__(
@@ -150,15 +176,18 @@ class EventFinder:
         self._waiting: list[Event] = []
         self._segment: int | None = None
         self._next_id = 1
+        self._next_key = 1
+        self.closed: list[ClosedEvent] = []
 
     def push(self, result: FrameResult) -> list[Event]:
         """Take the next frame; return the events that are now over, in order of start.
 
         Frames come in order; a change of `segment` ends everything that is open.
         """
+        self.closed = []
         told: list[Event] = []
         if self._segment is not None and result.segment != self._segment:
-            told = self.finish()
+            told = self._finish()
         self._segment = result.segment
         tracks = self._open_tracks()
         # The map of a quiet frame needs no labelling: nothing can start, and what is open has `gap_s` left.
@@ -172,6 +201,29 @@ class EventFinder:
 
     def finish(self) -> list[Event]:
         """End everything that is open; return what had not been told yet, in order of start."""
+        self.closed = []
+        return self._finish()
+
+    def open_events(self) -> list[OpenEvent]:
+        """What has begun and not ended, long enough to be told or not yet, in order of key."""
+        parts = self._parts()
+        return [
+            OpenEvent(
+                candidate.keys[0],
+                candidate.start_s,
+                candidate.start_frame,
+                candidate.peak.time_s,
+                candidate.peak.frame_index,
+                candidate.peak.peak_anomaly,
+                candidate.peak.box_xyxy,
+                candidate.now.box_xyxy,
+                self._lasts(candidate.strong_frames),
+                parts.get(candidate.keys[0]),
+            )
+            for candidate in sorted(self._candidates, key=lambda candidate: candidate.keys[0])
+        ]
+
+    def _finish(self) -> list[Event]:
         for track in self._open_tracks():
             self._end_track(track)
         return self._tell()
@@ -195,9 +247,17 @@ class EventFinder:
             if number in assigned:
                 assigned[number].follow(region, strong)
             elif strong:
-                assigned[number] = _OpenTrack(region)
-                self._candidates.append(_Candidate([assigned[number]], start_s=region.time_s))
+                assigned[number] = self._begin(region)
+            else:
+                continue
+            self._candidate_of(assigned[number]).see(region, strong)
         return assigned
+
+    def _begin(self, region: Region) -> _OpenTrack:
+        track = _OpenTrack(region)
+        self._candidates.append(_Candidate([track], [self._next_key], region, region))
+        self._next_key += 1
+        return track
 
     def _count_touches(self, regions: list[Region], assigned: dict[int, _OpenTrack], time_s: float) -> None:
         """Count the frames in which two tracks touch, or one lies where the other was just lost."""
@@ -229,15 +289,28 @@ class EventFinder:
         """Close a track and join its candidate with those of the tracks it kept touching."""
         home = self._candidate_of(track)
         for pair in [pair for pair in self._touches if track in pair]:
-            touched = self._touches.pop(pair)
-            other = pair[1] if pair[0] is track else pair[0]
-            if touched >= self.touch_share * min(track.frames, other.frames):
-                home = self._join(home, self._candidate_of(other))
+            together = self._belong_together(pair)
+            del self._touches[pair]
+            if together:
+                home = self._join(home, self._candidate_of(pair[1] if pair[0] is track else pair[0]))
         home.open_tracks.remove(track)
         home.ended += track.seen
         if not home.open_tracks:
             self._candidates.remove(home)
             self._close(home)
+
+    def _belong_together(self, pair: tuple[_OpenTrack, _OpenTrack]) -> bool:
+        return self._touches[pair] >= self.touch_share * min(pair[0].frames, pair[1].frames)
+
+    def _parts(self) -> dict[int, int]:
+        """Key of a candidate -> key of the oldest one that it would join if all tracks ended now."""
+        oldest = {candidate.keys[0]: candidate.keys[0] for candidate in self._candidates}
+        for pair in filter(self._belong_together, self._touches):
+            first, second = (oldest[self._candidate_of(track).keys[0]] for track in pair)
+            for key, root in oldest.items():
+                if root == max(first, second):
+                    oldest[key] = min(first, second)
+        return {key: root for key, root in oldest.items() if key != root}
 
     def _candidate_of(self, track: _OpenTrack) -> _Candidate:
         return next(candidate for candidate in self._candidates if track in candidate.open_tracks)
@@ -248,14 +321,24 @@ class EventFinder:
         self._candidates.remove(second)
         first.open_tracks += second.open_tracks
         first.ended += second.ended
-        first.start_s = min(first.start_s, second.start_s)
+        earlier = min(first, second, key=lambda candidate: (candidate.start_frame, candidate.keys[0]))
+        first.start_s, first.start_frame = earlier.start_s, earlier.start_frame
+        first.keys = sorted(first.keys + second.keys)
+        first.strong_frames = max(first.strong_frames, second.strong_frames)  # in how many both were is not known
+        first.peak = max(first.peak, second.peak, key=lambda region: region.peak_anomaly)
+        first.now = max(first.now, second.now, key=lambda region: region.frame_index)
         return first
 
     def _close(self, candidate: _Candidate) -> None:
         strong_frames = {r.frame_index for r in candidate.ended if r.peak_anomaly >= self.level}
+        if self._lasts(len(strong_frames)):
+            event = self._event(candidate.ended)
+            self._waiting.append(event)
+            self.closed.append(ClosedEvent(tuple(candidate.keys), event))
+
+    def _lasts(self, strong_frames: int) -> bool:
         # A little slack, since 10 frames at 25 fps are 0.4 s only up to rounding.
-        if len(strong_frames) / self.fps >= self.min_duration_s - 1e-6:
-            self._waiting.append(self._event(candidate.ended))
+        return strong_frames / self.fps >= self.min_duration_s - 1e-6
 
     def _event(self, regions: list[Region]) -> Event:
         by_frame: dict[int, Box] = {}

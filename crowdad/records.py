@@ -8,7 +8,20 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Box", "Checkpoint", "Event", "Frame", "FrameResult", "Heatmap", "Region", "SourceInfo", "Track", "Tubes"]
+__all__ = [
+    "Box",
+    "Checkpoint",
+    "ClosedEvent",
+    "Event",
+    "Frame",
+    "FrameResult",
+    "Heatmap",
+    "OpenEvent",
+    "Region",
+    "SourceInfo",
+    "Track",
+    "Tubes",
+]
 
 Box = tuple[float, float, float, float]
 """(x0, y0, x1, y1) in pixels of the displayed picture; x1, y1 exclusive."""
@@ -152,6 +165,36 @@ class Event:
         _check_box(self.box_xyxy)
         if self.end_frame < self.start_frame:
             raise ValueError(f"event ends at frame {self.end_frame}, before it starts at {self.start_frame}")
+
+
+@dataclass(frozen=True)
+class OpenEvent:
+    """What an event is known to be while it lasts.
+
+    key: its number, the same while it lasts, given in order of first sight; unlike an event's, of short ones too.
+    lasts: it is long enough to be told.  part_of: key of the older one that it has kept touching up to now, which it
+    will be one event with if that goes on.
+    peak_s, peak_frame, peak_anomaly, box_xyxy: of its hottest frame so far.  now_xyxy: where it was seen last.
+    """
+
+    key: int
+    start_s: float
+    start_frame: int
+    peak_s: float
+    peak_frame: int
+    peak_anomaly: float
+    box_xyxy: Box
+    now_xyxy: Box
+    lasts: bool
+    part_of: int | None = None
+
+
+@dataclass(frozen=True)
+class ClosedEvent:
+    """An event that is over; keys: what it was known by while it lasted, the oldest first.  Its `event_id` is 0."""
+
+    keys: tuple[int, ...]
+    event: Event
 
 
 @dataclass(frozen=True)

@@ -151,6 +151,53 @@ def test_a_break_in_the_footage_ends_everything() -> None:
     assert [(e.event_id, e.start_frame, e.end_frame) for e in (first, second)] == [(1, 0, 5), (2, 6, 11)]
 
 
+def test_an_open_event_is_known_while_it_lasts_and_closed_at_once() -> None:
+    finder = EventFinder(FPS)
+    warmer: Cells = {(2, 3): 0.95, (2, 4): 0.8}
+    for index, cells in enumerate([CALM, HOT, HOT, HOT, warmer, warmer]):
+        finder.push(result(index, cells))
+        lasting = [event for event in finder.open_events() if event.lasts]
+        assert bool(lasting) == (index >= 4)
+    (event,) = lasting
+    assert (event.key, event.start_s, event.start_frame, event.peak_frame) == (1, 0.1, 1, 4)
+    assert (event.peak_anomaly, event.box_xyxy) == (pytest.approx(0.95), (30, 20, 50, 30))
+    assert event.now_xyxy == (30, 20, 50, 30)
+    for index in range(6, 12):
+        finder.push(result(index, CALM))
+        if finder.closed:
+            break
+    assert index == 10
+    (closed,) = finder.closed
+    assert (closed.keys, closed.event.start_frame, closed.event.end_frame) == ((1,), 1, 5)
+    assert finder.open_events() == []
+    assert finder.finish() == []
+    assert finder.closed == []
+
+
+def test_an_event_is_closed_though_an_older_one_lasts() -> None:
+    far: Cells = {(5, 7): 0.7}
+    finder = EventFinder(FPS)
+    for index, cells in enumerate([HOT] * 5 + [{**HOT, **far}] * 5 + [HOT] * 5):
+        assert finder.push(result(index, cells)) == []
+        if finder.closed:
+            assert index == 14
+            assert [closed.keys for closed in finder.closed] == [(2,)]
+    assert [event.key for event in finder.open_events()] == [1]
+
+
+def test_pieces_that_keep_touching_are_part_of_the_oldest_and_close_as_one() -> None:
+    inner = {(r, c): 0.9 for r in range(5) for c in range(5) if r in (0, 4) or c in (0, 4)} | {(2, 2): 0.8}
+    finder = EventFinder(FPS)
+    for index, cells in enumerate([inner] * 6):
+        finder.push(result(index, cells))
+    assert [(event.key, event.part_of) for event in finder.open_events()] == [(1, None), (2, 1)]
+    for index in range(6, 12):
+        finder.push(result(index, CALM))
+        if finder.closed:
+            break
+    assert [closed.keys for closed in finder.closed] == [(1, 2)]
+
+
 def test_what_never_ends_is_told_in_pieces() -> None:
     pieces = spans(events_of([HOT] * 100, max_duration_s=3.0))
     assert pieces[0] == (0, 30)
