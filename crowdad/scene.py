@@ -32,6 +32,7 @@ _HOW = ("one-class", "unlabelled", "self-fitted")
 _UNIT_SLACK = 1e-3
 _CHANNELS = 3  # what tubes tell of motion, see patches
 _ARRAYS = ("centres", "shares", "mean", "spread", "tube_normality", "thumbnails")
+_LATER_ARRAYS = ("motions", "activity")  # files from before they were kept lack them
 
 Array = npt.NDArray[np.float32]
 
@@ -45,7 +46,8 @@ class SceneModel:
     of tubes nearest to each centre.  mean, spread: float32 (C, 1, rows, 1), standardisation of tube features.
     tube_normality: float32 (101,), percentiles of the normality of tubes that were held out.
     thumbnails: uint8 (K, h, w), the most typical subject of each centre.  motions: uint8 (K, T, rows, columns), how it
-    moves, see `patches.motion_of`; None in files from before it was kept.
+    moves, see `patches.motion_of`; None in files from before it was kept.  activity: float16 (rows, columns) >= 0, mean
+    number of tubes that ended in each cell of a grid over the picture, per step; None as with motions.
     provenance: how, when and from what it was fitted.
     """
 
@@ -61,6 +63,7 @@ class SceneModel:
     thumbnails: npt.NDArray[np.uint8]
     provenance: dict[str, Any] = field(default_factory=dict)
     motions: npt.NDArray[np.uint8] | None = None
+    activity: npt.NDArray[np.float16] | None = None
 
     def __post_init__(self) -> None:
         self._encoder: Any = None
@@ -134,8 +137,8 @@ class SceneModel:
         path = Path(path)
         arrays = {f"encoder.{name}": np.asarray(array, order="C") for name, array in self.weights.items()}
         arrays |= {name: np.asarray(getattr(self, name), order="C") for name in _ARRAYS}
-        if self.motions is not None:
-            arrays["motions"] = np.asarray(self.motions, order="C")
+        later = {name: getattr(self, name) for name in _LATER_ARRAYS}
+        arrays |= {name: np.asarray(array, order="C") for name, array in later.items() if array is not None}
         header = {
             "format_version": FORMAT_VERSION,
             "settings": self.settings.model_dump(mode="json"),
@@ -275,5 +278,16 @@ def _check_arrays(scene: SceneModel) -> None:
         raise ValueError("its centres are not of length 1")
     if scene.spread.min() <= 0:
         raise ValueError("spread holds what is not above 0")
+    _check_activity(scene.activity)
     if not all(np.isfinite(array).all() for array in scene.weights.values()):
         raise ValueError("the encoder's weights hold nan or inf")
+
+
+def _check_activity(activity: npt.NDArray[Any] | None) -> None:
+    """Raise ValueError where it is no map of how much moved where."""
+    if activity is None:
+        return
+    if activity.ndim != 2 or activity.dtype != np.float16 or not activity.size:
+        raise ValueError(f"activity is {activity.dtype} {activity.shape}, float16 (rows, columns) is needed")
+    if not (np.isfinite(activity).all() and activity.min() >= 0):
+        raise ValueError("activity holds nan, inf or what is below 0")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy.ndimage import gaussian_filter
 from torch import Tensor
 from torch.nn import functional
 
@@ -34,6 +35,7 @@ Progress = Callable[[str, float], None]
 
 _HELD_BLOCK = 20  # steps; long against a tube, short against a clip
 _MAX_HELD_STEPS = 1500
+_ACTIVITY_COLUMNS = 48
 _ALSO_NORMAL_CENTRES = 32
 _ALSO_NORMAL_TUBES = 8  # at least so many for each of these centres
 
@@ -44,11 +46,12 @@ def _silent(_what: str, _share: float) -> None:
 
 @dataclass(eq=False)
 class _Gathered:
-    """Tubes to learn from, and the runs of steps kept apart for calibration."""
+    """Tubes to learn from, the runs of steps kept apart for calibration, and how much moved where."""
 
     features: Array
     thumbnails: npt.NDArray[np.uint8]
     held: list[list[Tubes]]
+    activity: npt.NDArray[np.float16]
     frames: int
     steps: int
     tubes: int
@@ -97,6 +100,7 @@ def fit_scene(
         tube_normality=np.zeros(101, np.float32),
         thumbnails=np.zeros((0, *SUBJECT_HW), np.uint8),
         provenance=_provenance(sources, gathered, unlabelled, losses),
+        activity=gathered.activity,
     ).to(device)
     progress("finding what is common", 0.0)
     _cluster(scene, gathered, clusters, unlabelled)
@@ -172,6 +176,7 @@ def _gather(sources: Sequence[Source], scale: SceneScale, settings: Settings, pr
     total = sum(_length(source) for source in sources)
     pool = _Reservoir(settings.encoder.max_tubes, rng)
     held = _HeldOut(total // scale.gap, settings.calibration.held_out)
+    activity = _Activity(scale.size_hw, settings.tubes.spacing)
     frames = step = tubes_seen = 0
     for source in sources:
         for frame, tubes in _steps(source.frames(), scale, extractor):
@@ -182,11 +187,48 @@ def _gather(sources: Sequence[Source], scale: SceneScale, settings: Settings, pr
                 held.interrupt()
                 continue
             tubes_seen += len(tubes)
+            activity.add(tubes)
             if not held.take(step, tubes):
                 pool.add(tubes, frame.luma)
         frames += source.report.frames_read
     progress("following people", 1.0)
-    return _Gathered(*pool.drawn(), held.runs, frames, step, tubes_seen)
+    return _Gathered(*pool.drawn(), held.runs, activity.per_step(), frames, step, tubes_seen)
+
+
+class _Activity:
+    """How many tubes end in each cell of a grid over the picture.
+
+    spacing: of tubes in person heights.  They stand in a lattice, which must not be seen in the counts: each is shared
+    among the four cells around it, and the map is smoothed over about one spacing.
+    """
+
+    def __init__(self, size_hw: tuple[int, int], spacing: float) -> None:
+        height, width = size_hw
+        self._spacing = spacing
+        self._cell_px = width / _ACTIVITY_COLUMNS
+        self._counts = np.zeros((max(1, round(height / self._cell_px)), _ACTIVITY_COLUMNS))
+        self._steps = self._tubes = 0
+        self._people_px = 0.0
+
+    def add(self, tubes: Tubes) -> None:
+        """Count the tubes of one step."""
+        self._steps += 1
+        self._tubes += len(tubes)
+        self._people_px += float(tubes.person_px.sum())
+        rows, columns = self._counts.shape
+        place = tubes.path_xy[:, 0] / self._cell_px - 0.5
+        first = np.floor(place)
+        for down, right in np.ndindex(2, 2):
+            near = 1 - np.abs(place - first - (right, down))
+            row = np.clip(first[:, 1] + down, 0, rows - 1).astype(np.int64)
+            column = np.clip(first[:, 0] + right, 0, columns - 1).astype(np.int64)
+            np.add.at(self._counts, (row, column), near.prod(axis=1))
+
+    def per_step(self) -> npt.NDArray[np.float16]:
+        """Mean number of tubes a step, float16 (rows, columns)."""
+        spacing_px = self._spacing * self._people_px / max(self._tubes, 1)
+        smooth = gaussian_filter(self._counts, 0.7 * spacing_px / self._cell_px, mode="reflect")
+        return (smooth / max(self._steps, 1)).astype(np.float16)
 
 
 class _HeldOut:

@@ -115,8 +115,11 @@ def test_fit_then_detect_with_settings_from_a_file(tiny_camera: TinyCamera, tmp_
     assert run(*fit) == 0
     scene = crowdad.SceneModel.load(model)
     assert (scene.settings.seed, scene.settings.encoder.epochs, scene.settings.scale.person_px) == (3, 1, 24)
+    assert (tmp_path / "m.png").is_file(), "what it learned, to look at"
     assert run(*fit) == 1, "the model is there already"
-    assert run(*fit, "--overwrite", "--unlabelled") == 0
+    (tmp_path / "m.png").unlink()
+    assert run(*fit, "--overwrite", "--unlabelled", "--no-picture") == 0
+    assert not (tmp_path / "m.png").exists()
     assert crowdad.SceneModel.load(model).provenance["how"] == "unlabelled"
 
 

@@ -129,6 +129,18 @@ def test_motions_are_kept_where_there_are_any(tmp_path):
     assert SceneModel.load(model_of().save(tmp_path / "old")).motions is None
 
 
+def test_the_map_of_motion_is_kept_where_there_is_one(tmp_path):
+    activity = np.linspace(0, 2, 12, dtype=np.float16).reshape(3, 4)
+    kept = SceneModel.load(replace(model_of(), activity=activity).save(tmp_path / "new"))
+    assert kept.activity.dtype == np.float16
+    assert np.array_equal(kept.activity, activity)
+    assert SceneModel.load(model_of().save(tmp_path / "old")).activity is None
+
+
+def test_an_array_that_nothing_is_known_of_is_one_line(saved):
+    refused(rewritten(saved, arrays={"later": np.zeros(3, np.float32)}), ModelFormatError, "later")
+
+
 @pytest.mark.parametrize("version", [FORMAT_VERSION + 1, 0, "", "next", None])
 def test_another_version_is_one_line(saved, version):
     refused(rewritten(saved, metadata={"format_version": version}), ModelVersionError, "fit the scene again")
@@ -158,6 +170,10 @@ def test_a_missing_part_is_named(saved, missing):
         ("thumbnails", np.zeros(4, np.uint8)),
         ("motions", np.zeros((2, 5, 5, 3), np.uint8)),
         ("motions", np.zeros((4, 5, 5, 3), np.float32)),
+        ("activity", np.zeros((3, 4), np.float32)),
+        ("activity", np.zeros(3, np.float16)),
+        ("activity", np.full((3, 4), np.inf, np.float16)),
+        ("activity", np.full((3, 4), -1, np.float16)),
     ],
 )
 def test_wrong_shapes_and_numbers_are_named(saved, name, array):

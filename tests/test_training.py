@@ -13,7 +13,7 @@ from crowdad.patches import Span
 from crowdad.records import Frame, Tubes
 from crowdad.scene import SceneModel
 from crowdad.sources import ArraySource
-from crowdad.training import _HeldOut, _Reservoir, _standard, _with_breaks, fit_scene
+from crowdad.training import _Activity, _HeldOut, _Reservoir, _standard, _with_breaks, fit_scene
 from tests.tiny_scene import frames_of, settings_of, texture, walkers
 
 FAST = (
@@ -68,6 +68,8 @@ def test_a_fitted_scene_is_whole(scene, tmp_path):
     assert scene.thumbnails.std(axis=(1, 2)).min() > 1
     assert (np.diff(scene.tube_normality) >= 0).all()
     assert scene.tube_normality[50] > 0.8  # what is common is near a centre
+    assert scene.activity is not None
+    assert scene.activity.astype(float).sum() == pytest.approx(scene.provenance["tubes"] / 195, rel=0.1)
     assert scene.calibration.hours > 0
     assert scene.calibration.threshold(1.0) > 0
     assert scene.provenance["how"] == "one-class"
@@ -195,6 +197,32 @@ def test_footage_without_a_known_end_does_not_fill_the_memory():
     for step in range(40_000):
         held.take(step, tubes_at(0, 0))
     assert sum(map(len, held.runs)) <= 3100
+
+
+def test_the_map_of_motion_counts_tubes_where_they_end_and_shows_no_lattice():
+    activity = _Activity((60, 96), spacing=0.2)
+    # People of 30 px: a lattice of 6 px, over cells of 2, in the right half only.
+    x, y = (axis.ravel() for axis in np.meshgrid(np.arange(51, 96, 6), np.arange(3, 60, 6)))
+    count = len(x)
+    path = np.zeros((count, 5, 2), np.float32)
+    path[:, 0] = np.stack([x, y], axis=1)
+    tubes = Tubes(
+        np.zeros((count, 3, 5, 5, 3), np.float32),
+        path,
+        np.ones((count, 5), bool),
+        np.full(count, 30.0, np.float32),
+        np.zeros(count, np.int64),
+    )
+    for _ in range(4):
+        activity.add(tubes)
+    seen = activity.per_step()
+    assert (seen.dtype, seen.shape) == (np.float16, (30, 48))
+    assert seen.sum() == pytest.approx(count, rel=0.01)
+    assert seen[:, :16].max() < 1e-3
+    inside = seen[6:-6, 32:-6].astype(float)
+    assert inside.mean() == pytest.approx(1 / 9, rel=0.02), "one tube on three by three cells"
+    assert inside.std() < 0.05 * inside.mean()
+    assert _Activity((60, 96), spacing=0.2).per_step().max() == 0
 
 
 def test_the_reservoir_is_a_uniform_sample_that_holds_no_whole_step():

@@ -10,6 +10,7 @@ import typer
 from crowdad.cli.ending import guarded
 from crowdad.cli.options import Data, Fps, MaxPixels, Quiet, Verbose
 from crowdad.cli.terminal import Bars, describe_run, notice
+from crowdad.errors import ConfigError
 
 if TYPE_CHECKING:
     from crowdad.scene import SceneModel
@@ -22,6 +23,10 @@ data_app = typer.Typer(no_args_is_help=True, help="Data sets for the benchmarks.
 
 def info(
     path: Annotated[str, typer.Argument(help="A model file, a video or a folder of pictures.")],
+    picture: Annotated[
+        Path | None,
+        typer.Option("--picture", metavar="OUT.PNG", help="Draw a model: what is normal, where, and its threshold."),
+    ] = None,
     fps: Fps = None,
     max_pixels: MaxPixels = None,
     verbose: Verbose = 0,
@@ -30,12 +35,20 @@ def info(
 
     \b
       crowdad info gate3.safetensors
+      crowdad info gate3.safetensors --picture gate3.png
       crowdad info video.mp4
     """
     if path.endswith(".safetensors"):
         from crowdad.scene import SceneModel
 
-        print(f"{path}: scene model\n{describe_scene(SceneModel.load(path), settings=verbose > 0)}")
+        scene = SceneModel.load(path)
+        print(f"{path}: scene model\n{describe_scene(scene, settings=verbose > 0)}")
+        if picture is not None:
+            from crowdad import workflows
+
+            print(f"  look at {workflows.portray(scene, picture, name=Path(path).name)}")
+    elif picture is not None:
+        raise ConfigError(f"{path}: --picture draws models (.safetensors), not footage; leave it out")
     else:
         from crowdad.sources import open_source
 

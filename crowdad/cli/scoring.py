@@ -53,6 +53,9 @@ def fit(
             help="False alarms saved by a report page: learn them as normal.  May be given again.",
         ),
     ] = None,
+    no_picture: Annotated[
+        bool, typer.Option("--no-picture", help="Leave out the picture of what was learned, beside the model.")
+    ] = False,
     start: Start = None,
     end: End = None,
     stride: Stride = 1,
@@ -94,6 +97,7 @@ def fit(
             settings=settings,
             output=output,
             overwrite=overwrite,
+            picture=not no_picture,
             start_s=seconds(start),
             end_s=seconds(end),
             stride=stride,
@@ -110,6 +114,10 @@ def fit(
             from crowdad.cli.looking import describe_scene
 
             print(describe_scene(scene))
+        if not no_picture:
+            from crowdad.workflows.portraying import picture_beside
+
+            print(f"  look at {picture_beside(output)}")
         print(f"  next: crowdad detect FOOTAGE --model {output}")
     return 1 if refused else 0
 

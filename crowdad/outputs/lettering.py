@@ -8,9 +8,10 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import numpy.typing as npt
+from matplotlib.font_manager import FontProperties, findfont, get_font
 from PIL import Image, ImageDraw, ImageFont
 
-__all__ = ["draw_plate", "draw_text", "plate_size", "text_size"]
+__all__ = ["draw_plate", "draw_text", "drawable", "plate_size", "text_size"]
 
 _PLATE = (255, 255, 255)
 _ON_PLATE = (24, 24, 24)
@@ -68,3 +69,9 @@ def draw_plate(bgr: npt.NDArray[np.uint8], text: str, xy: tuple[int, int], heigh
     bgr[max(0, y) : max(0, y + height), max(0, x) : max(0, x + width)] = _PLATE
     pad = max(2, height_px // 4)
     draw_text(bgr, text, (x + pad, y + pad // 2), height_px, _ON_PLATE)
+
+
+def drawable(text: str) -> str:
+    """The text with a box for each character that the typeface lacks, which matplotlib would warn about."""
+    known = get_font(findfont(FontProperties())).get_charmap()
+    return "".join(sign if ord(sign) in known else "\u25a1" for sign in text)

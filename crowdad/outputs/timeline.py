@@ -10,11 +10,11 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
 from crowdad.outputs.clock import clock_text
+from crowdad.outputs.lettering import drawable
 from crowdad.records import Event
 
 __all__ = ["write_timeline"]
@@ -66,7 +66,7 @@ def write_timeline(
     if thumbnails:
         _hang_thumbnails(figure, shown, thumbnails, span_s, top)
     count = "1 event" if len(events) == 1 else f"{len(events)} events"
-    figure.text(_LEFT, 0.945, _drawable(title), fontsize=14, weight="bold", color=_INK, va="center", parse_math=False)
+    figure.text(_LEFT, 0.945, drawable(title), fontsize=14, weight="bold", color=_INK, va="center", parse_math=False)
     about = f"{count} in {clock_text(span_s[1] - span_s[0])}"
     figure.text(_RIGHT, 0.945, about, fontsize=12, color=_QUIET, va="center", ha="right")
     figure.savefig(path, format="png", dpi=_DPI, metadata={"Software": None})
@@ -202,9 +202,3 @@ def _spread(centres: Sequence[float], widths: Sequence[float]) -> list[float]:
         lefts[number] = min(lefts[number], free_to - widths[number])
         free_to = lefts[number] - _THUMB_GAP
     return lefts
-
-
-def _drawable(text: str) -> str:
-    """The text with a box for each character that the typeface lacks, which matplotlib would warn about."""
-    known = get_font(findfont(FontProperties())).get_charmap()
-    return "".join(sign if ord(sign) in known else "\u25a1" for sign in text)

@@ -1,14 +1,16 @@
 """The verbs as functions: what the command line calls, and a library's front door.
 
 fit: footage -> `SceneModel`.  score: frames -> one `FrameResult` after the other.  detect: footage -> a run's folder.
-overlay: a run's folder -> its overlay, drawn again.  export: a model file -> a graph that scores without torch.
+overlay: a run's folder -> its overlay, drawn again.  portray: a model -> a picture of what it holds.
+export: a model file -> a graph that scores without torch.
 """
 
 from crowdad.workflows.detecting import detect, score
 from crowdad.workflows.exporting import export
 from crowdad.workflows.footage import expand_specs
 from crowdad.workflows.learning import fit
+from crowdad.workflows.portraying import portray
 from crowdad.workflows.progress import Progress, Stage
 from crowdad.workflows.redrawing import overlay
 
-__all__ = ["Progress", "Stage", "detect", "expand_specs", "export", "fit", "overlay", "score"]
+__all__ = ["Progress", "Stage", "detect", "expand_specs", "export", "fit", "overlay", "portray", "score"]

@@ -15,6 +15,7 @@ from crowdad.scene import SceneModel
 from crowdad.sources import MAX_PIXELS, Source
 from crowdad.workflows.calling_normal import ticked_spans
 from crowdad.workflows.footage import Part, check_device, expand_specs, learning_sources
+from crowdad.workflows.portraying import picture_beside, portray
 from crowdad.workflows.progress import Progress, silent, told_by_share
 
 __all__ = ["fit", "fit_sources"]
@@ -30,6 +31,7 @@ def fit(
     settings: Settings | None = None,
     output: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
+    picture: bool = False,
     start_s: float | None = None,
     end_s: float | None = None,
     stride: int = 1,
@@ -47,6 +49,7 @@ def fit(
     also_normal: files of false alarms saved by the report page of runs; what they tick is learned as normal, from the
         footage they name.
     output: where to save the model, or None to keep it in memory.  overwrite: let an earlier file there go.
+    picture: also draw what was learned into a PNG beside it, see `portray`.
     start_s, end_s, stride, fps: the part of each piece of footage to read; fps for what carries no times.
     max_pixels: footage with larger pictures is refused.
     device: "auto", "cpu" or "cuda".  on_bad_input: told of each piece that cannot be read, while others go on.
@@ -55,6 +58,7 @@ def fit(
     Raises SourceError, FitError (TooLittleMotionError where people hardly move), OutputError, ConfigError.
     """
     path = None if output is None else _free_path(Path(output), overwrite)
+    beside = None if path is None or not picture else _free_path(picture_beside(path), overwrite, "--no-picture")
     part = Part(start_s, end_s, stride, fps, max_pixels)
     device = check_device(device)
     readable = []
@@ -76,6 +80,8 @@ def fit(
     scene.provenance["sampled"] = sampled
     if path is not None:
         scene.save(path)
+    if path is not None and beside is not None:
+        portray(scene, beside, name=path.name)
     return scene
 
 
@@ -135,14 +141,21 @@ def _frames(count: int) -> str:
     return f"{count} frame" if count == 1 else f"{count} frames"
 
 
-def _free_path(path: Path, overwrite: bool) -> Path:
-    """`path`, known to be writable before minutes are spent.  Raises OutputError."""
+def _free_path(path: Path, overwrite: bool, without: str = "") -> Path:
+    """`path`, known to be writable before minutes are spent.  without: option that does without the file.
+
+    Raises OutputError.
+    """
+    if without and path.is_dir():
+        raise OutputNotWritableError(f"{path}: is a folder where the model's picture would be; use {without}")
     if path.is_dir():
         raise OutputNotWritableError(
             f"{path}: is a folder; give the model a file name, such as -o {path}/scene.safetensors"
         )
     if path.exists() and not overwrite:
-        raise OutputExistsError(f"{path}: exists; choose another name, or --overwrite to replace it")
+        raise OutputExistsError(
+            f"{path}: exists; choose another name, or --overwrite to replace it{f', or {without}' if without else ''}"
+        )
     folder = path.absolute().parent
     while not folder.exists():
         folder = folder.parent
