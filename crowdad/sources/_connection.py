@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -37,7 +38,7 @@ _MICROSECOND = Fraction(1, 1_000_000)
 _LOST = "could not be decoded"
 
 _REFUSED: tuple[tuple[type[av.FFmpegError], str], ...] = (
-    (av.error.HTTPUnauthorizedError, "the login is refused (401); give user and password as rtsp://user:password@host"),
+    (av.error.HTTPUnauthorizedError, "the login is refused (401); give it before the host, as user:password@"),
     (av.error.HTTPForbiddenError, "access is forbidden (403); give a user who may watch the camera"),
     (av.error.HTTPNotFoundError, "there is no such stream (404); look its path up in the camera's manual"),
 )
@@ -230,13 +231,15 @@ def _opened(address: Address, limits: Limits) -> InputContainer:
             timeout=(limits.open_timeout_s, limits.read_timeout_s),
             metadata_errors="replace",
         )
-    except (av.FFmpegError, OSError, ValueError) as error:
+    except av.FFmpegError as error:
         for kind, what in _REFUSED:
             if isinstance(error, kind):
                 raise UnreadableSourceError(f"{address.name}: {what}") from None
-        if isinstance(error, av.error.InvalidDataError) and address.format is None:
+        no_video = isinstance(error, av.error.InvalidDataError) or error.errno == errno.EINVAL
+        if address.format is None and no_video:
             raise UnreadableSourceError(
-                f"{address.name}: what it sends is no video; give the address of the stream itself"
+                f"{address.name}: what it sends is no video, nor a playlist of what may be opened; "
+                "give the address of the stream itself"
             ) from None
         raise LostError(_reason(error, f"no answer within {limits.open_timeout_s:g} s")) from None
 

@@ -23,13 +23,16 @@ class NewestQueue(Generic[Item]):
         self._items: deque[tuple[Item, int]] = deque()
         self._bytes = 0
         self._ended = False
+        self._closed = False
         self._error: BaseException | None = None
         self._changed = threading.Condition()
 
     def put(self, item: Item, n_bytes: int) -> list[Item]:
-        """Add an item; returns those that were thrown out for it, oldest first."""
-        thrown_out = []
+        """Add an item; returns those that were thrown out for it, oldest first.  A closed queue takes none."""
+        thrown_out: list[Item] = []
         with self._changed:
+            if self._closed:
+                return thrown_out
             self._items.append((item, n_bytes))
             self._bytes += n_bytes
             while len(self._items) > self._depth or (self._bytes > self._max_bytes and len(self._items) > 1):
@@ -42,7 +45,7 @@ class NewestQueue(Generic[Item]):
     def get(self) -> Item | None:
         """The oldest item, waited for; None once the queue has ended and is empty.
 
-        Raises what it `failed` with, after the items before it.
+        Raises the error that it ended with, once, after the items before it.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._items or self._ended)
@@ -55,21 +58,18 @@ class NewestQueue(Generic[Item]):
                 raise error
             return None
 
-    def end(self) -> None:
-        """Nothing more will come; what is there may still be taken."""
+    def end(self, error: BaseException | None = None) -> None:
+        """Nothing more will come, because of `error` if there is one; what is there may still be taken."""
         with self._changed:
             self._ended = True
+            self._error = None if self._closed else error
             self._changed.notify_all()
 
-    def fail(self, error: BaseException) -> None:
-        """Nothing more will come, because of `error`."""
+    def close(self) -> None:
+        """Nothing more is wanted: what is there is thrown out, and `get` gives None at once."""
         with self._changed:
-            self._error = error
-            self._ended = True
-            self._changed.notify_all()
-
-    def clear(self) -> None:
-        """Throw out all that is there."""
-        with self._changed:
+            self._ended = self._closed = True
+            self._error = None
             self._items.clear()
             self._bytes = 0
+            self._changed.notify_all()

@@ -194,8 +194,7 @@ class Stream:
         A thread that hangs in a read is waited for two seconds; it ends when the read's timeout is over.
         """
         self._stopping.set()
-        self._queue.end()
-        self._queue.clear()
+        self._queue.close()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(CLOSE_WAIT_S)
 
@@ -214,7 +213,7 @@ class Stream:
             else:
                 self._play(self._footage)
         except BaseException as error:
-            self._queue.fail(error)
+            self._queue.end(error)
         else:
             self._queue.end()
 
