@@ -13,6 +13,7 @@ from crowdad.errors import UnreadableSourceError
 from crowdad.sources._ahead import read_ahead
 from crowdad.sources._base import MAX_PIXELS, Playable, Source
 from crowdad.sources._expand import expand, path_of, require_existing
+from crowdad.sources._listing import Entry, Listing
 from crowdad.sources._report import Break, ReadReport, Skip, Tally
 from crowdad.sources.arrays import ArraySource
 from crowdad.sources.file import VideoFile
@@ -25,7 +26,9 @@ __all__ = [
     "SOURCES",
     "ArraySource",
     "Break",
+    "Entry",
     "ImageFolder",
+    "Listing",
     "LiveFrame",
     "Playable",
     "ReadReport",

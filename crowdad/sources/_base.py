@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from crowdad.errors import ConfigError, TooShortError, UnreadableSourceError
 from crowdad.records import Frame, SourceInfo
+from crowdad.sources._listing import Entry, Listing
 from crowdad.sources._report import ReadReport, Tally
 
 __all__ = [
@@ -27,12 +28,16 @@ __all__ = [
     "Joint",
     "Picture",
     "Pixels",
+    "Places",
     "Playable",
     "Source",
     "check_fps",
     "check_max_pixels",
     "check_size",
 ]
+
+Places = tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.int64]]
+"""(index, time_s, keys): int64 (N,), float64 (N,) and `Listing.keys`."""
 
 Pixels = tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8] | None]
 """(luma, bgr): uint8 (H, W), and uint8 (H, W, 3) or None where colour was not asked for."""
@@ -159,9 +164,15 @@ class Joint:
             return f"size changes from {last[1]}x{last[0]} to {shape[1]}x{shape[0]}"
         if broken is not None:
             return broken
-        if step_s > max(GAP_S, GAP_FRAMES / self.fps):
-            return f"nothing was recorded for {step_s:.1f} s"
-        return None
+        return _gap(step_s) if step_s > _longest_step_s(self.fps) else None
+
+
+def _longest_step_s(fps: float) -> float:
+    return max(GAP_S, GAP_FRAMES / fps)
+
+
+def _gap(step_s: float) -> str:
+    return f"nothing was recorded for {step_s:.1f} s"
 
 
 class Source(ABC):
@@ -215,6 +226,30 @@ class Source(ABC):
         """How the last pass went, or the running one up to now."""
         return self._tally.report(self._notes)
 
+    def listing(self) -> Listing | None:
+        """Every frame that `frames` hands out, told without decoding; None where only decoding can tell."""
+        places = self._places()
+        if places is None:
+            return None
+        index, time_s, keys = places
+        cut = self._cut
+        wanted = np.array([not (cut.is_before(s) or cut.is_past(s)) for s in time_s.tolist()], bool)
+        kept = np.flatnonzero(wanted)[:: cut.stride]
+        return Listing(index[kept], time_s[kept], _longest_step_s(self.fps), keys)
+
+    def listed_report(self, listing: Listing) -> ReadReport:
+        """What `report` says after a pass that handed out all frames of the listing and met no damage."""
+        tally = Tally()
+        tally.frames_read = len(listing)
+        for number in listing.breaks:
+            time_s = float(listing.time_s[number])
+            tally.add_break(int(listing.index[number]), time_s, _gap(time_s - float(listing.time_s[number - 1])))
+        return tally.report(self._notes)
+
+    def _places(self) -> Places | None:
+        """All pictures: index, time, and `Listing.keys`; None where only decoding can tell."""
+        return None
+
     def playable(self) -> Playable | None:
         """The footage's own file where browsers play it, whole; None where it takes a copy."""
         return None
@@ -223,19 +258,26 @@ class Source(ABC):
         """SHA-256 of the footage's bytes, hexadecimal; None where there are no bytes to read twice."""
         return None
 
-    def frames(self, color: bool = False) -> Generator[Frame, None, None]:
+    def _pictures_from(self, tally: Tally, entry: Entry) -> Iterator[Picture]:
+        """The pictures, at least those from `entry` on."""
+        return self.pictures(tally)
+
+    def frames(self, color: bool = False, entry: Entry | None = None) -> Generator[Frame, None, None]:
         """Yield one `Frame` after the other; what was opened is closed also when the caller stops early or raises.
 
         `index` counts in the whole footage: a stride of 3 gives 0, 3, 6, ..; a start at 10 s of 25 fps gives 250, ..
         `luma` is the same whether colour is asked for or not.
+        entry: of this source's `listing`: begin there, and decode no more of what comes before than it takes;
+        `segment` then counts from there.
         Raises UnreadableSourceError where no frame can be decoded, TooShortError where none lies between start and end.
         """
         tally = self._tally = Tally()
         cut = self._cut
         joint = Joint(tally, self.fps)
-        next_index = -1
+        next_index = -1 if entry is None else entry.index
         restarted, reached_s = False, None
-        with closing(self.pictures(tally)) as pictures:  # type: ignore[type-var]
+        opened = self.pictures(tally) if entry is None else self._pictures_from(tally, entry)
+        with closing(opened) as pictures:  # type: ignore[type-var]
             for picture in pictures:
                 reached_s = picture.time_s
                 if cut.is_past(picture.time_s):

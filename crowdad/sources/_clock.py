@@ -32,6 +32,7 @@ class FrameClock:
     origin_pts: timestamp of the footage's first frame, from which times and indices count; None: the first one placed.
     may_restart: whether the container's clock may be set back half way, as in joined transport streams.
     from_s: up to here indices follow from times, for a pass that began by seeking; behind it frames are counted.
+    first_index: of the first frame, where that is known.
 
     The decoder hands frames out in the order of their timestamps, so a timestamp that went in (`expect`) and is
     overtaken by a later one coming out belongs to no frame: either it was lost, or it was never to be shown (second
@@ -45,12 +46,14 @@ class FrameClock:
         origin_pts: int | None,
         may_restart: bool = False,
         from_s: float = 0.0,
+        first_index: int | None = None,
     ) -> None:
         self._time_base = time_base
         self._fps = fps
         self._origin_pts = origin_pts
         self._may_restart = may_restart
         self._from_s = from_s
+        self._first_index = first_index
         self._shift_s = 0.0
         self._waiting: list[int] = []
         self._errors = 0
@@ -100,7 +103,7 @@ class FrameClock:
         if pts is not None:
             self._origin_pts = pts if self._origin_pts is None else self._origin_pts
             self._time_s = max(0.0, self.seconds(pts))
-            self._index = round(self._time_s * self._fps)
+            self._index = round(self._time_s * self._fps) if self._first_index is None else self._first_index
         self._anchor = (self._index, self._time_s)
         return Placed(self._index, self._time_s)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property, partial
 from os import PathLike
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
+import numpy.typing as npt
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
@@ -21,6 +24,7 @@ from crowdad.sources._base import (
     Cut,
     Picture,
     Pixels,
+    Places,
     Playable,
     Source,
     check_fps,
@@ -38,6 +42,7 @@ from crowdad.sources._container import (
     shown_from_s,
     video_stream,
 )
+from crowdad.sources._listing import Entry, read_packets
 from crowdad.sources._pixels import Orientation, PixelReader
 from crowdad.sources._reading import Reading, rotate_tag, set_up_decoder, stated_fps, time_base
 from crowdad.sources._report import Tally
@@ -132,29 +137,42 @@ class VideoFile(Source):
                 pass
         yield from self._decode(tally, seek=False)
 
-    def _decode(self, tally: Tally, seek: bool) -> Iterator[Picture]:
+    def _pictures_from(self, tally: Tally, entry: Entry) -> Iterator[Picture]:
+        try:
+            yield from self._decode(tally, seek=True, entry=entry)
+        except _SeekMissed:
+            yield from self.pictures(tally)
+
+    def _decode(self, tally: Tally, seek: bool, entry: Entry | None = None) -> Iterator[Picture]:
         probe = self._probe
         pixels = PixelReader()
         with open_container(self.path, self._max_pixels) as container:
             stream = video_stream(self.name, container)
             set_up_decoder(stream, self._max_pixels)
             if seek:
-                self._seek(container, stream)
-            may_restart = bool(container.format.flags & _CLOCK_MAY_RESTART)
-            from_s = self._cut.start_s if seek else None
-            clock = FrameClock(time_base(stream), probe.info.fps, probe.origin_pts, may_restart, from_s or 0.0)
+                self._seek(container, stream, entry)
+            clock = self._clock(container, stream, seek, entry)
             reading = Reading(container, stream, clock, tally)
             for frame in reading.frames():
+                if seek and entry is not None and frame.pts is not None and frame.pts < (entry.key_pts or 0):
+                    continue
                 placed = clock.place(frame.pts if probe.timed else None)
                 if seek:
                     seek = False
-                    self._check_landed(frame, placed)
+                    self._check_landed(frame, placed, entry)
                 self._count(tally, frame, placed)
                 load = partial(self._load, pixels, frame)
                 yield Picture(placed.index, placed.time_s, load, placed.restarted)
             if seek:
                 raise _SeekMissed
-            self._finish(reading, stream, container, sought=bool(self._cut.start_s))
+            self._finish(reading, stream, container, sought=bool(self._cut.start_s) or entry is not None)
+
+    def _clock(self, container: InputContainer, stream: VideoStream, seek: bool, entry: Entry | None) -> FrameClock:
+        may_restart = bool(container.format.flags & _CLOCK_MAY_RESTART)
+        from_s = (self._cut.start_s or 0.0) if seek and entry is None else 0.0
+        first_index = None if entry is None else entry.key_index
+        probe = self._probe
+        return FrameClock(time_base(stream), probe.info.fps, probe.origin_pts, may_restart, from_s, first_index)
 
     def _load(self, pixels: PixelReader, frame: av.VideoFrame, color: bool) -> Pixels:
         return pixels.read(frame, Orientation.of(frame, self._probe.clockwise_deg), color)
@@ -169,24 +187,64 @@ class VideoFile(Source):
         """At the end of the file: what never came out, and whether the end is where it should be."""
         for time_s in reading.clock.unshown_s():
             reading.tally.skip(_LOST, time_s)
-        claimed_s = claimed_end_s(container, stream)
-        ends_early = claimed_s is not None and reading.end_s < claimed_s - max(_SHORTFALL_S, 3 / self.info.fps)
-        too_few = not sought and container.format.name == "avi" and reading.packets < stream.frames
-        reading.tally.truncated |= reading.ended_badly or ends_early or too_few or is_cut_mp4(self.path)
+        packets = None if sought else reading.packets
+        reading.tally.truncated |= reading.ended_badly or self._is_cut(stream, container, reading.end_s, packets)
 
-    def _seek(self, container: InputContainer, stream: VideoStream) -> None:
+    def _is_cut(self, stream: VideoStream, container: InputContainer, end_s: float, packets: int | None) -> bool:
+        """Whether there is less than the container says.  packets: how many there are, None where not all were seen."""
+        claimed_s = claimed_end_s(container, stream)
+        ends_early = claimed_s is not None and end_s < claimed_s - max(_SHORTFALL_S, 3 / self.info.fps)
+        too_few = packets is not None and container.format.name == "avi" and packets < stream.frames
+        return ends_early or too_few or is_cut_mp4(self.path)
+
+    def _seek(self, container: InputContainer, stream: VideoStream, entry: Entry | None) -> None:
         wanted_s = (self._cut.start_s or 0.0) - SEEK_MARGIN_S
         inexact = container.format.name in _TIMES_SLIP_AFTER_SEEK
-        if inexact or not self._probe.timed or self._probe.origin_pts is None or wanted_s <= 0:
+        if inexact or not self._probe.timed or self._probe.origin_pts is None or (wanted_s <= 0 and entry is None):
             raise _SeekMissed
+        from_pts = self._probe.origin_pts + int(wanted_s / time_base(stream))
+        if entry is not None and entry.key_dts is not None:
+            from_pts = entry.key_dts
         try:
-            container.seek(self._probe.origin_pts + int(wanted_s / time_base(stream)), stream=stream)
+            container.seek(from_pts, stream=stream)
         except av.FFmpegError:
             raise _SeekMissed from None
 
-    def _check_landed(self, frame: av.VideoFrame, placed: Placed) -> None:
-        if frame.pts is None or not frame.key_frame or not self._cut.is_before(placed.time_s):
+    def _check_landed(self, frame: av.VideoFrame, placed: Placed, entry: Entry | None) -> None:
+        landed = self._cut.is_before(placed.time_s) if entry is None else frame.pts == entry.key_pts
+        if frame.pts is None or not frame.key_frame or not landed:
             raise _SeekMissed
+
+    def _places(self) -> Places | None:
+        probe = self._probe
+        with open_container(self.path, self._max_pixels) as container:
+            stream = video_stream(self.name, container)
+            unsure = not probe.timed or container.format.name in _TIMES_SLIP_AFTER_SEEK
+            packets = None if unsure else read_packets(container, stream)
+            if packets is None or packets.pts[0] != probe.origin_pts:
+                return None
+            base, origin_pts = time_base(stream), int(packets.pts[0])
+            end_s = float((packets.end_pts - origin_pts) * base)
+            if self._is_cut(stream, container, end_s, len(packets.pts)):
+                return None
+        # The nearest float to the exact time, as the clock gives it: whole numbers up to the last step.
+        time_s = (packets.pts - origin_pts) * base.numerator / base.denominator
+        index = np.arange(len(time_s)) + self._index_offset(time_s)
+        places = np.searchsorted(packets.pts, packets.keys[:, 0])
+        return index, time_s, np.column_stack([index[places], packets.keys])
+
+    def _index_offset(self, time_s: npt.NDArray[np.float64]) -> int:
+        """By how much indices differ from a count of all frames: a pass that seeks takes its first from the time."""
+        if not self._cut.start_s:
+            return 0
+        try:
+            with closing(self._decode(Tally(), seek=True)) as pictures:  # type: ignore[type-var]
+                next(pictures)
+        except (_SeekMissed, StopIteration):
+            return 0
+        behind = ((number, s) for number, s in enumerate(time_s.tolist()) if not self._cut.is_before(s))
+        first, first_s = next(behind, (0, 0.0))
+        return round(first_s * self.info.fps) - first
 
     @cached_property
     def _probe(self) -> _Probe:

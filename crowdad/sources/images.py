@@ -16,7 +16,17 @@ import numpy.typing as npt
 
 from crowdad.errors import SourceNotFoundError, UnreadableSourceError
 from crowdad.records import SourceInfo
-from crowdad.sources._base import MAX_PIXELS, Cut, Picture, Pixels, Source, check_fps, check_max_pixels, check_size
+from crowdad.sources._base import (
+    MAX_PIXELS,
+    Cut,
+    Picture,
+    Pixels,
+    Places,
+    Source,
+    check_fps,
+    check_max_pixels,
+    check_size,
+)
 from crowdad.sources._report import Tally
 
 __all__ = ["PICTURE_SUFFIXES", "ImageFolder", "is_picture", "natural_order"]
@@ -107,6 +117,10 @@ class ImageFolder(Source):
         for index, path in enumerate(pictures):
             time_s = index / self._fps
             yield Picture(index, time_s, partial(_load, path, time_s, self._max_pixels, tally))
+
+    def _places(self) -> Places:
+        index = np.arange(len(self._listed()[0]))
+        return index, index / self._fps, np.zeros((0, 3), np.int64)
 
     def _listed(self) -> tuple[list[Path], list[Path]]:
         """(pictures, other files), each in natural order.
