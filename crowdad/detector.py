@@ -50,9 +50,10 @@ class Detector:
         for result in detector.run(source.frames()):
             print(result.time_s, result.anomaly)
 
-    After or during a run: `cuts` (times of hard cuts, seconds), `strangeness` (share of tubes less normal than all but
-    5 % of the fitting footage's: about 0.05 on the scene it was fitted on), `drift` (distance of the tubes' mean motion
-    from the fitting footage's, in its spreads: well under 1 on the scene it was fitted on).
+    `scene` and `runtime` are what scores.  After or during a run: `cuts` (times of hard cuts, seconds), `strangeness`
+    (share of tubes less normal than all but 5 % of the fitting footage's: about 0.05 on the scene it was fitted on),
+    `drift` (distance of the tubes' mean motion from the fitting footage's, in its spreads: well under 1 on the scene it
+    was fitted on).
     """
 
     def __init__(
@@ -78,7 +79,7 @@ class Detector:
         self._roi = roi
         self._batch_steps = batch_steps if lag is None else 1
         self._ahead = batch_steps if lag is None else 0
-        self._runtime = scene if runtime is None else runtime
+        self.runtime: Runtime = scene if runtime is None else runtime
         self._extractor = Extractor(scene.scale, scene.settings)
         gap = scene.scale.gap
         # A frame between two steps lies between their maps, and the later of them comes up to gap - 1 frames after it.
@@ -163,7 +164,7 @@ class Detector:
         if not full:
             return [None] * len(batch)
         features = np.concatenate([tubes.features for tubes in full])
-        scores = self._runtime.normality(features)
+        scores = self.runtime.normality(features)
         self._scored += len(scores)
         lasting = features.mean(axis=(2, 4), keepdims=True)
         self._motion += ((lasting - self.scene.mean) / self.scene.spread).mean(axis=(2, 3, 4)).sum(axis=0)

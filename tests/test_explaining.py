@@ -11,7 +11,9 @@ import pytest
 
 from crowdad.detector import Detector
 from crowdad.events import find_events
+from crowdad.export import onnx_graph
 from crowdad.records import Event
+from crowdad.runtimes import GRAPH_RUNTIMES
 from crowdad.scene import SceneModel
 from crowdad.sources import open_source
 from crowdad.workflows.explaining import reasons_for
@@ -56,8 +58,16 @@ def test_only_the_box_at_the_peak_is_looked_at(run: Run, strongest: Event) -> No
     assert reasons_for(run, [nowhere]) == {}
 
 
-def test_a_graph_does_not_tell_what_a_patch_is_like(run: Run, strongest: Event) -> None:
-    assert reasons_for(replace(run, runtime="onnx"), [strongest]) == {}
+@pytest.mark.parametrize("name", GRAPH_RUNTIMES)
+def test_a_graph_tells_the_same_reasons_as_torch(name: str, run: Run, strongest: Event) -> None:
+    graph = GRAPH_RUNTIMES[name](onnx_graph(run.scene).SerializeToString())
+    by_graph = replace(run, detector=Detector(run.scene, threshold_raw=0.02, runtime=graph))
+    found, known = (reasons_for(one, [strongest])[strongest.event_id] for one in (by_graph, run))
+    assert found.normality == pytest.approx(known.normality, abs=1e-4)
+    assert np.array_equal(found.patch, known.patch)
+    for one, other in zip(found.nearest, known.nearest, strict=True):
+        assert one[0] == pytest.approx(other[0], abs=1e-4)
+        assert np.array_equal(one[2], other[2])
 
 
 def test_a_model_from_before_motion_was_kept_explains_by_subjects(run: Run, strongest: Event, tmp_path: Path) -> None:

@@ -27,7 +27,8 @@ _BATCH_NORM_EPS = 1e-5  # torch's
 
 
 def onnx_graph(scene: SceneModel) -> Any:
-    """The scene as an `onnx.ModelProto`: "features" float32 (N, C, T, rows, columns) -> "normality" float32 (N,).
+    """The scene as an `onnx.ModelProto`: "features" float32 (N, C, T, rows, columns) ->
+    "normality" float32 (N,) and "codes" float32 (N, D), rows of length 1.
 
     N is free.  Raises ModelFormatError where the weights are not those of the encoder that is known here.
     """
@@ -47,7 +48,10 @@ def onnx_graph(scene: SceneModel) -> Any:
         nodes.nodes,
         "crowdad scene",
         [helper.make_tensor_value_info("features", TensorProto.FLOAT, shape)],
-        [helper.make_tensor_value_info("normality", TensorProto.FLOAT, ["tubes"])],
+        [
+            helper.make_tensor_value_info("normality", TensorProto.FLOAT, ["tubes"]),
+            helper.make_tensor_value_info("codes", TensorProto.FLOAT, ["tubes", scene.centres.shape[1]]),
+        ],
         nodes.constants,
     )
     opset = helper.make_opsetid("", _OPSET)
@@ -169,11 +173,12 @@ def _last_layer(scene: SceneModel) -> tuple[Array, Array]:
 
 
 def _compare(nodes: _Nodes, scene: SceneModel) -> None:
-    """From "code" to "normality", (N,): the largest cosine to a centre."""
+    """From "code" to "codes", (N, D) of length 1, and to "normality", (N,): the largest cosine to a centre."""
     code = "code"
     if scene.settings.encoder.code_norm == "layer":
         code = nodes.add("LayerNormalization", code, nodes.constant(np.ones(scene.centres.shape[1])), axis=-1)
     length = nodes.add("ReduceL2", code, nodes.places(1), keepdims=1)
-    cosines = nodes.add("MatMul", nodes.add("Div", code, length), nodes.constant(scene.centres.T))
+    codes = nodes.add("Div", code, length, name="codes")
+    cosines = nodes.add("MatMul", codes, nodes.constant(scene.centres.T))
     largest = nodes.add("ReduceMax", cosines, nodes.places(1), keepdims=0)
     nodes.add("Clip", largest, nodes.constant(-1), nodes.constant(1), name="normality")

@@ -184,7 +184,7 @@ def _draw_calibration(axes: Axes, portrait: Portrait) -> None:
     text = f"threshold {chosen:.4g}\n{wanted}"  # above a falling curve there is room at the right
     axes.text(0.98, 0.96, text, transform=axes.transAxes, color=_HOT, ha="right", va="top")
     if seen.sum() < len(seen):
-        text = f"dashed: fewer than one in the {clock_text(calibration.hours * 3600)} it was read from"
+        text = f"dashed: extrapolated from {clock_text(calibration.hours * 3600)}"
         axes.text(0.02, 0.03, text, transform=axes.transAxes, fontsize=8.5, color=_QUIET)
     axes.set_yscale("log")
     axes.set_ylim(rates[0], most * 1.3)

@@ -21,12 +21,15 @@ Array = npt.NDArray[np.float32]
 CHUNK = 64
 """Tubes scored at once: what lies between two layers then stays in the processor's cache."""
 
-_GRAPH_VERSION = 1  # goes up when an exported graph of the same scene changes
+_GRAPH_VERSION = 2  # goes up when an exported graph of the same scene changes
 _MODULES = {"torch": ("torch",), "onnx": ("onnxruntime", "onnx"), "openvino": ("openvino", "onnx")}
 
 
 class Runtime(Protocol):
-    """Anything that scores tubes; a `SceneModel` is one itself, by torch."""
+    """Anything that encodes and scores tubes; a `SceneModel` is one itself, by torch."""
+
+    def codes(self, features: Array) -> Array:
+        """Unit codes of tubes: float32 (N, D), from features (N, C, T, rows, columns); N >= 1."""
 
     def normality(self, features: Array) -> Array:
         """Normality of tubes: float32 (N,) in [-1, 1], higher = normal, from features (N, C, T, rows, columns)."""
@@ -35,10 +38,8 @@ class Runtime(Protocol):
 def in_chunks(run: Callable[[Array], Array], features: Array) -> Array:
     """`run` on `CHUNK` tubes at a time, always as many: a kernel is prepared for every shape that comes along.
 
-    features: float32 (N, C, T, rows, columns).  Returns float32 (N,).
+    features: float32 (N, C, T, rows, columns), N >= 1.  Returns float32 (N,) or (N, D), as `run` does.
     """
-    if not len(features):
-        return np.zeros(0, np.float32)
     missing = -len(features) % CHUNK
     padded = np.concatenate([features, np.repeat(features[-1:], missing, axis=0)]) if missing else features
     parts = [run(padded[first : first + CHUNK]) for first in range(0, len(padded), CHUNK)]

@@ -51,6 +51,13 @@ class OnnxRuntime:
             raise GraphFormatError(refusal(graph, "ONNX Runtime", error)) from error
         self.fingerprint: str = self._session.get_modelmeta().custom_metadata_map.get("crowdad-scene", "")
 
+    def codes(self, features: Array) -> Array:
+        """Unit codes of tubes: float32 (N, D), from features (N, C, T, rows, columns); N >= 1."""
+        return self._output("codes", features)
+
     def normality(self, features: Array) -> Array:
         """Normality of tubes: float32 (N,) in [-1, 1], higher = normal, from features (N, C, T, rows, columns)."""
-        return in_chunks(lambda chunk: self._session.run(None, {"features": chunk})[0], features)
+        return self._output("normality", features) if len(features) else np.zeros(0, np.float32)
+
+    def _output(self, name: str, features: Array) -> Array:
+        return in_chunks(lambda chunk: self._session.run([name], {"features": chunk})[0], features)

@@ -60,6 +60,13 @@ class OpenVinoRuntime:
         known = model.has_rt_info(FINGERPRINT_PLACE)
         self.fingerprint = str(model.get_rt_info(FINGERPRINT_PLACE).astype(str)) if known else ""
 
+    def codes(self, features: Array) -> Array:
+        """Unit codes of tubes: float32 (N, D), from features (N, C, T, rows, columns); N >= 1."""
+        return self._output("codes", features)
+
     def normality(self, features: Array) -> Array:
         """Normality of tubes: float32 (N,) in [-1, 1], higher = normal, from features (N, C, T, rows, columns)."""
-        return in_chunks(lambda chunk: np.array(self._model(chunk)[0]), features)
+        return self._output("normality", features) if len(features) else np.zeros(0, np.float32)
+
+    def _output(self, name: str, features: Array) -> Array:
+        return in_chunks(lambda chunk: np.array(self._model(chunk)[name]), features)

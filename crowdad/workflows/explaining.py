@@ -26,12 +26,7 @@ _NEAREST = 3
 
 
 def reasons_for(run: Run, events: Sequence[Event]) -> dict[int, Reason]:
-    """Event id -> why, for the strongest events.
-
-    None at all where something else than torch scored: the graphs tell how normal a patch is, not what it is like.
-    """
-    if run.runtime != "torch":
-        return {}
+    """Event id -> why, for the strongest events; told by what scored them, so that torch is not loaded for it."""
     strongest = sorted(events, key=lambda event: (-event.peak_anomaly, event.event_id))[:MOST_REASONS]
     found = {}
     for event in strongest:
@@ -57,7 +52,7 @@ def _reason(run: Run, event: Event) -> Reason | None:
     with closing(part.open(run.spec).frames()) as frames:
         for frame, tubes in tubes_through(frames, span, scene.scale, scene.settings):
             if len(tubes):
-                found = scene.codes(tubes.features)
+                found = run.detector.runtime.codes(tubes.features)
                 normality = (found @ scene.centres.T).max(axis=1)
                 index = int(normality.argmin())
                 if least is None or normality[index] < least[0]:

@@ -56,16 +56,15 @@ def test_a_written_graph_scores_as_torch_does_and_knows_its_scene(
     np.testing.assert_allclose(runtime.normality(features), tiny_camera.scene.normality(features), atol=1e-5)
 
 
-def test_one_input_one_output_and_any_number_of_tubes() -> None:
+def test_one_input_two_outputs_and_any_number_of_tubes() -> None:
     graph = onnx_graph(model_of()).graph
-    (features,), (normality,) = graph.input, graph.output
-    sides = [side.dim_param or side.dim_value for side in features.type.tensor_type.shape.dim]
-    assert (features.name, sides) == ("features", ["tubes", 3, 5, 5, 3])
-    assert (normality.name, [side.dim_param for side in normality.type.tensor_type.shape.dim]) == (
-        "normality",
-        ["tubes"],
-    )
-    assert features.type.tensor_type.elem_type == normality.type.tensor_type.elem_type == onnx.TensorProto.FLOAT
+    shapes = {
+        part.name: [side.dim_param or side.dim_value for side in part.type.tensor_type.shape.dim]
+        for part in (*graph.input, *graph.output)
+    }
+    assert shapes == {"features": ["tubes", 3, 5, 5, 3], "normality": ["tubes"], "codes": ["tubes", 9]}
+    kinds = {part.type.tensor_type.elem_type for part in (*graph.input, *graph.output)}
+    assert kinds == {onnx.TensorProto.FLOAT}
 
 
 def test_another_encoders_weights_are_refused() -> None:

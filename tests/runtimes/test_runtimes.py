@@ -61,6 +61,7 @@ def test_whatever_the_encoder_the_graph_scores_as_torch_does(name: str, override
     features = tubes_like(70, tubes.steps, tubes.rows, tubes.columns)
     graph = GRAPH_RUNTIMES[name](onnx_graph(scene).SerializeToString())
     np.testing.assert_allclose(graph.normality(features), scene.normality(features), atol=2e-6)
+    np.testing.assert_allclose(graph.codes(features), scene.codes(features), atol=2e-6)
 
 
 @pytest.mark.parametrize("count", [0, 1, CHUNK - 1, CHUNK, 2 * CHUNK + 3])

@@ -67,9 +67,7 @@ def event_notes(results: RunResults, pictures: int, reasons: int) -> list[str]:
     events, notes = len(results.events), []
     if pictures < events:
         notes.append(f"Pictures are there for {pictures} of the {events} events, the strongest.")
-    if events and results.timing.runtime != "torch":
-        notes.append(f"Why is not told, as {results.timing.runtime} scored: crowdad detect --runtime torch tells it.")
-    elif 0 < reasons < events:
+    if 0 < reasons < events:
         notes.append(f"Why is told for {reasons} of the {events} events, the strongest.")
     return notes
 

@@ -122,14 +122,6 @@ def test_why_an_event_was_flagged(tmp_path: Path) -> None:
     assert len(motions) == 2
 
 
-def test_a_graph_tells_no_reasons_and_the_page_says_so(tmp_path: Path) -> None:
-    results = SHORT.results()
-    timing = results.timing.model_copy(update={"runtime": "onnx"})
-    write_page(tmp_path / "report.html", results.model_copy(update={"timing": timing}), SHORT.table, SHORT.look())
-    assert "Why is not told, as onnx scored" in read(tmp_path / "report.html").text
-    assert "Why" not in read(SHORT.write(tmp_path)).text
-
-
 def luminance(colour: str) -> float:
     parts = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
     linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
