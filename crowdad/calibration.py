@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import ConfigDict, TypeAdapter
 
+from crowdad.config import CalibrationSettings
 from crowdad.errors import FitError
+from crowdad.records import FrameResult
 
-__all__ = ["Calibration", "block_peaks", "fit_tail", "readable"]
+__all__ = ["Calibration", "RunningCalibration", "block_peaks", "fit_tail", "readable"]
 
 Floats = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 
@@ -21,6 +24,11 @@ _MIN_EXCESSES = 40
 _SHORT_TAIL = 0.3  # where peaks are few, or only the lower ones are sure, an exponential through most of them
 _SHAPE_LIMITS = (-0.25, 0.15)
 _SHORT_HOURS = 0.25
+_WINDOW_HOURS = 1.0
+_FIRST_HOURS = 1 / 30
+_REFIT_HOURS = 1 / 60
+_FEWEST_PEAKS = 40
+_MOST_CHANGE = 2.0
 _MOST_RAW = 1000.0  # votes are averages of at most 2, so this is far beyond
 
 
@@ -80,6 +88,79 @@ def readable(raw: npt.NDArray[np.float32], threshold_raw: float) -> npt.NDArray[
     """Anomaly in [0, 1] from raw anomaly >= 0: rising, 0.5 at the threshold.  float32, shape kept."""
     squared = np.square(raw, dtype=np.float32)
     return squared / (squared + np.square(np.float32(threshold_raw)))
+
+
+def _raw(anomaly: npt.NDArray[np.float32], threshold_raw: float) -> npt.NDArray[np.float32]:
+    """The inverse of `readable`; what reads 1 gets the largest value that reads less."""
+    below = np.minimum(anomaly, np.float32(1 - 1e-6))
+    return np.float32(threshold_raw) * np.sqrt(below / (1 - below))
+
+
+class RunningCalibration:
+    """Keeps the threshold current while a camera is watched: light, weather and crowds change what is normal.
+
+    base: the calibration when the scene was fitted.  settings: as then.
+
+    The tail is fitted anew each minute to the peaks of the last hour, as footage that may hold anomalies is calibrated:
+    only the lower share of the peaks that is `trusted` shapes it, so a burst of anomalies does not raise the threshold.
+    The more was seen, the more it counts against `base`; the threshold never leaves half to twice the fitted one.
+    """
+
+    def __init__(self, base: Calibration, settings: CalibrationSettings) -> None:
+        self._base = base
+        self._settings = settings
+        self._factor = 1.0
+        self._run: tuple[int, tuple[int, ...]] | None = None
+        self._frames = 0
+        self._block: list[npt.NDArray[np.float32]] = []
+        self._peaks: deque[tuple[float, Floats]] = deque()  # (hours, peaks) of one block of steps after the other
+        self._fresh_hours = 0.0
+
+    @property
+    def threshold_raw(self) -> float:
+        """Raw anomaly that reads 0.5 at present."""
+        return self._factor * self._base.threshold(self._settings.false_alarms_per_hour)
+
+    @property
+    def calibration(self) -> Calibration:
+        """The tail at present, as a scene model holds it."""
+        return replace(self._base, level=self._base.level * self._factor, scale=self._base.scale * self._factor)
+
+    def see(self, result: FrameResult, gap: int, fps: float) -> None:
+        """Take note of a frame that was scored with `threshold_raw`.  gap: frames a step.  fps: frames a second."""
+        run = (result.segment, result.heatmap.anomaly.shape)
+        if run != self._run:
+            self._run, self._frames, self._block = run, 0, []
+        self._frames += 1
+        if result.warm_up or self._frames % gap:
+            return
+        self._block.append(_raw(result.heatmap.anomaly, self.threshold_raw))
+        if len(self._block) < self._settings.block_steps:
+            return
+        hours = len(self._block) * gap / fps / 3600
+        peaks = block_peaks(self._block, self._settings.block_steps, self._settings.block_cells)
+        self._block = []
+        self._add(hours, peaks)
+
+    def _add(self, hours: float, peaks: Floats) -> None:
+        self._peaks.append((hours, peaks))
+        seen_hours = sum(hours for hours, _ in self._peaks)
+        while seen_hours > _WINDOW_HOURS:
+            seen_hours -= self._peaks.popleft()[0]
+        self._fresh_hours += hours
+        if self._fresh_hours >= _REFIT_HOURS and seen_hours >= _FIRST_HOURS:
+            self._fresh_hours = 0.0
+            self._refit(seen_hours, np.concatenate([peaks for _, peaks in self._peaks], dtype=np.float32))
+
+    def _refit(self, hours: float, peaks: Floats) -> None:
+        if len(peaks) < _FEWEST_PEAKS:
+            return
+        rate = self._settings.false_alarms_per_hour
+        trusted = min(self._settings.trusted, 1 - 1e-6)  # whatever the scene was fitted on, a camera sees anomalies
+        seen = fit_tail(peaks, hours, tail=self._settings.tail, trusted=trusted).threshold(rate)
+        weight = hours / (hours + min(self._base.hours, _WINDOW_HOURS))
+        factor = (seen / self._base.threshold(rate)) ** weight
+        self._factor = float(min(max(factor, 1 / _MOST_CHANGE), _MOST_CHANGE))
 
 
 def block_peaks(maps: Sequence[npt.NDArray[np.float32]], steps: int, cells: int) -> Floats:

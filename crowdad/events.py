@@ -209,7 +209,7 @@ class EventFinder:
         parts = self._parts()
         return [
             OpenEvent(
-                candidate.keys[0],
+                tuple(candidate.keys),
                 candidate.start_s,
                 candidate.start_frame,
                 candidate.peak.time_s,

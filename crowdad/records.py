@@ -171,13 +171,14 @@ class Event:
 class OpenEvent:
     """What an event is known to be while it lasts.
 
-    key: its number, the same while it lasts, given in order of first sight; unlike an event's, of short ones too.
-    lasts: it is long enough to be told.  part_of: key of the older one that it has kept touching up to now, which it
-    will be one event with if that goes on.
+    keys: its numbers, the oldest first: its own, the same while it lasts, and those of what has joined it.  They are
+    given in order of first sight, also to what turns out too short to be an event.
+    lasts: it is long enough to be told.  part_of: first key of the older one that it has kept touching up to now, which
+    it will be one event with if that goes on.
     peak_s, peak_frame, peak_anomaly, box_xyxy: of its hottest frame so far.  now_xyxy: where it was seen last.
     """
 
-    key: int
+    keys: tuple[int, ...]
     start_s: float
     start_frame: int
     peak_s: float

@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import genpareto
 
-from crowdad.calibration import Calibration, block_peaks, fit_tail, readable
+from crowdad.calibration import Calibration, RunningCalibration, block_peaks, fit_tail, readable
+from crowdad.config import CalibrationSettings
 from crowdad.errors import FitError
+from crowdad.records import FrameResult, Heatmap
 
 
 def test_threshold_by_hand():
@@ -149,3 +151,86 @@ def test_block_peaks_by_hand():
 def test_a_calibration_goes_to_plain_numbers_and_back():
     tail = fit_tail(np.random.default_rng(0).exponential(1, 1000), 1.0, tail=0.9)
     assert Calibration(**tail.as_dict()) == tail
+
+
+HOUR_RESULTS = 3600
+
+
+def live_results(levels, *, seed=0, burst=()):
+    """A camera at 1 frame a second, one step a frame: 20 x 20 cells, exponential peaks of the level of each second."""
+    rng = np.random.default_rng(seed)
+    for second, level in enumerate(levels):
+        raw = np.zeros((20, 20), np.float32)
+        raw[::10, ::10] = level * (0.1 + rng.exponential(0.03, (2, 2)))
+        if second in burst:
+            raw[0, 0] = 2.0
+        yield second, raw
+
+
+def watched(running, levels, **kwargs):
+    """Seconds in which the threshold was passed."""
+    passed = []
+    for second, raw in live_results(levels, **kwargs):
+        anomaly = readable(raw, running.threshold_raw)
+        if anomaly.max() >= 0.5:
+            passed.append(second)
+        running.see(
+            FrameResult(
+                second, float(second), 0.0, float(anomaly.max()), False, False, 4, Heatmap(anomaly, 8, (160, 160))
+            ),
+            gap=1,
+            fps=1.0,
+        )
+    return passed
+
+
+SETTINGS = CalibrationSettings(block_steps=10, block_cells=10, false_alarms_per_hour=1.0)
+
+
+def base_calibration():
+    maps = [raw for _, raw in live_results(np.ones(600), seed=9)]
+    return fit_tail(block_peaks(maps, 10, 10), 600 / 3600, tail=0.9, trusted=0.7)
+
+
+def test_a_steady_camera_keeps_its_threshold():
+    base = base_calibration()
+    running = RunningCalibration(base, SETTINGS)
+    assert running.threshold_raw == base.threshold(1.0)
+    assert len(watched(running, np.ones(2 * HOUR_RESULTS))) <= 6
+    assert running.threshold_raw == pytest.approx(base.threshold(1.0), rel=0.15)
+    assert running.calibration.threshold(1.0) == pytest.approx(running.threshold_raw)
+
+
+def test_a_drift_in_level_raises_no_flood_of_alarms():
+    levels = np.concatenate([np.ones(1800), np.linspace(1, 1.6, 7200), np.full(3600, 1.6)])
+    base = base_calibration()
+    running = RunningCalibration(base, SETTINGS)
+    fixed = sum(raw.max() >= base.threshold(1.0) for _, raw in live_results(levels))
+    followed = watched(running, levels)
+    assert fixed > 100
+    assert len(followed) < fixed / 8
+    assert 1.35 < running.threshold_raw / base.threshold(1.0) <= 2.0
+
+
+@pytest.mark.parametrize("burst", [range(300, 900), range(4000, 4600)])
+def test_a_burst_of_anomalies_hardly_moves_the_threshold_and_is_flagged_throughout(burst):
+    base = base_calibration()
+    running = RunningCalibration(base, SETTINGS)
+    passed = watched(running, np.ones(5400), burst=burst)
+    assert set(burst) <= set(passed)
+    assert running.threshold_raw < 1.2 * base.threshold(1.0)
+
+
+def test_the_threshold_never_leaves_half_to_twice_the_fitted_one():
+    base = base_calibration()
+    for level, bound in ((10.0, 2.0), (0.05, 0.5)):
+        running = RunningCalibration(base, SETTINGS)
+        watched(running, np.full(HOUR_RESULTS, level))
+        assert running.threshold_raw == pytest.approx(bound * base.threshold(1.0))
+
+
+def test_an_empty_street_leaves_the_threshold_alone():
+    base = base_calibration()
+    running = RunningCalibration(base, SETTINGS)
+    watched(running, np.zeros(HOUR_RESULTS))
+    assert running.threshold_raw == base.threshold(1.0)

@@ -159,7 +159,7 @@ def test_an_open_event_is_known_while_it_lasts_and_closed_at_once() -> None:
         lasting = [event for event in finder.open_events() if event.lasts]
         assert bool(lasting) == (index >= 4)
     (event,) = lasting
-    assert (event.key, event.start_s, event.start_frame, event.peak_frame) == (1, 0.1, 1, 4)
+    assert (event.keys, event.start_s, event.start_frame, event.peak_frame) == ((1,), 0.1, 1, 4)
     assert (event.peak_anomaly, event.box_xyxy) == (pytest.approx(0.95), (30, 20, 50, 30))
     assert event.now_xyxy == (30, 20, 50, 30)
     for index in range(6, 12):
@@ -182,7 +182,7 @@ def test_an_event_is_closed_though_an_older_one_lasts() -> None:
         if finder.closed:
             assert index == 14
             assert [closed.keys for closed in finder.closed] == [(2,)]
-    assert [event.key for event in finder.open_events()] == [1]
+    assert [event.keys for event in finder.open_events()] == [(1,)]
 
 
 def test_pieces_that_keep_touching_are_part_of_the_oldest_and_close_as_one() -> None:
@@ -190,7 +190,7 @@ def test_pieces_that_keep_touching_are_part_of_the_oldest_and_close_as_one() -> 
     finder = EventFinder(FPS)
     for index, cells in enumerate([inner] * 6):
         finder.push(result(index, cells))
-    assert [(event.key, event.part_of) for event in finder.open_events()] == [(1, None), (2, 1)]
+    assert [(event.keys, event.part_of) for event in finder.open_events()] == [((1,), None), ((2,), 1)]
     for index in range(6, 12):
         finder.push(result(index, CALM))
         if finder.closed:

@@ -1,0 +1,307 @@
+"""Live scoring: frames in as they come, results and what becomes of events out, each a fixed lag later."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import chain, groupby
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from crowdad.calibration import RunningCalibration
+from crowdad.detector import Detector
+from crowdad.errors import ModelError
+from crowdad.events import EventFinder
+from crowdad.outputs.jpeg import packed, unpacked
+from crowdad.records import Box, ClosedEvent, FrameResult, OpenEvent
+from crowdad.runtimes import Runtime
+from crowdad.scene import SceneModel
+from crowdad.sources import LiveFrame
+
+__all__ = ["EventChange", "LiveScore", "LiveScorer", "Unscored", "tube_lag"]
+
+_UPDATE_S = 1.0
+_RISE = 0.05
+_REMIND_S = 10.0
+_SAME_FPS = 0.02
+
+
+def tube_lag(scene: SceneModel) -> int:
+    """The lag of one tube, in frames: all tubes through a frame have voted, only smoothing in time is cut short."""
+    return scene.settings.tubes.steps * scene.scale.gap - 1
+
+
+@dataclass(frozen=True, eq=False)
+class LiveScore:
+    """What is known of one frame once its lag is over.
+
+    captured_s: unix time at which it was taken.  jpeg: its picture, None where none was asked for.
+    open_events: what lasts at this frame and was announced, in order of key.
+    """
+
+    result: FrameResult
+    captured_s: float
+    jpeg: bytes | None
+    open_events: tuple[OpenEvent, ...]
+
+    def picture(self) -> npt.NDArray[np.uint8] | None:
+        """uint8 (H, W, 3) BGR, decoded anew at each call; None where no pictures were asked for."""
+        return None if self.jpeg is None else unpacked(self.jpeg)
+
+
+@dataclass(frozen=True)
+class Unscored:
+    """A frame that the scene cannot score, and why."""
+
+    time_s: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class EventChange:
+    """An event begins, goes on or ends.
+
+    key: the event's number in this run.  time_s, captured_s: of the frame at which this is told, in seconds of the
+    footage and as unix time.  end_s: None while it lasts.  merged_into: key of the event that it turned out to be a
+    part of.  The rest as in OpenEvent.
+    """
+
+    kind: Literal["new", "update", "end"]
+    key: int
+    time_s: float
+    captured_s: float
+    start_s: float
+    start_frame: int
+    peak_s: float
+    peak_frame: int
+    peak_anomaly: float
+    box_xyxy: Box
+    now_xyxy: Box
+    end_s: float | None = None
+    merged_into: int | None = None
+
+
+class LiveScorer:
+    """Scores a camera's frames.
+
+    scene: the fitted model; it is fitted to the camera's size and frame rate whenever these change.
+    lag: frames after which a result is given, see `Detector`; default: one tube.
+    threshold_raw: raw anomaly that reads 0.5; default: the calibration's.
+    roi: bool (H, W), True where footage is scored, or None for everywhere.
+    runtime: what scores the scene's tubes; default: the scene itself.
+    calibration: keeps the threshold current; None: it stays as it is.
+    pictures: keep each frame's picture, packed, until its result is there.
+
+        for item in LiveScorer(scene).run(camera.frames(), lambda: camera.fps):
+            ...
+    """
+
+    def __init__(
+        self,
+        scene: SceneModel,
+        *,
+        lag: int | None = None,
+        threshold_raw: float | None = None,
+        roi: npt.NDArray[np.bool_] | None = None,
+        runtime: Runtime | None = None,
+        calibration: RunningCalibration | None = None,
+        pictures: bool = False,
+    ) -> None:
+        self.scene = scene
+        self._lag = lag
+        self._threshold_raw = threshold_raw
+        self._roi = roi
+        self._runtime = scene if runtime is None else runtime
+        self._calibration = calibration
+        self._pictures = pictures
+        chosen = scene.settings.events
+        self._finder = EventFinder(
+            scene.scale.fps, low=chosen.low, min_duration_s=chosen.min_duration_s, gap_s=chosen.gap_s
+        )
+        self._announcer = _Announcer()
+        self._detector: Detector | None = None
+        self._waiting: deque[tuple[float, bytes | None]] = deque()
+        self._last = (0.0, 0.0)  # time_s, captured_s
+
+    @property
+    def lag(self) -> int:
+        """Frames by which results come late, at the camera's frame rate."""
+        scene = self.scene if self._detector is None else self._detector.scene
+        return tube_lag(scene) if self._lag is None else self._lag
+
+    @property
+    def threshold_raw(self) -> float:
+        """Raw anomaly that reads 0.5 at present."""
+        if self._calibration is not None:
+            return self._calibration.threshold_raw
+        wanted = self.scene.settings.calibration.false_alarms_per_hour
+        return self.scene.calibration.threshold(wanted) if self._threshold_raw is None else self._threshold_raw
+
+    def run(
+        self, arrivals: Iterable[LiveFrame | None], fps: Callable[[], float]
+    ) -> Iterator[LiveScore | EventChange | Unscored]:
+        """Results in order of frames, each followed by what it changes of events.
+
+        arrivals: None among the frames says that the camera pauses: all that waits is told, and open events end.
+        fps: asked for the camera's frame rate whenever footage begins or goes on after a break.
+        """
+        for _, frames in groupby(arrivals, _Part()):
+            coming = (frame for frame in frames if frame is not None)
+            first = next(coming, None)
+            if first is None:
+                continue
+            run = chain([first], coming)
+            try:
+                detector = self._detector_for(first, fps())
+            except ModelError as error:
+                yield from (Unscored(frame.time_s, str(error)) for frame in run)
+                continue
+            for result in detector.run(self._remembered(run)):
+                yield from self._told(result, detector)
+            self._finder.finish()
+            yield from self._announcer.changes(self._finder, *self._last)
+
+    def _detector_for(self, frame: LiveFrame, fps: float) -> Detector:
+        """The last detector where it suits the frame, or a new one.  Raises ModelError where the shape is another's."""
+        height, width = frame.luma.shape
+        last = None if self._detector is None else self._detector.scene.scale
+        if last is None or last.size_hw != (height, width) or abs(fps / last.fps - 1) > _SAME_FPS:
+            scene = self.scene.fitted_to((height, width), fps)
+            self._finder.fps = fps
+            self._detector = Detector(
+                scene,
+                threshold_raw=self.threshold_raw,
+                roi=None if self._roi is None else _resized(self._roi, (height, width)),
+                lag=tube_lag(scene) if self._lag is None else self._lag,
+                runtime=self._runtime,
+            )
+        assert self._detector is not None
+        return self._detector
+
+    def _remembered(self, frames: Iterable[LiveFrame]) -> Iterator[LiveFrame]:
+        """The frames without their colours, which wait packed for their results."""
+        for frame in frames:
+            jpeg = packed(frame.luma if frame.bgr is None else frame.bgr) if self._pictures else None
+            self._waiting.append((frame.captured_s, jpeg))
+            yield frame if frame.bgr is None else replace(frame, bgr=None)
+
+    def _told(self, result: FrameResult, detector: Detector) -> Iterator[LiveScore | EventChange]:
+        captured_s, jpeg = self._waiting.popleft()
+        self._last = (result.time_s, captured_s)
+        self._finder.push(result)
+        changes = list(self._announcer.changes(self._finder, *self._last))
+        yield LiveScore(result, captured_s, jpeg, self._announcer.announced(self._finder))
+        yield from changes
+        if self._calibration is not None:
+            scale = detector.scene.scale
+            self._calibration.see(result, scale.gap, scale.fps)
+            detector.threshold_raw = self._calibration.threshold_raw
+
+
+class _Part:
+    """Key of the run that a frame belongs to: pauses, breaks and changes of size begin another."""
+
+    def __init__(self) -> None:
+        self._pauses = 0
+        self._last: tuple[int, tuple[int, ...]] = (0, ())
+
+    def __call__(self, frame: LiveFrame | None) -> tuple[int, tuple[int, tuple[int, ...]]]:
+        if frame is None:
+            self._pauses += 1
+        else:
+            self._last = (frame.segment, frame.luma.shape)
+        return self._pauses, self._last
+
+
+def _resized(mask: npt.NDArray[np.bool_], size_hw: tuple[int, int]) -> npt.NDArray[np.bool_]:
+    """The mask for pictures of another size, each pixel as the nearest one was."""
+    rows, columns = (np.arange(new) * old // new for new, old in zip(size_hw, mask.shape, strict=True))
+    return mask[np.ix_(rows, columns)]
+
+
+class _Announcer:
+    """Turns what an `EventFinder` knows after each frame into changes; what touches is told as one event."""
+
+    def __init__(self) -> None:
+        self._told: dict[int, EventChange] = {}
+
+    def announced(self, finder: EventFinder) -> tuple[OpenEvent, ...]:
+        """What lasts and was announced."""
+        return tuple(event for event in finder.open_events() if not self._told.keys().isdisjoint(event.keys))
+
+    def changes(self, finder: EventFinder, time_s: float, captured_s: float) -> Iterator[EventChange]:
+        """What became new, changed or ended at the frame of this time."""
+        for closed in finder.closed:
+            yield from self._closed(closed, time_s, captured_s)
+        groups: dict[int, list[OpenEvent]] = {}
+        for event in finder.open_events():
+            groups.setdefault(event.keys[0] if event.part_of is None else event.part_of, []).append(event)
+        for group in groups.values():
+            yield from self._open(group, time_s, captured_s)
+        alive = {key for group in groups.values() for event in group for key in event.keys}
+        for key in sorted(self._told.keys() - alive):  # was told for others' sake that have left it
+            yield self._end(key, time_s, captured_s, self._told[key].time_s)
+
+    def _end(
+        self, key: int, time_s: float, captured_s: float, end_s: float, merged_into: int | None = None
+    ) -> EventChange:
+        last = self._told.pop(key)
+        return replace(last, kind="end", time_s=time_s, captured_s=captured_s, end_s=end_s, merged_into=merged_into)
+
+    def _open(self, group: list[OpenEvent], time_s: float, captured_s: float) -> Iterator[EventChange]:
+        told = [key for event in group for key in event.keys if key in self._told]
+        if not told and not any(event.lasts for event in group):
+            return
+        key = min(told, default=group[0].keys[0])
+        for joined in sorted(set(told) - {key}):
+            if any({key, joined} <= set(event.keys) for event in group):
+                yield self._end(joined, time_s, captured_s, time_s, key)
+        hottest = max(group, key=lambda event: event.peak_anomaly)
+        change = EventChange(
+            "update" if told else "new",
+            key,
+            time_s,
+            captured_s,
+            min(event.start_s for event in group),
+            min(event.start_frame for event in group),
+            hottest.peak_s,
+            hottest.peak_frame,
+            hottest.peak_anomaly,
+            hottest.box_xyxy,
+            hottest.now_xyxy,
+        )
+        if not told or _worth_telling(self._told[key], change):
+            self._told[key] = change
+            yield change
+
+    def _closed(self, closed: ClosedEvent, time_s: float, captured_s: float) -> Iterator[EventChange]:
+        told = [key for key in closed.keys if key in self._told]
+        key, event = told[0] if told else closed.keys[0], closed.event
+        whole = EventChange(
+            "new",
+            key,
+            time_s,
+            captured_s,
+            event.start_s,
+            event.start_frame,
+            event.peak_s,
+            event.peak_frame,
+            event.peak_anomaly,
+            event.box_xyxy,
+            event.boxes[event.end_frame],
+        )
+        if not told:
+            yield whole
+        for joined in told[1:]:
+            yield self._end(joined, time_s, captured_s, event.end_s, key)
+        self._told[key] = whole
+        yield self._end(key, time_s, captured_s, event.end_s)
+
+
+def _worth_telling(last: EventChange, now: EventChange) -> bool:
+    """Whether enough has changed, or so long nothing was told that silence could be taken for the end."""
+    passed_s = now.time_s - last.time_s
+    return passed_s >= _REMIND_S or (passed_s >= _UPDATE_S and now.peak_anomaly >= last.peak_anomaly + _RISE)
