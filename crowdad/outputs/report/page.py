@@ -8,12 +8,9 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 import numpy.typing as npt
 
@@ -21,6 +18,7 @@ from crowdad.outputs.clock import clock_text
 from crowdad.outputs.heat import raw_colours
 from crowdad.outputs.report.false_alarms import FALSE_ALARMS_FORMAT, FALSE_ALARMS_VERSION
 from crowdad.outputs.report.packing import PackedHeat, pack_scores
+from crowdad.outputs.report.parts import asset, template
 from crowdad.outputs.report.pictures import data_url, framed, motion_strip, where_picture
 from crowdad.outputs.report.saying import event_notes, facts_of, heat_notes, hours_of, pooled_notes, summary_of
 from crowdad.outputs.results import EventRecord, RunResults
@@ -30,7 +28,6 @@ from crowdad.records import Box
 __all__ = ["Look", "Reason", "write_page"]
 
 Picture = npt.NDArray[np.uint8]
-_ASSETS = files("crowdad.outputs.report") / "assets"
 _SCRIPTS = ("heat.js", "timeline.js", "page.js")
 
 
@@ -70,10 +67,10 @@ class Look:
 def write_page(path: str | os.PathLike[str], results: RunResults, table: FrameTable, look: Look) -> None:
     """Write report.html (UTF-8), a whole page without any link to the outside."""
     height, width = results.source.size_hw
-    style = _asset("page.css") + f"\n:root {{\n  --ratio: {width} / {height};\n}}\n"
-    script = "".join(_asset(name) for name in _SCRIPTS)
+    style = asset("page.css") + f"\n:root {{\n  --ratio: {width} / {height};\n}}\n"
+    script = "".join(asset(name) for name in _SCRIPTS)
     scores = pack_scores(table)
-    page = _template().render(
+    page = template(asset, "page.html.j2").render(
         results=results,
         title=Path(results.source.name).name or results.source.name,
         summary=summary_of(results),
@@ -95,20 +92,6 @@ def write_page(path: str | os.PathLike[str], results: RunResults, table: FrameTa
         script_hash=_hash(script),
     )
     Path(path).write_text(page, encoding="utf-8", newline="\n")
-
-
-@cache
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_asset), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
-    )
-    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "ensure_ascii": False, "allow_nan": False}
-    return environment.get_template("page.html.j2")
-
-
-@cache
-def _asset(name: str) -> str:
-    return (_ASSETS / name).read_text(encoding="utf-8")
 
 
 def _hash(text: str) -> str:

@@ -13,7 +13,7 @@ from crowdad.outputs.heat import HeatPaint, raw_colours
 from crowdad.outputs.report.packing import PackedHeat
 from crowdad.records import Box, Heatmap
 
-__all__ = ["data_url", "framed", "motion_strip", "where_picture"]
+__all__ = ["data_url", "frame_peak", "framed", "motion_strip", "where_picture"]
 
 Picture = npt.NDArray[np.uint8]
 
@@ -31,14 +31,21 @@ def data_url(picture: Picture, kind: str) -> str:
 
 
 def framed(picture: Picture, box_xyxy: Box) -> str:
-    """The picture of a peak at the size of the page, a light frame with a dark edge around the box in it."""
+    """`frame_peak` as an address that holds it."""
+    return data_url(frame_peak(picture, box_xyxy), ".jpg")
+
+
+def frame_peak(picture: Picture, box_xyxy: Box) -> Picture:
+    """The picture of a peak, uint8 (h, w, 3), at the size of a page's cards; a light frame with a dark edge around the
+    box in it: uint8 (120, 160, 3).
+    """
     height, width = _PEAK_HW
     small = np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
     zoom = np.array([width / picture.shape[1], height / picture.shape[0]] * 2)
     x0, y0, x1, y1 = np.clip(np.rint(np.asarray(box_xyxy) * zoom), 1, [width - 3, height - 3] * 2).astype(int).tolist()
     cv2.rectangle(small, (x0 - 1, y0 - 1), (x1 + 1, y1 + 1), (32, 32, 32), 1)
     cv2.rectangle(small, (x0, y0), (x1, y1), (255, 255, 255), 1)
-    return data_url(small, ".jpg")
+    return small
 
 
 def motion_strip(motion: Picture) -> str:

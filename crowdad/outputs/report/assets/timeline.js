@@ -50,6 +50,7 @@ class Timeline {
     this.onSeek = onSeek;
     this.events = [];
     this.threshold = 0.5;
+    this.clock = clockText;
     this.playheadS = 0;
     this.setScores(new Float64Array([0, 1]), new Uint8Array(2));
     this.#listen();
@@ -242,7 +243,7 @@ class Timeline {
     for (let tick = Math.ceil(this.fromS / stepS); tick * stepS <= this.toS; tick += 1) {
       const at = x(tick * stepS);
       context.fillRect(at, foot, 1, 4);
-      if (at > 18 && at < width - 18) context.fillText(clockText(tick * stepS, stepS < 1), at, foot + 16);
+      if (at > 18 && at < width - 18) context.fillText(this.clock(tick * stepS, stepS < 1), at, foot + 16);
     }
   }
 
