@@ -30,7 +30,8 @@ __all__ = ["Connection", "Limits", "LostError", "Shot"]
 
 ASSUMED_FPS = 25.0
 MEASURED_S = 1.0
-"""For so long frames of a stream that does not state its rate are held back and their rate is measured."""
+MEASURED_FRAMES = 40
+"""Up to there frames of a stream that does not state its rate are held back and their rate is measured."""
 
 _FASTEST_FPS = 120.0
 _NO_TIMESTAMPS = 0x80  # AVFMT_NOTIMESTAMPS of libavformat
@@ -95,6 +96,7 @@ class Connection:
         self._tally = tally
         self._limits = limits
         self._asked_fps = fps
+        self._lost = ""
         self._pixels = PixelReader()
         self._container = _opened(address, limits)
         try:
@@ -132,13 +134,13 @@ class Connection:
         if stated is None:
             yield from self._measured(shots)
         yield from shots
-        raise LostError("the stream ended")
+        raise LostError(self._lost)
 
     def _measured(self, shots: Iterator[Shot]) -> list[Shot]:
         held = []
         for shot in shots:
             held.append(shot)
-            if shot.stream_s - held[0].stream_s >= MEASURED_S:
+            if shot.stream_s - held[0].stream_s >= MEASURED_S or len(held) == MEASURED_FRAMES:
                 break
         steps_s = np.diff([shot.stream_s for shot in held])
         # What was waiting when we came arrives at once; it says nothing of the rate.
@@ -167,6 +169,9 @@ class Connection:
             )
             # A shot may have been held up by who takes it, for the pace of the stream.
             reading.alive_s = time.monotonic()
+        for unshown_s in clock.unshown_s():
+            self._tally.skip(_LOST, in_stream_s(unshown_s))
+        self._lost = reading.lost
 
     def _load(self, frame: av.VideoFrame, color: bool) -> Pixels:
         return self._pixels.read(frame, Orientation.of(frame, self._clockwise_deg), color)
@@ -176,6 +181,7 @@ class _LiveReading(Reading):
     """Reads a stream that may fall silent, and that may carry no times.
 
     arrived_s, captured_s: when the last packet came.  alive_s: when the last frame came, set by who takes it.
+    lost: why no more came.
     """
 
     def __init__(
@@ -190,13 +196,16 @@ class _LiveReading(Reading):
         super().__init__(container, stream, clock, tally)
         self.arrived_s = self.alive_s = time.monotonic()
         self.captured_s = time.time()
+        self.lost = "the stream ended"
         self._limits = limits
         self._timed = timed
 
     def _read(self) -> Iterator[Packet]:
         # All streams: where only sound still comes, the reader would wait for a picture without end.
         packets = self._container.demux()
-        while True:
+        silence = f"nothing came for {self._limits.read_timeout_s:g} s"
+        while self._bad_in_row <= _reading.MAX_BAD_IN_ROW:
+            asked_s = time.monotonic()
             try:
                 packet = next(packets)
             except (StopIteration, IndexError):
@@ -206,20 +215,25 @@ class _LiveReading(Reading):
                 packets = self._container.demux()
                 continue
             except av.FFmpegError as error:
-                raise LostError(_reason(error, f"nothing came for {self._limits.read_timeout_s:g} s")) from None
+                self.lost = _reason(error, silence)
+                return
             self.arrived_s, self.captured_s = time.monotonic(), time.time()
+            if self.arrived_s - asked_s >= self._limits.read_timeout_s:
+                # When its time is over a read may first give what was still held back, and no error.
+                self.lost = silence
+                return
             if self.arrived_s - self.alive_s > self._limits.stall_s:
-                raise LostError(f"no picture came for {self._limits.stall_s:g} s")
+                self.lost = f"no picture came for {self._limits.stall_s:g} s"
+                return
             if packet.size and packet.stream.index == self._stream.index:
                 if not self._timed:
                     packet.pts = packet.dts = int(self.arrived_s / _MICROSECOND)
                 yield packet
+        self.lost = "nothing but unreadable packets came"
 
     def _bad(self) -> None:
         self._bad_in_row += 1
         self.tally.bad_packets += 1
-        if self._bad_in_row > _reading.MAX_BAD_IN_ROW:
-            raise LostError("nothing but unreadable packets came")
 
 
 def _opened(address: Address, limits: Limits) -> InputContainer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import socket
 import subprocess
@@ -12,6 +13,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import av
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -21,6 +23,8 @@ from crowdad.sources import LiveFrame, Stream, StreamStatus, VideoFile
 from crowdad.sources import stream as stream_module
 from tests.conftest import moving_square, write_video
 from tests.servers import WebServer, behind_login, body, free_port, motion_jpeg
+
+pytestmark = pytest.mark.timeout(120)
 
 PLAYLIST = "application/vnd.apple.mpegurl"
 
@@ -376,6 +380,55 @@ def test_mpeg_ts_over_tcp_that_ends_is_looked_for_again(tmp_path: Path, monkeypa
     times_s = [frame.time_s for frame in frames]
     assert times_s == sorted(times_s)
     assert stream.report.breaks[0].index == 20
+
+
+def write_sound_that_goes_on(path: Path) -> bytes:
+    """MPEG-TS of half a minute of noise, with pictures in its first second only."""
+    noise = np.random.default_rng(0).normal(0, 0.1, (1, 1024)).astype(np.float32)
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("libx264", rate=10, options={"bf": "0", "tune": "zerolatency"})
+        sound = container.add_stream("aac", rate=16000, layout="mono")
+        assert isinstance(video, av.VideoStream)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        for index, picture in enumerate(moving_square(10)):
+            frame = av.VideoFrame.from_ndarray(picture, format="gray")
+            frame.pts = index
+            container.mux(video.encode(frame))
+        container.mux(video.encode(None))
+        for index in range(30 * 16):
+            heard = av.AudioFrame.from_ndarray(noise, format="fltp", layout="mono")
+            heard.sample_rate, heard.pts = 16000, 1024 * index
+            container.mux(sound.encode(heard))
+        container.mux(sound.encode(None))
+    return path.read_bytes()
+
+
+def test_a_camera_that_sends_sound_but_no_more_pictures_is_lost(tmp_path: Path) -> None:
+    blob = write_sound_that_goes_on(tmp_path / "sound.ts")
+    told: list[StreamStatus] = []
+    with socket.create_server(("127.0.0.1", 0)) as camera:
+
+        def serve() -> None:
+            connection, _ = camera.accept()
+            with connection, contextlib.suppress(OSError):
+                for at in range(0, len(blob), 1316):
+                    connection.sendall(blob[at : at + 1316])
+                    time.sleep(4 * 1316 / len(blob))
+
+        server = threading.Thread(target=serve)
+        server.start()
+        address = f"tcp://127.0.0.1:{camera.getsockname()[1]}"
+        stream = Stream(address, on_status=told.append, stall_s=0.8)
+        reader = threading.Thread(target=lambda: list(stream.frames()))
+        reader.start()
+        wait_for(lambda: len(told) == 2 and stream.tally.frames_read == 10)
+        stream.close()
+        reader.join(5)
+        server.join(10)
+    assert [(status.state, status.reason) for status in told] == [
+        ("online", ""),
+        ("offline", "no picture came for 0.8 s"),
+    ]
 
 
 def test_waits_between_tries_grow_and_differ(monkeypatch: pytest.MonkeyPatch) -> None:
