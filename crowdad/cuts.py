@@ -16,11 +16,14 @@ _RATIO = 6.0  # times the usual change from frame to frame
 
 
 class CutFinder:
-    """Compares each frame's thumbnail with the one before; a change of light alone is no cut."""
+    """Compares each frame's thumbnail with the one before; a change of light alone is no cut.
 
-    def __init__(self) -> None:
+    usual: the usual change from frame to frame, grey levels; what comes next is measured by it.
+    """
+
+    def __init__(self, usual: float = 1.0) -> None:
+        self.usual = usual
         self._last: npt.NDArray[np.float32] | None = None
-        self._usual = 1.0
 
     def is_cut(self, frame: Frame) -> bool:
         """Whether this frame starts another picture than the last one showed."""
@@ -28,8 +31,11 @@ class CutFinder:
         last, self._last = self._last, thumbnail
         if last is None:
             return False
-        change = float(np.abs((thumbnail - thumbnail.mean()) - (last - last.mean())).mean())
-        cut = change > max(_JUMP, _RATIO * self._usual)
+        return self.judge(float(np.abs((thumbnail - thumbnail.mean()) - (last - last.mean())).mean()))
+
+    def judge(self, change: float) -> bool:
+        """Whether a change of so many grey levels, mean over the thumbnail, is a cut."""
+        cut = change > max(_JUMP, _RATIO * self.usual)
         if not cut:
-            self._usual += 0.05 * (change - self._usual)
+            self.usual += 0.05 * (change - self.usual)
         return cut

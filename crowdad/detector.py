@@ -20,9 +20,23 @@ from crowdad.records import Checkpoint, Frame, FrameResult, Heatmap, Tubes
 from crowdad.runtimes import Runtime
 from crowdad.scene import SceneModel
 
-__all__ = ["Detector"]
+__all__ = ["BatchCounts", "Detector"]
 
 _BATCH_STEPS = 8
+
+
+@dataclass(frozen=True)
+class BatchCounts:
+    """What the tubes of one batch add to a detector's counts.
+
+    number: of the frame that the batch's first step belongs to.  odd, scored: strange tubes, and all.  motion: sum of
+    their mean motions, by channel.
+    """
+
+    number: int
+    odd: int
+    scored: int
+    motion: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -53,7 +67,7 @@ class Detector:
     `scene` and `runtime` are what scores.  After or during a run: `cuts` (times of hard cuts, seconds), `strangeness`
     (share of tubes less normal than all but 5 % of the fitting footage's: about 0.05 on the scene it was fitted on),
     `drift` (distance of the tubes' mean motion from the fitting footage's, in its spreads: well under 1 on the scene it
-    was fitted on).
+    was fitted on).  `batches`, where set to a list, collects what each batch adds to these counts.
     """
 
     def __init__(
@@ -90,6 +104,7 @@ class Detector:
         self._scored = 0
         self._motion = np.zeros(scene.mean.shape[0])
         self._segment: _Segment | None = None
+        self.batches: list[BatchCounts] | None = None
 
     @property
     def strangeness(self) -> float:
@@ -107,29 +122,40 @@ class Detector:
         return self._scored
 
     def run(
-        self, frames: Iterable[Frame], checkpoint: Checkpoint | None = None, told: Iterable[FrameResult] = ()
+        self,
+        frames: Iterable[Frame],
+        checkpoint: Checkpoint | None = None,
+        told: Iterable[FrameResult] = (),
+        *,
+        began: int | None = None,
+        finder: CutFinder | None = None,
     ) -> Iterator[FrameResult]:
         """One result for every frame, in order; frames of a size unlike the scene's are scored as still.
 
         checkpoint: of an earlier run of such a detector over the same frames, which are given again from the first;
         what it then `told` is given again as it was, and not computed.
+        began: with a checkpoint of `entrance`: frames are given from its `from_frame` on, of footage that is unbroken
+        since the frame of that number, and results from the frame `told` on.
+        finder: of hard cuts; default: one that knows none of what comes before.
         """
         told = iter(told)
-        finder = CutFinder()
+        finder = CutFinder() if finder is None else finder
+        first = 0 if began is None or checkpoint is None else checkpoint.from_frame
         segment: tuple[int, int] | None = None
-        cuts = began = 0
+        cuts = since = 0
         run: _Segment | None = None
         with ThreadPoolExecutor(1, thread_name_prefix="tubes") as worker:
-            for number, frame in enumerate(frames):
+            for number, frame in enumerate(frames, first):
                 if finder.is_cut(frame) and segment is not None and segment[0] == frame.segment:
                     self.cuts.append(frame.time_s)
                     cuts += 1
                 if segment != (frame.segment, cuts):
                     if run is not None:
                         yield from run.finish()
-                    segment, began, run = (frame.segment, cuts), number, None
+                    since = number if began is None or number > first else began
+                    segment, run = (frame.segment, cuts), None
                 was_told = checkpoint is not None and number < checkpoint.told
-                if was_told:
+                if was_told and began is None:
                     yield next(told)
                 if checkpoint is not None and number < checkpoint.from_frame:
                     continue
@@ -137,7 +163,7 @@ class Detector:
                     self._extractor.reset()
                     self._voter.reset()
                     resumed = checkpoint if checkpoint is not None and number == checkpoint.from_frame else None
-                    run = self._segment = _Segment(self, worker, cuts + frame.segment, began, number - began, resumed)
+                    run = self._segment = _Segment(self, worker, cuts + frame.segment, since, number - since, resumed)
                 yield from run.push(frame, was_told)
             if run is not None:
                 yield from run.finish()
@@ -146,6 +172,24 @@ class Detector:
         """Where `run` stands after the result number `told`, counted from 1, was taken from it and no other."""
         assert self._segment is not None, "taken between two results"
         return self._segment.checkpoint(told)
+
+    def entrance(self, number: int, began: int) -> Checkpoint:
+        """Where to begin for the results from the frame `number` on to be as if `run` had begun at the start.
+
+        began: number of the first frame since which the footage is unbroken, at most `number`.
+        """
+        settings, gap = self.scene.settings, self.scene.scale.gap
+        exact = _batch_before(int(max((number - began) / gap, 1.0)) - self._voter.reach, self._batch_steps)
+        first = _batch_before(exact - settings.tubes.steps, self._batch_steps)
+        if first <= 0:
+            first = exact = 0
+        return Checkpoint(number, began + first * gap, exact, 0, 0, (0.0,) * len(self._motion))
+
+    def count(self, counts: BatchCounts) -> None:
+        """Add what another detector counted in a batch of this footage."""
+        self._odd += counts.odd
+        self._scored += counts.scored
+        self._motion += np.array(counts.motion)
 
     def _tubes(self, luma: npt.NDArray[np.uint8]) -> Tubes | None:
         if luma.shape != self.scene.scale.size_hw:
@@ -158,17 +202,20 @@ class Detector:
         row = np.clip(tubes.path_xy[:, 0, 1].astype(int), 0, height - 1)
         return tubes.where(self._roi[row, column])
 
-    def _score(self, batch: list[Tubes | None]) -> list[npt.NDArray[np.float32] | None]:
-        """Normality of the tubes of several steps, encoded together."""
+    def _score(self, batch: list[Tubes | None], number: int) -> list[npt.NDArray[np.float32] | None]:
+        """Normality of the tubes of several steps, encoded together.  number: of the first one's frame."""
         full = [tubes for tubes in batch if tubes is not None]
         if not full:
             return [None] * len(batch)
         features = np.concatenate([tubes.features for tubes in full])
         scores = self.runtime.normality(features)
-        self._scored += len(scores)
         lasting = features.mean(axis=(2, 4), keepdims=True)
-        self._motion += ((lasting - self.scene.mean) / self.scene.spread).mean(axis=(2, 3, 4)).sum(axis=0)
-        self._odd += int((scores < self.scene.tube_normality[5]).sum())
+        motion = ((lasting - self.scene.mean) / self.scene.spread).mean(axis=(2, 3, 4)).sum(axis=0)
+        odd = int((scores < self.scene.tube_normality[5]).sum())
+        counts = BatchCounts(number, odd, len(scores), tuple(motion.tolist()))
+        self.count(counts)
+        if self.batches is not None:
+            self.batches.append(counts)
         parts = iter(np.split(scores, np.cumsum([len(tubes) for tubes in full])[:-1]))
         return [None if tubes is None else next(parts) for tubes in batch]
 
@@ -189,6 +236,11 @@ class _Batch:
     odd: int
     scored: int
     motion: tuple[float, ...]
+
+
+def _batch_before(step: int, batch_steps: int) -> int:
+    """The step that the batch of this step begins with."""
+    return step // batch_steps * batch_steps
 
 
 def _last_until(batches: Sequence[_Batch], step: int) -> _Batch:
@@ -271,7 +323,8 @@ class _Segment:
         self._note_batch()
         self._voted += steps
         batch = [self._steps.popleft().result() for _ in range(steps)]
-        for tubes, normality in zip(batch, self._detector._score(batch), strict=True):
+        number = self._began + (self._voted - steps) * self._gap
+        for tubes, normality in zip(batch, self._detector._score(batch, number), strict=True):
             self._maps.extend(self._detector._voter.push(tubes, normality))
 
     def _told(self, *, final: bool) -> Iterator[FrameResult]:

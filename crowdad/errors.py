@@ -14,6 +14,7 @@ __all__ = [
     "DatasetNotFoundError",
     "DownloadError",
     "FitError",
+    "FleetError",
     "GraphFormatError",
     "GraphMismatchError",
     "ModelError",
@@ -141,3 +142,7 @@ class OutputNotWritableError(OutputError):
 
 class OutputNotReadableError(OutputError):
     """A run's folder lacks what is asked of it, or holds it damaged."""
+
+
+class FleetError(CrowdadError):
+    """Work cannot be spread over processes or machines, or one of them died again and again."""

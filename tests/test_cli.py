@@ -271,7 +271,7 @@ def test_interrupted_is_130(
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("crowdad.workflows.detect", stop)
+    monkeypatch.setattr("crowdad.workflows.detecting.detect_with", stop)
     assert run("detect", tiny_camera.unusual, "-o", tmp_path / "run") == 130
     assert "interrupted" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
@@ -283,7 +283,7 @@ def test_a_bug_is_one_line_unless_asked(
     def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError("oops")
 
-    monkeypatch.setattr("crowdad.workflows.detect", fail)
+    monkeypatch.setattr("crowdad.workflows.detecting.detect_with", fail)
     assert run("detect", tiny_camera.unusual, "-o", tmp_path / "run") == 1
     assert "ZeroDivisionError: oops" in capsys.readouterr().err
     with pytest.raises(ZeroDivisionError):

@@ -18,6 +18,7 @@ TREE = {
         errors.TooShortError,
     },
     errors.FitError: {errors.TooLittleMotionError},
+    errors.FleetError: set(),
     errors.ModelError: {
         errors.NotFittedError,
         errors.ModelFormatError,

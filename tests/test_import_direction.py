@@ -29,7 +29,7 @@ LEVELS = (
     ("datasets", "patches", "scale"),
     ("motion", "cuts", "heatmap", "events", "purification", "sources", "outputs"),
     ("normality", "encoders", "calibration", "metrics", "config_digits"),
-    ("config", "records"),
+    ("config", "records", "fleet"),
     ("errors", "_version"),
     ("wording",),
 )

@@ -10,12 +10,14 @@ import typer
 
 if TYPE_CHECKING:
     from crowdad.config import Settings
+    from crowdad.workflows.footage import Part
 
 __all__ = [
     "Config",
     "Data",
     "Device",
     "End",
+    "Footage",
     "Fps",
     "MaxPixels",
     "Overrides",
@@ -28,6 +30,7 @@ __all__ = [
     "Start",
     "Stride",
     "Verbose",
+    "chosen_part",
     "chosen_settings",
     "seconds",
 ]
@@ -47,6 +50,9 @@ def seconds(text: str | None) -> float | None:
     return total
 
 
+Footage = Annotated[
+    list[str], typer.Argument(metavar="FOOTAGE", help="Videos, folders of pictures, or globs.", show_default=False)
+]
 Start = Annotated[
     str | None, typer.Option("--start", help="Read from here on: seconds or HH:MM:SS.", rich_help_panel=_READING)
 ]
@@ -129,3 +135,11 @@ def chosen_settings(
     if patches is not None:
         items.append(f"tubes.kind={patches}")
     return load_settings(config, items, base)
+
+
+def chosen_part(start: str | None, end: str | None, stride: int, fps: float | None, max_pixels: int | None) -> Part:
+    """What of the footage is read.  Raises typer.BadParameter for what is no time."""
+    from crowdad.sources import MAX_PIXELS
+    from crowdad.workflows.footage import Part
+
+    return Part(seconds(start), seconds(end), stride, fps, MAX_PIXELS if max_pixels is None else max_pixels)

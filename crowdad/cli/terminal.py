@@ -11,10 +11,13 @@ from tqdm import tqdm
 from crowdad.wording import one_line, without_login
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from crowdad.outputs.results import RunResults
     from crowdad.workflows import Stage
+    from crowdad.workflows.spreading import Failure
 
-__all__ = ["Bars", "describe_run", "notice"]
+__all__ = ["Bars", "describe_run", "describe_runs", "notice"]
 
 _MOST_EVENTS = 12
 
@@ -86,4 +89,24 @@ def describe_run(results: RunResults, folder: Path) -> str:
         lines.append(f"  threshold: {results.threshold.note}")
     looks = [folder / name for name in ("report.html", "overlay.mp4", "timeline.png") if (folder / name).is_file()]
     lines.append(f"  look at {' or '.join(map(str, looks[:2]))}; all that was found is in {folder}")
+    return "\n".join(map(one_line, lines))
+
+
+def describe_runs(ends: Mapping[Path, RunResults | Failure], folders: Mapping[Path, Path]) -> str:
+    """A row for each piece of footage: how much was scored, how many events there are and where; or that it failed."""
+    from crowdad.outputs.clock import clock_text
+    from crowdad.outputs.results import RunResults
+
+    rows = [("footage", "length", "frames", "events", "folder")]
+    for spec, ended in ends.items():
+        if isinstance(ended, RunResults):
+            length, counts = clock_text(ended.source.duration_s), ended.counts
+            rows.append((spec.name, length, str(counts.scored), str(len(ended.events)), str(folders[spec])))
+        else:
+            rows.append((spec.name, "-", "-", "-", "failed"))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for name, *numbers, folder in rows:
+        aligned = [cell.rjust(width) for cell, width in zip(numbers, widths[1:-1], strict=True)]
+        lines.append("  ".join([name.ljust(widths[0]), *aligned, folder]))
     return "\n".join(map(one_line, lines))

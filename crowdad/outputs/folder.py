@@ -21,7 +21,7 @@ from crowdad.wording import without_login
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["JOURNAL", "RUN_FILES", "RunFolder", "run_name"]
+__all__ = ["JOURNAL", "PIECES", "RUN_FILES", "RunFolder", "run_name"]
 
 RUN_FILES = (
     "results.json",
@@ -33,11 +33,16 @@ RUN_FILES = (
     "footage.mp4",
     "footage.webm",
     "scene.safetensors",
+    "events.jsonl",
+    "status.json",
 )
 """What a run writes; a folder that holds one of these holds a run."""
 
 JOURNAL = "resume.part"
 """What an unfinished run goes on from; gone when the run is whole."""
+
+PIECES = "pieces.part"
+"""Folder of what was scored of a run that is spread over processes; gone when the run is whole."""
 
 _NOT_OURS = re.compile(r"[^\w.+-]+", re.UNICODE)
 _WRITE_FAILURES = {
@@ -84,7 +89,7 @@ class RunFolder:
         self._overwrite = overwrite
         self._refuse_another(overwrite or resume)
         self._made = not self.path.exists()
-        with self._one_line_errors():
+        with self.one_line_errors():
             self.path.mkdir(parents=True, exist_ok=True)
         self._check_writable()
         self._lock = _locked(self.path)
@@ -145,7 +150,7 @@ class RunFolder:
         Raises OutputNotWritableError where the disk refuses (full, read-only, not permitted).
         """
         part = self.path / f"{name}.part"
-        with self._one_line_errors():
+        with self.one_line_errors():
             self._let_go_of_earlier_run()
             part.unlink(missing_ok=True)
             yield part
@@ -157,7 +162,7 @@ class RunFolder:
 
         run: what the results depend on, plain JSON.  Raises OutputExistsError where the journal is of another run.
         """
-        with self._one_line_errors():
+        with self.one_line_errors():
             self._let_go_of_earlier_run()
             return Journal(self.path / JOURNAL, run)
 
@@ -165,20 +170,27 @@ class RunFolder:
         """Whether the run in it is whole."""
         return (self.path / "results.json").is_file()
 
+    def forget_how_to_go_on(self) -> None:
+        """Remove the journal and the pieces, once the run is whole."""
+        (self.path / JOURNAL).unlink(missing_ok=True)
+        shutil.rmtree(self.path / PIECES, ignore_errors=True)
+
     def _let_go_of_earlier_run(self) -> None:
         if self._overwrite:
             self._overwrite = False
             for path in held_files(self.path):
                 path.unlink()
+            self.forget_how_to_go_on()
 
     def _check_writable(self) -> None:
         probe = self.path / f".crowdad-{os.getpid()}.part"
-        with self._one_line_errors():
+        with self.one_line_errors():
             probe.touch()
             probe.unlink()
 
     @contextmanager
-    def _one_line_errors(self) -> Iterator[None]:
+    def one_line_errors(self) -> Iterator[None]:
+        """Turn what the disk refuses here into OutputNotWritableError."""
         try:
             yield
         except OSError as error:

@@ -6,7 +6,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from crowdad.sources import MAX_PIXELS, Source
 from crowdad.workflows.footage import Part, one_spec
 from crowdad.workflows.options import DetectOptions, Model
 from crowdad.workflows.picturing import TIMELINE_PICTURES, Seen, look_again
-from crowdad.workflows.preparing import Opened, prepared, save_scene
+from crowdad.workflows.preparing import Opened, fitted_scene, prepared, save_scene
 from crowdad.workflows.progress import Progress, silent
 from crowdad.workflows.records import Run, Scored, run_results
 from crowdad.workflows.reporting import write_report
@@ -29,7 +29,7 @@ from crowdad.workflows.resuming import finished_results, folder_to_resume
 from crowdad.workflows.running import check_runtime, open_runtime
 from crowdad.workflows.scoring import long_enough, score_into
 
-__all__ = ["detect", "detect_with", "score"]
+__all__ = ["check_apart", "detect", "detect_with", "maps_path", "score", "write_run"]
 
 
 def score(
@@ -141,31 +141,33 @@ def detect_with(
     opened = Opened.of(spec, options)
     with ExitStack() as stack:
         folder = stack.enter_context(_folder(opened.spec, opened.source, output, overwrite, resume))
-        _check_apart(opened.spec, folder)
+        check_apart(opened.spec, folder)
         if folder.resume and folder.finished():
             return finished_results(opened.spec, folder)
         goes_on = folder.resume and opened.identity is not None and folder.file(JOURNAL).is_file()
         journal = None
         if goes_on and opened.identity is not None:
             journal = stack.enter_context(folder.journal(opened.identity))
-        run = prepared(opened, folder, goes_on, progress)
-        with tempfile.TemporaryDirectory(prefix="crowdad-") as spare:
-            maps = maps_path(folder, options, Path(spare))
-            scored = score_into(folder, run, maps if _maps_needed(options) else None, journal, began_s, progress)
+        run = prepared(opened, fitted_scene(opened, folder, goes_on, progress), progress)
+        with maps_path(folder, options) as maps:
+            scored = score_into(folder, run, maps, journal, began_s, progress)
             return write_run(folder, run, scored, maps, progress)
 
 
-def maps_path(folder: RunFolder, options: DetectOptions, spare: Path) -> Path:
-    """Where the maps are written: into the run's folder, or to a place that is cleared away."""
-    return folder.file("heatmaps.npz") if options.heatmaps else spare / "heatmaps.npz"
+@contextmanager
+def maps_path(folder: RunFolder, options: DetectOptions) -> Iterator[Path | None]:
+    """Where the maps go: into the run's folder, or to a place that is cleared away; None where nobody needs them."""
+    if options.heatmaps:
+        yield folder.file("heatmaps.npz")
+    elif options.overlay or options.report:
+        with tempfile.TemporaryDirectory(prefix="crowdad-") as spare:
+            yield Path(spare) / "heatmaps.npz"
+    else:
+        yield None
 
 
-def _maps_needed(options: DetectOptions) -> bool:
-    return options.heatmaps or options.overlay or options.report
-
-
-def write_run(folder: RunFolder, run: Run, scored: Scored, maps: Path, progress: Progress) -> RunResults:
-    """All that a run leaves behind but the table and the maps, results.json last; the journal goes then."""
+def write_run(folder: RunFolder, run: Run, scored: Scored, maps: Path | None, progress: Progress) -> RunResults:
+    """All that a run leaves but the table and the maps, results.json last; what it could go on from goes then."""
     options = run.options
     seen = look_again(folder, run, scored, maps, overlay=options.overlay, report=options.report, progress=progress)
     _write_timeline(folder, run, scored, seen)
@@ -174,10 +176,11 @@ def write_run(folder: RunFolder, run: Run, scored: Scored, maps: Path, progress:
     model_file = options.model_path or folder.file("scene.safetensors")
     results = run_results(run, scored, model_file)
     if options.report:
+        assert maps is not None
         write_report(folder, run, scored, results, maps, seen)
     with folder.part("results.json") as path:
         write_results(path, results)
-    folder.file(JOURNAL).unlink(missing_ok=True)
+    folder.forget_how_to_go_on()
     return results
 
 
@@ -193,7 +196,7 @@ def _folder(
     return folder_to_resume(Path(spec)) if resume else RunFolder.numbered(source.name)
 
 
-def _check_apart(spec: Any, folder: RunFolder) -> None:
+def check_apart(spec: Any, folder: RunFolder) -> None:
     """Raise OutputExistsError where the footage is itself a file of the run that is to be replaced."""
     if isinstance(spec, str | os.PathLike):
         held = [path.resolve() for path in held_files(folder.path)]

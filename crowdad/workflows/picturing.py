@@ -43,7 +43,7 @@ def look_again(
     folder: RunFolder,
     run: Run,
     scored: Scored,
-    maps: Path,
+    maps: Path | None,
     *,
     overlay: bool,
     report: bool,
@@ -58,7 +58,7 @@ def look_again(
     from crowdad.outputs.thumbnails import PeakThumbnails
 
     peaks = PeakThumbnails(scored.events, MOST_PICTURES if report else TIMELINE_PICTURES)
-    playable = run.source.playable() if report and _is_whole(run, scored) else None
+    playable = run.source.playable() if report and _is_whole(scored) else None
     with ExitStack() as stack:
         watchers: list[Watcher] = [peaks.watch]
         if playable is not None:
@@ -73,6 +73,7 @@ def look_again(
         if overlay:
             path = stack.enter_context(folder.part("overlay.mp4"))
             look = OverlaySettings()
+            assert maps is not None
             draw_overlay(run.source, maps, scored.table, scored.events, path, look, progress, watchers)
         elif len(watchers) > 1:
             with passing(run.source, progress, watchers) as frames:
@@ -83,9 +84,9 @@ def look_again(
     return Seen(peaks, video, offset_s)
 
 
-def _is_whole(run: Run, scored: Scored) -> bool:
+def _is_whole(scored: Scored) -> bool:
     """Whether a browser shows the same frames at the same times: damage and breaks are bridged in ways of its own."""
-    report = run.source.report
+    report = scored.report
     return not (
         report.truncated or report.frames_skipped or report.bad_packets or report.breaks or scored.sizes.frames_skipped
     )

@@ -21,7 +21,7 @@ from crowdad.workflows.records import Run
 from crowdad.workflows.resuming import run_identity
 from crowdad.workflows.running import check_runtime, open_runtime
 
-__all__ = ["Opened", "prepared", "save_scene"]
+__all__ = ["Opened", "fitted_scene", "prepared", "save_scene", "wanting"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,16 +50,34 @@ class Opened:
         return cls(spec, options, source, mask, scene, run_identity(spec, source, options, scene))
 
 
-def prepared(opened: Opened, folder: RunFolder, goes_on: bool, progress: Progress) -> Run:
-    """The run, ready to score.  goes_on: it was begun before, and may have left its own scene in the folder."""
+def fitted_scene(opened: Opened, folder: RunFolder, goes_on: bool, progress: Progress) -> SceneModel:
+    """The given scene, or one that is fitted on the footage itself and saved in the folder.
+
+    goes_on: the run was begun before, and may have left its own scene there.
+    """
+    if opened.scene is not None:
+        return opened.scene
+    own = folder.file("scene.safetensors")
+    if goes_on and own.is_file():
+        return SceneModel.load(own)
+    scene = _fit_on_itself(opened.spec, opened.options, progress)
+    save_scene(scene, folder)
+    return scene
+
+
+def prepared(opened: Opened, fitted: SceneModel, progress: Progress, runtime: str | None = None) -> Run:
+    """The run, ready to score with the scene.
+
+    runtime: what scores; default: the one asked for, where "auto" is torch for a scene of the footage's own, as a graph
+    does not pay for one piece of footage.
+    """
     options = opened.options
-    runtime, fitted = options.runtime, opened.scene
-    if fitted is None:
-        fitted = _own_scene(opened, folder, goes_on, progress)
-        runtime = "torch" if runtime == "auto" else runtime
+    if runtime is None:
+        own = options.model is None and options.runtime == "auto"
+        runtime = "torch" if own else options.runtime
     scene = fitted.fitted_to(opened.source.info.size_hw, opened.source.fps)
     if options.false_alarms_per_hour is not None:
-        scene = _wanting(scene, options.false_alarms_per_hour)
+        scene = wanting(scene, options.false_alarms_per_hour)
     ran_by, scorer = open_runtime(scene, options.model_path, runtime, options.device, progress)
     detector = Detector(scene, threshold_raw=options.threshold, roi=opened.mask, runtime=scorer)
     return Run(opened.spec, opened.source, options, scene, detector, ran_by, opened.identity)
@@ -71,16 +89,6 @@ def save_scene(scene: SceneModel, folder: RunFolder) -> None:
         scene.save(path)
 
 
-def _own_scene(opened: Opened, folder: RunFolder, goes_on: bool, progress: Progress) -> SceneModel:
-    """A scene fitted on the footage itself, saved in the folder; the one that is there where its run goes on."""
-    own = folder.file("scene.safetensors")
-    if goes_on and own.is_file():
-        return SceneModel.load(own)
-    scene = _fit_on_itself(opened.spec, opened.options, progress)
-    save_scene(scene, folder)
-    return scene
-
-
 def _fit_on_itself(spec: Any, options: DetectOptions, progress: Progress) -> SceneModel:
     device = check_device(options.device)
     sources, sampled = learning_sources([spec], options.part)
@@ -90,7 +98,7 @@ def _fit_on_itself(spec: Any, options: DetectOptions, progress: Progress) -> Sce
     return scene
 
 
-def _wanting(scene: SceneModel, rate: float) -> SceneModel:
+def wanting(scene: SceneModel, rate: float) -> SceneModel:
     """The scene calibrated for another rate of false alarms."""
     calibration = scene.settings.calibration.model_copy(update={"false_alarms_per_hour": rate})
     return replace(scene, settings=scene.settings.model_copy(update={"calibration": calibration}))

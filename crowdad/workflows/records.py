@@ -101,10 +101,14 @@ class Run:
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """What reading and scoring the footage gave.  sizes: what of it was not scored, being of another size."""
+    """What reading and scoring the footage gave.
+
+    report: how reading it went.  sizes: what of it was not scored, being of another size.
+    """
 
     table: FrameTable
     events: Sequence[Event]
+    report: ReadReport
     sizes: ReadReport
     startup_s: float
     seconds: float
@@ -122,7 +126,7 @@ def run_results(run: Run, scored: Scored, model_path: Path) -> RunResults:
         model=_model_record(run, model_path),
         settings=settings,
         threshold=_threshold_record(run),
-        counts=_counts_record(run, scored),
+        counts=_counts_record(scored),
         cuts=run.detector.cuts,
         warnings=warnings_of(run, scored),
         events=event_records(scored.events, fps=run.source.fps, recorded_at=recorded_at),
@@ -143,7 +147,7 @@ def _source_record(run: Run, scored: Scored, recorded_at: str | None) -> SourceR
         sha256=run.source.sha256(),
         size_hw=info.size_hw,
         fps=run.source.fps,
-        frames=run.source.report.frames_read,
+        frames=scored.report.frames_read,
         duration_s=float(time_s[-1] - time_s[0]) + 1 / run.source.fps,
         recorded_at=recorded_at,
     )
@@ -172,8 +176,8 @@ def _threshold_record(run: Run) -> ThresholdRecord:
     )
 
 
-def _counts_record(run: Run, scored: Scored) -> CountsRecord:
-    report = run.source.report
+def _counts_record(scored: Scored) -> CountsRecord:
+    report = scored.report
     return CountsRecord(
         frames_total=report.frames_read + report.frames_skipped,
         scored=report.frames_read - scored.sizes.frames_skipped,
@@ -189,7 +193,7 @@ def _counts_record(run: Run, scored: Scored) -> CountsRecord:
 
 def warnings_of(run: Run, scored: Scored) -> list[str]:
     """What a person should know before believing the result, one line each."""
-    report, found = run.source.report, list(run.source.report.notes)
+    report, found = scored.report, list(scored.report.notes)
     if report.truncated:
         found.append(
             f"the footage ends before its container says so; all {report.frames_read} frames there are were scored"

@@ -18,7 +18,7 @@ from crowdad.scene import SceneModel
 from crowdad.sources import Source
 from crowdad.workflows.options import DetectOptions
 
-__all__ = ["finished_results", "folder_to_resume", "run_identity"]
+__all__ = ["can_be_resumed", "finished_results", "folder_to_resume", "run_identity"]
 
 
 def run_identity(spec: Any, source: Source, options: DetectOptions, scene: SceneModel | None) -> dict[str, Any] | None:
@@ -52,9 +52,14 @@ def _scene_identity(scene: SceneModel) -> dict[str, Any]:
 def folder_to_resume(spec: Path, runs: str | os.PathLike[str] = "runs") -> RunFolder:
     """The default folder that holds this footage's run, whole or not; a new one where there is none."""
     for path in numbered_paths(spec.name, runs):
-        if not path.exists() or not any(path.iterdir()) or _footage_of(path) == os.path.abspath(spec):
+        if can_be_resumed(path, spec):
             return RunFolder(path, resume=True)
     raise AssertionError("numbers do not end")
+
+
+def can_be_resumed(path: Path, spec: Path) -> bool:
+    """Whether the folder is free for a run of this footage, or holds one, whole or not."""
+    return not path.exists() or not any(path.iterdir()) or _footage_of(path) == os.path.abspath(spec)
 
 
 def finished_results(spec: Any, folder: RunFolder) -> RunResults:

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, closing
 from itertools import chain, islice
 from pathlib import Path
 
+from crowdad.detector import Detector
 from crowdad.errors import TooShortError
 from crowdad.events import EventFinder
 from crowdad.outputs.folder import RunFolder
 from crowdad.outputs.heatmaps import HeatmapWriter
 from crowdad.outputs.journal import Journal
-from crowdad.outputs.tables import FramesCsv
-from crowdad.records import Event, Frame
+from crowdad.outputs.tables import FramesCsv, FrameTable
+from crowdad.records import Event, Frame, FrameResult
 from crowdad.scene import SceneModel
 from crowdad.sources import Source, Tally, read_ahead
 from crowdad.workflows.progress import Progress, counted
 from crowdad.workflows.records import FrameLog, Run, Scored
 
-__all__ = ["long_enough", "score_into"]
+__all__ = ["long_enough", "score_into", "write_down"]
 
 
 def long_enough(source: Source, scene: SceneModel) -> Generator[Frame, None, None]:
@@ -68,34 +69,60 @@ class _SizeCheck:
 def score_into(
     folder: RunFolder, run: Run, maps_path: Path | None, journal: Journal | None, began_s: float, progress: Progress
 ) -> Scored:
-    """Score the footage into frames.csv, the maps and the journal; what the journal holds already is not scored."""
+    """Score the footage into frames.csv, the maps and the journal; what the journal holds already is not scored.
+
+    maps_path: None where nobody needs maps.  began_s: when the run began, by `time.perf_counter`.
+    """
     started_s = time.perf_counter()
-    events_set = run.scene.settings.events
-    finder = EventFinder(
-        run.source.fps, low=events_set.low, min_duration_s=events_set.min_duration_s, gap_s=events_set.gap_s
-    )
-    sizes, log, events = _SizeCheck(run.scene.scale.size_hw), FrameLog(), list[Event]()
+    sizes = _SizeCheck(run.scene.scale.size_hw)
     with ExitStack() as stack:
         frames = stack.enter_context(closing(long_enough(run.source, run.scene)))
-        checkpoint, told = (None, 0) if journal is None else (journal.checkpoint, journal.told)
+        checkpoint = None if journal is None else journal.checkpoint
         results = run.detector.run(sizes.watch(frames), checkpoint, () if journal is None else journal.results())
         first = next(results)  # before any file is begun: this is where footage turns out to be too short
         if journal is None and run.identity is not None:
             journal = stack.enter_context(folder.journal(run.identity))
+        results = chain([first], results)
+        if journal is not None:
+            results = _journaled(results, journal, run.detector)
+        counting = counted(results, "scoring", run.source.expected_frames, progress)
+        table, events = write_down(folder, run, counting, sizes.fits, maps_path)
+    seconds = time.perf_counter() - started_s
+    return Scored(table, events, run.source.report, sizes.tally.report(()), started_s - began_s, seconds)
+
+
+def write_down(
+    folder: RunFolder, run: Run, results: Iterable[FrameResult], fits: Callable[[int], bool], maps_path: Path | None
+) -> tuple[FrameTable, list[Event]]:
+    """Write frames.csv and the maps as results come; the table and the events found in them.
+
+    fits: whether the frame of that index is of the scene's size; the others have no map.
+    """
+    events_set = run.scene.settings.events
+    finder = EventFinder(
+        run.source.fps, low=events_set.low, min_duration_s=events_set.min_duration_s, gap_s=events_set.gap_s
+    )
+    log, events = FrameLog(), list[Event]()
+    with ExitStack() as stack:
         table = stack.enter_context(FramesCsv(stack.enter_context(folder.part("frames.csv"))))
         maps = _maps_writer(folder, maps_path, stack)
-        counting = counted(chain([first], results), "scoring", run.source.expected_frames, progress)
-        for number, result in enumerate(counting, start=1):
-            if journal is not None and number > told and journal.add(result):
-                journal.write(run.detector.checkpoint(number))
+        for result in results:
             table.write(result)
             log.add(result)
-            if sizes.fits(result.index) and maps is not None:
+            if fits(result.index) and maps is not None:
                 maps.write(result.index, result.heatmap)
             events += finder.push(result)
         events += finder.finish()
-    seconds = time.perf_counter() - started_s
-    return Scored(log.table(), events, sizes.tally.report(()), started_s - began_s, seconds)
+    return log.table(), events
+
+
+def _journaled(results: Iterable[FrameResult], journal: Journal, detector: Detector) -> Iterator[FrameResult]:
+    """The results, noted in the journal where it does not hold them yet."""
+    told = journal.told
+    for number, result in enumerate(results, start=1):
+        if number > told and journal.add(result):
+            journal.write(detector.checkpoint(number))
+        yield result
 
 
 def _maps_writer(folder: RunFolder, path: Path | None, stack: ExitStack) -> HeatmapWriter | None:

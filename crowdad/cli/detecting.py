@@ -1,0 +1,269 @@
+"""`crowdad detect`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from crowdad.cli.options import (
+    Config,
+    Device,
+    End,
+    Footage,
+    Fps,
+    MaxPixels,
+    Overrides,
+    Overwrite,
+    Patches,
+    Quiet,
+    Resume,
+    Runtime,
+    Seed,
+    Start,
+    Stride,
+    Verbose,
+    chosen_part,
+    chosen_settings,
+)
+from crowdad.cli.terminal import Bars, describe_run, describe_runs, notice
+from crowdad.errors import ConfigError, CrowdadError
+
+if TYPE_CHECKING:
+    from crowdad.fleet import Fleet
+    from crowdad.outputs.folder import RunFolder
+    from crowdad.outputs.results import RunResults
+    from crowdad.workflows.options import DetectOptions
+    from crowdad.workflows.spreading import Failure
+
+__all__ = ["detect"]
+
+_SPREAD = "Side by side"
+_GPU_SHARE = 0.2
+"""Of a GPU that one task asks a cluster for: decoding and flow run on the CPU, so one task alone leaves it idle."""
+
+
+def detect(
+    footage: Footage,
+    model: Annotated[
+        Path | None,
+        typer.Option("--model", "-m", help="Model made by crowdad fit.  [learn from the footage itself]"),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Folder of the run; of several videos, the folder of their folders.  [runs/<name>]"
+        ),
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            "--threshold",
+            help="Raw anomaly that reads 0.5, as threshold.raw in an earlier results.json; higher = fewer events.",
+        ),
+    ] = None,
+    false_alarms_per_hour: Annotated[
+        float | None,
+        typer.Option("--false-alarms-per-hour", help="Choose the threshold for so many on normal footage.  [1]"),
+    ] = None,
+    no_overlay: Annotated[bool, typer.Option("--no-overlay", help="Leave out overlay.mp4.")] = False,
+    no_heatmaps: Annotated[bool, typer.Option("--no-heatmaps", help="Leave out heatmaps.npz.")] = False,
+    no_report: Annotated[
+        bool, typer.Option("--no-report", help="Leave out report.html and the footage beside it.")
+    ] = False,
+    roi: Annotated[
+        Path | None, typer.Option("--roi", metavar="MASK.PNG", help="Score only where this picture is white.")
+    ] = None,
+    start: Start = None,
+    end: End = None,
+    stride: Stride = 1,
+    fps: Fps = None,
+    max_pixels: MaxPixels = None,
+    recorded_at: Annotated[
+        str | None,
+        typer.Option("--recorded-at", help="Wall clock of the first frame, such as 2024-05-17T08:30:00."),
+    ] = None,
+    config: Config = None,
+    overrides: Overrides = None,
+    seed: Seed = None,
+    patches: Patches = None,
+    device: Device = "auto",
+    runtime: Runtime = "auto",
+    overwrite: Overwrite = False,
+    resume: Resume = False,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs", min=1, help="Score so many side by side: files, and pieces of long ones.", rich_help_panel=_SPREAD
+        ),
+    ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            "--ray",
+            metavar="auto|ADDRESS",
+            help="... on a Ray cluster: this machine's, or the one at host:port.",
+            rich_help_panel=_SPREAD,
+        ),
+    ] = None,
+    verbose: Verbose = 0,
+    quiet: Quiet = False,
+) -> int:
+    """Find what is unusual, and write a report page, heatmaps, events and an overlay video.
+
+    \b
+      crowdad detect video.mp4                                  learn from the video itself
+      crowdad detect monday.mp4 --model gate3.safetensors -o runs/monday
+      crowdad detect night/*.mp4 -m gate3.safetensors --false-alarms-per-hour 0.2
+      crowdad detect video.mp4 --start 1:30 --end 2:00 --roi street.png
+      crowdad detect night/*.mp4 -m gate3.safetensors --resume  go on after an interruption
+      crowdad detect night/*.mp4 -m gate3.safetensors --jobs 8  eight side by side
+    """
+    from crowdad.scene import SceneModel
+    from crowdad.workflows.options import DetectOptions
+
+    if overwrite and resume:
+        raise ConfigError("both --overwrite and --resume were given; give one of them")
+    base = None if model is None else SceneModel.load(model).settings
+    settings = chosen_settings(config, overrides, seed if model is None else None, patches, base)
+    options = DetectOptions(
+        model=model,
+        settings=settings,
+        threshold=threshold,
+        false_alarms_per_hour=false_alarms_per_hour,
+        roi=roi,
+        overlay=not no_overlay,
+        heatmaps=not no_heatmaps,
+        report=not no_report,
+        part=chosen_part(start, end, stride, fps, max_pixels),
+        recorded_at=recorded_at,
+        device=device,
+        runtime=runtime,
+    )
+    specs, code = _found(footage)
+    places = _Places(output, len(footage) > 1 or len(specs) > 1, overwrite, resume)
+    if jobs is None and ray is None:
+        return max(code, _in_turn(specs, options, places, quiet))
+    fleet = _fleet(jobs, ray, device)
+    return max(code, _side_by_side(specs, options, places, fleet, quiet))
+
+
+def _found(footage: list[str]) -> tuple[list[Path], int]:
+    """The pieces of footage that can be found, and 1 where one could not (which was then told)."""
+    from crowdad import workflows
+
+    found: dict[Path, None] = {}
+    code = 0
+    for given in footage:
+        try:
+            found.update(dict.fromkeys(workflows.expand_specs(given)))
+        except CrowdadError as error:
+            notice(str(error))
+            code = 1
+    return list(found), code
+
+
+@dataclass(frozen=True)
+class _Places:
+    """Where runs go.  several: `output` is the folder of their folders, not a run's own."""
+
+    output: Path | None
+    several: bool
+    overwrite: bool
+    resume: bool
+
+    def folder(self, spec: Path) -> RunFolder:
+        """The run's folder, held from now on."""
+        from crowdad.outputs.folder import RunFolder, run_name
+        from crowdad.workflows.resuming import folder_to_resume
+
+        output = self.output
+        if self.resume and output is not None and not self.several:
+            return RunFolder(output, resume=True)
+        if self.resume:
+            return folder_to_resume(spec, output or "runs")
+        if output is None:
+            return RunFolder.numbered(spec.name)
+        if not self.several:
+            return RunFolder(output, self.overwrite)
+        if self.overwrite:
+            return RunFolder(output / run_name(spec.name), overwrite=True)
+        return RunFolder.numbered(spec.name, output)
+
+    def paths(self, specs: list[Path]) -> dict[Path, Path]:
+        """Footage -> its run's folder, none of them made or held yet, each another one."""
+        from crowdad.outputs.folder import numbered_paths
+        from crowdad.workflows.resuming import can_be_resumed
+
+        if self.output is not None and not self.several:
+            return dict.fromkeys(specs, self.output)
+        found: dict[Path, Path] = {}
+        taken: set[Path] = set()
+        for spec in specs:
+            for path in numbered_paths(spec.name, self.output or "runs"):
+                own = can_be_resumed(path, spec) if self.resume else self.overwrite or not path.exists()
+                if own and path not in taken:
+                    break
+            found[spec] = path
+            taken.add(path)
+        return found
+
+
+def _in_turn(specs: list[Path], options: DetectOptions, places: _Places, quiet: bool) -> int:
+    """Score one after the other; 1 where one failed."""
+    from crowdad.workflows import detecting
+
+    code = 0
+    for spec in specs:
+        try:
+            with Bars(quiet, f"{spec.name}: " if places.several else "") as bars, places.folder(spec) as folder:
+                results = detecting.detect_with(spec, options, output=folder, progress=bars)
+        except CrowdadError as error:
+            notice(str(error))
+            code = 1
+            continue
+        _tell(spec, results, folder.path, quiet)
+    return code
+
+
+def _side_by_side(specs: list[Path], options: DetectOptions, places: _Places, fleet: Fleet, quiet: bool) -> int:
+    """Score all at once; 1 where one failed, the others are whole then."""
+    from crowdad.workflows.spreading import Failure, detect_many
+
+    paths = places.paths(specs)
+
+    def tell(spec: Path, ended: RunResults | Failure) -> None:
+        if isinstance(ended, Failure):
+            notice(ended.reason)
+        else:
+            _tell(spec, ended, paths[spec], quiet or places.several)
+
+    with fleet, Bars(quiet) as bars:
+        ends = detect_many(
+            paths, options, fleet, overwrite=places.overwrite, resume=places.resume, progress=bars, on_end=tell
+        )
+    failed = sum(isinstance(ended, Failure) for ended in ends.values())
+    if places.several and not quiet:
+        print(describe_runs(ends, paths))
+    if failed and places.several:
+        notice(f"{failed} of {len(ends)} failed; the same command with --resume tries them again")
+    return 1 if failed else 0
+
+
+def _tell(spec: Path, results: RunResults, folder: Path, quiet: bool) -> None:
+    for warning in results.warnings:
+        notice(f"{spec.name}: {warning}")
+    if not quiet:
+        print(describe_run(results, folder))
+
+
+def _fleet(jobs: int | None, ray: str | None, device: str) -> Fleet:
+    from crowdad.fleet import LocalFleet, RayFleet
+
+    if jobs is not None and ray is not None:
+        raise ConfigError("both --jobs and --ray were given; give one of them")
+    if ray is None:
+        return LocalFleet(jobs or 1)
+    return RayFleet(ray, gpu_share=_GPU_SHARE if device == "cuda" else 0.0)
