@@ -142,15 +142,16 @@ def _length(x: npt.NDArray[Any], y: npt.NDArray[Any]) -> Array:
 
 
 def motion_maps(
-    flow: Array, unit_px: Array | float, person_px: float, foreshortening: float, settings: MotionSettings
+    flow: Array, unit_px: Array | float, person_px: float, foreshortening: Array | float, settings: MotionSettings
 ) -> MotionMaps:
     """Reduce a flow field to statistics over its moving pixels (normalised convolution).
 
     flow: float32 (h, w, 2) of `BackwardFlow`.  unit_px: walking speed, in pixels a step, one number or (h, w).
-    person_px: height of a person in full-size pixels.  foreshortening: factor on vertical motion, so that a walk
-    towards the camera counts as much as one across the picture.
+    person_px: height of a person in full-size pixels.  foreshortening: factor on vertical motion, one number or (h, w),
+    so that a walk towards the camera counts as much as one across the picture.
     """
-    across, along = flow[..., 0], flow[..., 1] * np.float32(foreshortening)
+    shortening = np.broadcast_to(np.asarray(foreshortening, np.float32), flow.shape[:2])
+    across, along = flow[..., 0], flow[..., 1] * shortening
     speed = _length(across, along)
     moving = (speed > settings.moving * unit_px).astype(np.float32)
     stacked = np.dstack([across * moving, along * moving, speed * moving, speed * speed * moving, moving])
@@ -170,7 +171,8 @@ def motion_maps(
     coarse = cv2.resize(stacked[..., [0, 1, 4]], coarse_size, interpolation=cv2.INTER_AREA)
     body = _blur(np.asarray(coarse, np.float32), sigma_x, sigma_y)
     share = np.maximum(body[..., 2], 1e-3)
-    velocity = body[..., :2] / share[..., None] / np.asarray((1, foreshortening), np.float32)
+    velocity = body[..., :2] / share[..., None]
+    velocity[..., 1] /= cv2.resize(shortening, coarse_size, interpolation=cv2.INTER_AREA)
     gradient = np.dstack(
         [
             cv2.Sobel(body[..., 2], cv2.CV_32F, 1, 0, ksize=1) * (0.5 * sigma_x**2),

@@ -31,7 +31,9 @@ _BOOTSTRAPS = 16
 _PRIOR_SLOPE = ((0.0, 0.3), (1.0, 1.0))  # mean and error, to the right and downwards, a picture's width or height
 _MISLED = 0.7  # share of what neighbours disagree by that may be one end of the band against the other
 _TYPICAL_FORESHORTENING = 1.7  # a camera that looks down by 36 degrees
-_MOST_FORESHORTENING = 3.0
+_MOST_FORESHORTENING = 4.0  # at the picture's centre: looking down by 15 degrees
+_MOST_ANYWHERE = 6.0  # near the horizon it grows without end, and with it what noise in the flow counts for
+_BRISK = 1.15  # upper quartile of a walking crowd's speeds, of its usual one
 _FEW_ALONG = 0.1  # share of figures: those who move along the line of sight are then mostly people who stand or turn
 _GOOD_MOVE = 0.1  # person heights: far enough against the flow's noise
 _MIN_PERSON_PX = 6.0
@@ -54,7 +56,7 @@ class SceneScale:
     size_hw: the displayed picture.  person: (height at the picture's centre, its change to the right, its change
     downwards), in pixels and pixels per pixel.  walk: walking speed across the picture, in person heights a frame.
     gap: frames a step.
-    foreshortening: how many times slower the same walk looks towards or away from the camera, >= 1.
+    foreshortening: how many times slower the same walk looks towards or away from the camera, at the picture's centre.
     rows: (first, last) row in which figures were seen.  figures: how many the height was read from; 0 = assumed.
     fps: frames a second of the footage it was measured on.
     """
@@ -81,6 +83,13 @@ class SceneScale:
         plane = centre + right * (np.asarray(x, float) - width / 2) + down * (np.asarray(y, float) - height / 2)
         least_seen = centre + min(down * (row - height / 2) for row in self.rows)
         return np.maximum(plane, max(_MIN_PERSON_PX, _LEAST_OF_SEEN * least_seen))
+
+    def foreshortening_at(self, x: npt.ArrayLike, y: npt.ArrayLike) -> Array:
+        """How many times slower the same walk looks towards or away from the camera at pixel (x, y), >= 1; broadcasts.
+
+        It grows towards the horizon as people's height shrinks: both go by how far below it a place lies.
+        """
+        return np.clip(self.foreshortening * self.person[0] / self.person_px(x, y), 1.0, _MOST_ANYWHERE)
 
     def fitted_to(self, size_hw: tuple[int, int], fps: float) -> SceneScale:
         """The same scene recorded at another size (of the same shape) or frame rate."""
@@ -153,6 +162,11 @@ class View:
         """View pixels (..., 2) -> pixels of the displayed picture."""
         zoom, origin = np.array(self.zoom_xy, np.float32), np.array((0, self.seen[0]), np.float32)
         return (points_xy / zoom + origin).astype(np.float32, copy=False)
+
+    def local_foreshortening(self, scale: SceneScale, points_xy: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Foreshortening at view positions (..., 2)."""
+        place = self.to_picture(points_xy)
+        return scale.foreshortening_at(place[..., 0], place[..., 1]).astype(np.float32)
 
     def local_person_px(self, scale: SceneScale, points_xy: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Height of a person at view positions (..., 2), in view pixels."""
@@ -237,10 +251,10 @@ class ScaleProbe:
         figures, gap = _figures(self._bursts)
         person, rows = _person_plane(figures, size_hw)
         scale = SceneScale(size_hw, person, 0.0, 1.0, 1, rows, len(figures), self._fps)
-        shortening = _foreshortening(figures, scale)
-        walk = _walking_speed(figures, scale, shortening) / gap
+        scale = replace(scale, foreshortening=_foreshortening(figures, scale))
+        walk = float(np.quantile(_moves(figures, scale), 0.75)) / _BRISK / gap
         step = max(1, round(self._settings.walk_px / self._settings.person_px / walk))
-        return replace(scale, walk=walk, foreshortening=shortening, gap=step).fitted_to(self._size_hw, self._fps)
+        return replace(scale, walk=walk, gap=step).fitted_to(self._size_hw, self._fps)
 
 
 class _Settled:
@@ -407,30 +421,33 @@ def _relative_slopes(places: Array, values: Array) -> tuple[Array, Array]:
     return slopes, np.hypot(np.std(drawn, axis=0) + 1e-3, _MISLED * disagreement / band)
 
 
-def _displacement(figures: Array, foreshortening: float = 1.0) -> Array:
-    """How far each figure moved, in pixels, as if it had walked across the picture."""
-    return np.hypot(figures[:, 5], foreshortening * figures[:, 6])
+def _displacement(figures: Array) -> Array:
+    """How far each figure moved in the picture, in pixels."""
+    return np.hypot(figures[:, 5], figures[:, 6])
+
+
+def _moves(figures: Array, scale: SceneScale) -> Array:
+    """How far each figure moved, in person heights, as if it had walked across the picture."""
+    x, y, dx, dy = figures[:, [0, 1, 5, 6]].T
+    return np.hypot(dx, scale.foreshortening_at(x, y) * dy) / scale.person_px(x, y)
 
 
 def _foreshortening(figures: Array, scale: SceneScale) -> float:
-    """Ratio of the displacements of brisk walkers across and along the line of sight.
+    """Ratio of brisk walkers' displacements across and along the line of sight, as seen at the picture's centre.
 
-    The upper quartiles are compared, since people who stand and sway are seen in every direction; a typical camera's
-    value stands in where too few walk along the line of sight.
+    Who walks along it is told by a first guess of the ratio.  The upper quartiles are compared, since people who stand
+    and sway are seen in every direction; a typical camera's value stands in where too few walk along the line of sight.
     """
-    moves = _displacement(figures) / scale.person_px(figures[:, 0], figures[:, 1])
-    steepness = np.abs(figures[:, 6]) / np.maximum(_displacement(figures), 1e-6)
-    across, along = moves[steepness < 0.5], moves[steepness > 0.8]
-    if len(across) < _MIN_FIGURES // 2 or len(along) < max(_MIN_FIGURES // 2, _FEW_ALONG * len(moves)):
-        return _TYPICAL_FORESHORTENING
-    ratio = np.quantile(across, 0.75) / np.quantile(along, 0.75)
-    return float(np.clip(ratio, 1.0, _MOST_FORESHORTENING))
-
-
-def _walking_speed(figures: Array, scale: SceneScale, foreshortening: float) -> float:
-    """Mode of the figures' displacement in person heights of their place."""
-    moves = _displacement(figures, foreshortening) / scale.person_px(figures[:, 0], figures[:, 1])
-    counts, edges = np.histogram(np.log(moves), bins=np.log(np.geomspace(0.005, 4, 100)))
-    smooth = np.convolve(counts, np.hanning(17), mode="same")
-    peak = int(np.argmax(smooth))
-    return float(np.exp((edges[peak] + edges[peak + 1]) / 2))
+    x, y, dy = figures[:, [0, 1, 6]].T
+    person_px = scale.person_px(x, y)
+    along_move = np.abs(dy) * scale.person[0] / np.square(person_px)
+    ratio = _TYPICAL_FORESHORTENING
+    for _ in range(2):
+        guess = replace(scale, foreshortening=ratio)
+        moves = _moves(figures, guess)
+        steepness = guess.foreshortening_at(x, y) * np.abs(dy) / np.maximum(moves * person_px, 1e-6)
+        across, along = moves[steepness < 0.5], along_move[steepness > 0.8]
+        if len(across) < _MIN_FIGURES // 2 or len(along) < max(_MIN_FIGURES // 2, _FEW_ALONG * len(moves)):
+            return _TYPICAL_FORESHORTENING
+        ratio = float(np.clip(np.quantile(across, 0.75) / np.quantile(along, 0.75), 1.0, _MOST_FORESHORTENING))
+    return ratio

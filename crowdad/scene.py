@@ -25,7 +25,7 @@ from crowdad.scale import SceneScale, views
 
 __all__ = ["FORMAT_VERSION", "SceneModel"]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _FORMAT = "crowdad-scene"
 _CHUNK = 256  # tubes encoded at once
 _HOW = ("one-class", "unlabelled", "self-fitted")

@@ -116,6 +116,13 @@ def test_foreshortened_steps_towards_the_camera_count_as_full_ones_but_are_follo
     np.testing.assert_allclose(maps_of(uniform(2, 0), foreshortening=2.0).channels[..., 1], 1.0, rtol=1e-3)
 
 
+def test_foreshortening_may_differ_by_place():
+    shortening = np.repeat(np.linspace(1, 3, HALF_HW[0], dtype=np.float32)[:, None], HALF_HW[1], axis=1)
+    maps = motion_maps(uniform(0, 2), 2.0, 40.0, shortening, SETTINGS)
+    np.testing.assert_allclose(maps.channels[4:-4, :, 1], shortening[4:-4], rtol=0.02)
+    np.testing.assert_allclose(maps.velocity[4:-4, :, 1], 2.0, rtol=0.1)
+
+
 def test_one_flow_gives_the_same_bits_wherever_it_lies_in_memory():
     flow = np.random.default_rng(0).normal(0, 3, (61, 83, 2)).astype(np.float32)
     first = maps_of(flow)

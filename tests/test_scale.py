@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crowdad.config import ScaleSettings
-from crowdad.datasets.generated import GeneratedClip
+from crowdad.datasets.generated import Camera, GeneratedClip, scene_config
 from crowdad.datasets.root import data_root
 from crowdad.datasets.ucsd import find_clips
 from crowdad.datasets.variants import vary
@@ -64,6 +64,14 @@ def steep() -> Filmed:
     return Filmed(GeneratedClip("steep", seed=1, normal_only=True, duration_s=9, fps=10))
 
 
+@pytest.fixture(scope="session")
+def low() -> Filmed:
+    steep = scene_config("steep")
+    camera = Camera((360, 640), 4.2, 17.5, 640.0)
+    scene = replace(steep, camera=camera, people=14, fixtures=(), fps=10.0, duration_s=20.0)
+    return Filmed(GeneratedClip(scene, seed=2, normal_only=True))
+
+
 @pytest.mark.parametrize("name", ["flat", "steep"])
 def test_height_is_proportional_to_the_truth_all_over_the_picture(name, request):
     filmed: Filmed = request.getfixturevalue(name)
@@ -103,10 +111,28 @@ def test_walking_speed_across_a_nearly_flat_picture(flat):
 def test_a_steep_camera_foreshortens_and_never_speeds_people_up(steep):
     # Flow over several frames loses figures far away, so speed reads low there; too high would hide runners.
     height, width = steep.clip.size_hw
-    truth = float(steep.clip.camera.walking_speed_px(width / 2, height / 2)) / steep.clip.fps
+    camera = steep.clip.camera
+    truth = float(camera.walking_speed_px(width / 2, height / 2)) / steep.clip.fps
     found = steep.scale.walk * float(steep.scale.person_px(width / 2, height / 2))
-    assert truth / 5 < found < 1.3 * truth
-    assert steep.scale.foreshortening > 1.3
+    assert truth / 1.7 < found < 1.1 * truth
+    away = float(camera.walking_speed_px(width / 2, height / 2, heading_deg=90)) / steep.clip.fps
+    assert steep.scale.foreshortening == pytest.approx(truth / away, rel=0.4)  # of nine seconds
+
+
+def test_who_walks_towards_a_low_camera_is_not_taken_for_slow(low):
+    height, width = low.clip.size_hw
+    truth = float(low.clip.camera.walking_speed_px(width / 2, height / 2)) / low.clip.fps
+    found = low.scale.walk * float(low.scale.person_px(width / 2, height / 2))
+    assert truth / 2 < found < 1.2 * truth
+
+
+def test_foreshortening_grows_towards_the_horizon_as_height_shrinks():
+    scale = scale_of(size_hw=(200, 100), person=(40.0, 0.0, 0.3), rows=(0.0, 200.0), foreshortening=2.0)
+    assert scale.foreshortening_at(50, 100) == pytest.approx(2.0)
+    assert scale.foreshortening_at(50, 100 - 40 / 2 / 0.3) == pytest.approx(4.0)  # people are half as tall
+    assert (scale.foreshortening_at(50, np.array([0.0, 200.0])) >= 1).all()
+    assert scale.foreshortening_at(50, 0) == pytest.approx(6.0)
+    assert replace(scale, foreshortening=1.2).foreshortening_at(50, 200) == pytest.approx(1.0)
 
 
 def test_who_sways_on_the_spot_tells_nothing_about_foreshortening():

@@ -26,8 +26,9 @@ class _ViewState:
     def __init__(self, view: View, scale: SceneScale, settings: Settings) -> None:
         self.view = view
         rows, columns = (np.mgrid[0 : view.size_hw[0] // 2, 0 : view.size_hw[1] // 2] * 2).astype(np.float32)
-        person = view.local_person_px(scale, np.stack([columns, rows], axis=-1))
-        self.unit_px = (person * scale.walk * scale.gap).astype(np.float32)
+        places = np.stack([columns, rows], axis=-1)
+        self.unit_px = (view.local_person_px(scale, places) * scale.walk * scale.gap).astype(np.float32)
+        self.foreshortening = view.local_foreshortening(scale, places)
         self.earlier: npt.NDArray[np.uint8] | None = None
         self.history: deque[MotionMaps] = deque(maxlen=settings.tubes.steps)
 
@@ -68,8 +69,7 @@ class Extractor:
         picture = view.cut(luma)
         if state.earlier is not None:
             flow = steadied(self._flow(picture, state.earlier), picture)
-            shortening = self._scale.foreshortening
-            maps = motion_maps(flow, state.unit_px, view.person_px, shortening, self._settings.motion)
+            maps = motion_maps(flow, state.unit_px, view.person_px, state.foreshortening, self._settings.motion)
             state.history.appendleft(maps)
         state.earlier = picture
         if len(state.history) < tube.steps:
