@@ -19,9 +19,9 @@ from crowdad.outputs.jpeg import packed, unpacked
 from crowdad.records import Box, ClosedEvent, FrameResult, OpenEvent
 from crowdad.runtimes import Runtime
 from crowdad.scene import SceneModel
-from crowdad.sources import LiveFrame
+from crowdad.sources import LiveFrame, StreamStatus
 
-__all__ = ["EventChange", "LiveScore", "LiveScorer", "Unscored", "tube_lag"]
+__all__ = ["EventChange", "LiveScore", "LiveScorer", "LiveUpdate", "Unscored", "tube_lag"]
 
 _UPDATE_S = 1.0
 _RISE = 0.05
@@ -50,6 +50,30 @@ class LiveScore:
     def picture(self) -> npt.NDArray[np.uint8] | None:
         """uint8 (H, W, 3) BGR, decoded anew at each call; None where no pictures were asked for."""
         return None if self.jpeg is None else unpacked(self.jpeg)
+
+
+@dataclass(frozen=True, eq=False)
+class LiveUpdate:
+    """What a watch knows at one scored frame; what a live view shows.
+
+    score: the frame, its picture and the open events.  status: of the camera, now.  fps: frames a second that were
+    scored lately.  latency_s: from taking the frame to its result.
+    """
+
+    score: LiveScore
+    status: StreamStatus
+    fps: float
+    latency_s: float
+
+    @property
+    def result(self) -> FrameResult:
+        """Of the frame."""
+        return self.score.result
+
+    @property
+    def open_events(self) -> tuple[OpenEvent, ...]:
+        """What lasts at the frame and was announced."""
+        return self.score.open_events
 
 
 @dataclass(frozen=True)
@@ -161,8 +185,13 @@ class LiveScorer:
                 continue
             for result in detector.run(self._remembered(run)):
                 yield from self._told(result, detector)
-            self._finder.finish()
-            yield from self._announcer.changes(self._finder, *self._last)
+            yield from self.finish()
+
+    def finish(self) -> Iterator[EventChange]:
+        """End what is open: by itself at each break, by the caller where a run was left early."""
+        self._finder.finish()
+        self._waiting.clear()
+        yield from self._announcer.changes(self._finder, *self._last)
 
     def _detector_for(self, frame: LiveFrame, fps: float) -> Detector:
         """The last detector where it suits the frame, or a new one.  Raises ModelError where the shape is another's."""

@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 
 from crowdad.cli.benchmarking import benchmark
-from crowdad.cli.detecting import detect
 from crowdad.cli.ending import guarded
 from crowdad.cli.exporting import export
 from crowdad.cli.looking import data_app, demo, info
-from crowdad.cli.scoring import fit, overlay
+from crowdad.cli.scoring import detect, fit, overlay
+from crowdad.cli.watching import watch
 
 __all__ = ["app", "main"]
 
@@ -23,6 +23,7 @@ labels, no pretrained detector.
   crowdad detect video.mp4                              learn from the video itself, then score it
   crowdad fit normal/*.mp4 -o gate3.safetensors         learn one camera from normal footage
   crowdad detect monday.mp4 --model gate3.safetensors   score with what was learned
+  crowdad watch rtsp://host/stream                      tell what is unusual while it happens
   crowdad demo                                          try it on a generated crowd
 
 Each run has a folder (runs/<name>) with overlay.mp4, timeline.png, frames.csv and results.json.
@@ -38,7 +39,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (detect, fit, overlay, export, info, demo, benchmark):
+for verb in (detect, fit, watch, overlay, export, info, demo, benchmark):
     app.command()(guarded(verb))
 app.add_typer(data_app, name="data")
 

@@ -29,8 +29,10 @@ def lay_beside(original: Path, path: Path) -> None:
         shutil.copyfile(original, path)
 
 
-def written_along(frames: Iterable[Frame], path: Path, fps: float) -> Iterator[Frame]:
+def written_along(frames: Iterable[Frame], path: Path, fps: float, crf: int = 23) -> Iterator[Frame]:
     """Pass the frames on unchanged and write them as H.264, the first one at 0 s, all at the size of the first.
+
+    fps: average.  crf: 0..51, lower = better and larger.
 
     Raises OSError where the disk refuses.
     """
@@ -39,7 +41,7 @@ def written_along(frames: Iterable[Frame], path: Path, fps: float) -> Iterator[F
     if first is None:
         return
     size_hw = (first.luma.shape[0], first.luma.shape[1])
-    with H264Writer(path, size_hw, fps) as video:
+    with H264Writer(path, size_hw, fps, crf=crf) as video:
         for frame in chain([first], source):
             picture = _in_colour(frame)
             if picture.shape[:2] != size_hw:

@@ -1,8 +1,8 @@
 """The verbs as functions: what the command line calls, and a library's front door.
 
 fit: footage -> `SceneModel`.  score: frames -> one `FrameResult` after the other.  detect: footage -> a run's folder.
-overlay: a run's folder -> its overlay, drawn again.  portray: a model -> a picture of what it holds.
-export: a model file -> a graph that scores without torch.
+watch: a camera -> its events while they last.  overlay: a run's folder -> its overlay, drawn again.
+portray: a model -> a picture of what it holds.  export: a model file -> a graph that scores without torch.
 """
 
 from crowdad.workflows.detecting import detect, score
@@ -12,5 +12,20 @@ from crowdad.workflows.learning import fit
 from crowdad.workflows.portraying import portray
 from crowdad.workflows.progress import Progress, Stage
 from crowdad.workflows.redrawing import overlay
+from crowdad.workflows.telling import AlertOptions
+from crowdad.workflows.watching import WatchOptions, watch
 
-__all__ = ["Progress", "Stage", "detect", "expand_specs", "export", "fit", "overlay", "portray", "score"]
+__all__ = [
+    "AlertOptions",
+    "Progress",
+    "Stage",
+    "WatchOptions",
+    "detect",
+    "expand_specs",
+    "export",
+    "fit",
+    "overlay",
+    "portray",
+    "score",
+    "watch",
+]

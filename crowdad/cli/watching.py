@@ -1,0 +1,265 @@
+"""`crowdad watch`."""
+
+from __future__ import annotations
+
+import re
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from tqdm import tqdm
+
+from crowdad.cli.options import (
+    Config,
+    Device,
+    Fps,
+    MaxPixels,
+    Overrides,
+    Patches,
+    Quiet,
+    Runtime,
+    Seed,
+    Verbose,
+    chosen_settings,
+    seconds,
+)
+from crowdad.cli.terminal import notice
+from crowdad.wording import one_line
+
+if TYPE_CHECKING:
+    from crowdad.live import EventChange
+    from crowdad.outputs.watch_status import WatchStatus
+
+__all__ = ["watch"]
+
+_ALERTS = "Alerts"
+_INTERRUPTED = 130
+
+
+def duration(text: str) -> float:
+    """Seconds of "90", "90s", "5m", "1h30m" or "1:30:00"; raises typer.BadParameter."""
+    units = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", text)
+    if text and units:
+        hours, minutes, rest = (int(part or 0) for part in units.groups())
+        return 3600.0 * hours + 60 * minutes + rest
+    return seconds(text) or 0.0
+
+
+def _lag(text: str) -> int | None:
+    if text == "auto":
+        return None
+    if not text.isdigit():
+        raise typer.BadParameter(f"{text!r} is no lag; write a number of frames, or auto for one tube")
+    return int(text)
+
+
+def watch(
+    camera: Annotated[
+        str,
+        typer.Argument(
+            metavar="CAMERA",
+            help="rtsp://, http(s)://, tcp:// or udp://, the number of a webcam, or a file with --realtime.",
+            show_default=False,
+        ),
+    ],
+    model: Annotated[
+        Path | None,
+        typer.Option("--model", "-m", help="Model made by crowdad fit.  [learn from the first minutes]"),
+    ] = None,
+    warm_up: Annotated[
+        str, typer.Option("--warm-up", metavar="TIME", help="Learn from so much first, where there is no model.")
+    ] = "5m",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder of the watch; one that is there is gone on with.")
+    ] = None,
+    lag: Annotated[
+        str,
+        typer.Option(
+            "--lag", metavar="FRAMES|auto", help="Results come so many frames late; auto: one tube; 0: at once."
+        ),
+    ] = "auto",
+    threshold: Annotated[
+        float | None, typer.Option("--threshold", help="Raw anomaly that reads 0.5; higher = fewer events.")
+    ] = None,
+    false_alarms_per_hour: Annotated[
+        float | None,
+        typer.Option("--false-alarms-per-hour", help="Choose the threshold for so many on normal footage.  [1]"),
+    ] = None,
+    roi: Annotated[
+        Path | None, typer.Option("--roi", metavar="MASK.PNG", help="Score only where this picture is white.")
+    ] = None,
+    webhook: Annotated[
+        str | None,
+        typer.Option("--webhook", metavar="URL", help="POST each alert there.", rich_help_panel=_ALERTS),
+    ] = None,
+    mqtt: Annotated[
+        str | None,
+        typer.Option(
+            "--mqtt", metavar="HOST", help="Broker: HOST[:PORT] or mqtts://user:password@HOST.", rich_help_panel=_ALERTS
+        ),
+    ] = None,
+    topic: Annotated[
+        str | None,
+        typer.Option("--topic", help="Publish under it: TOPIC/events, /status, /available.", rich_help_panel=_ALERTS),
+    ] = None,
+    save_clips: Annotated[
+        bool,
+        typer.Option("--save-clips", help="Keep the seconds around each event as mp4.", rich_help_panel=_ALERTS),
+    ] = False,
+    keep_gb: Annotated[
+        float,
+        typer.Option("--keep-gb", help="The oldest clips go where all take more.", rich_help_panel=_ALERTS),
+    ] = 5.0,
+    realtime: Annotated[bool, typer.Option("--realtime", help="Play a file at its own pace.")] = False,
+    limit: Annotated[
+        str | None, typer.Option("--duration", metavar="TIME", help="End after so long, such as 10m.  [never]")
+    ] = None,
+    fps: Fps = None,
+    max_pixels: MaxPixels = None,
+    config: Config = None,
+    overrides: Overrides = None,
+    seed: Seed = None,
+    patches: Patches = None,
+    device: Device = "auto",
+    runtime: Runtime = "auto",
+    verbose: Verbose = 0,
+    quiet: Quiet = False,
+) -> int:
+    """Watch a camera and tell what is unusual while it happens.
+
+    \b
+      crowdad watch rtsp://user:password@host/stream                 learns from the first 5 minutes
+      crowdad watch rtsp://host/stream -m gate3.safetensors -o gate3
+      crowdad watch rtsp://host/stream -m gate3.safetensors --webhook https://host/path --save-clips
+      crowdad watch 0 --mqtt broker --topic crowdad/desk             a webcam
+      crowdad watch video.mp4 --realtime --duration 10m
+
+    Ends with Ctrl+C.  Events are in events.jsonl of the folder (docs/watching.md), how it stands in status.json.
+    """
+    from crowdad import workflows
+    from crowdad.scene import SceneModel
+    from crowdad.sources import MAX_PIXELS
+    from crowdad.workflows.footage import Part
+    from crowdad.workflows.options import DetectOptions
+
+    base = None if model is None else SceneModel.load(model).settings
+    asked = any(option is not None for option in (config, overrides, seed, patches))
+    options = workflows.WatchOptions(
+        scoring=DetectOptions(
+            model=model,
+            settings=chosen_settings(config, overrides, seed if model is None else None, patches, base)
+            if asked
+            else None,
+            threshold=threshold,
+            false_alarms_per_hour=false_alarms_per_hour,
+            roi=roi,
+            part=Part(fps=fps, max_pixels=max_pixels or MAX_PIXELS),
+            device=device,
+            runtime=runtime,
+        ),
+        warm_up_s=duration(warm_up),
+        lag=_lag(lag),
+        alerts=workflows.AlertOptions(webhook, mqtt, topic, save_clips, keep_gb),
+        duration_s=None if limit is None else duration(limit),
+        realtime=realtime,
+    )
+    with _LiveLine(quiet) as line, _ended_by_sigterm():
+        try:
+            status = workflows.watch(
+                camera, options, output=output, on_change=line.change, on_status=line.status, notice=notice
+            )
+        except KeyboardInterrupt:
+            line.close()
+            notice("interrupted; all events up to now are in events.jsonl")
+            return _INTERRUPTED
+    if not quiet:
+        print(_summary(status))
+    return 0
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Let the signal that services are stopped with end the watch as Ctrl+C does."""
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+class _LiveLine:
+    """One line on the error stream that says how the watch stands, and a line for each event on the output."""
+
+    def __init__(self, quiet: bool) -> None:
+        self._quiet = quiet
+        shown = not quiet and sys.stderr.isatty()
+        self._bar = tqdm(bar_format="{desc}", leave=False, dynamic_ncols=True) if shown else None
+
+    def status(self, status: WatchStatus) -> None:
+        """Show how things stand."""
+        if self._bar is not None:
+            self._bar.set_description_str(one_line(_state_of(status)))
+
+    def change(self, change: EventChange) -> None:
+        """Print what became of an event."""
+        if self._quiet or change.kind == "update":
+            return
+        from crowdad.outputs.clock import clock_text
+
+        box = ", ".join(f"{side:.0f}" for side in change.box_xyxy)
+        line = f"{clock_text(change.time_s)}  event {change.key} {change.kind}  anomaly {change.peak_anomaly:.2f}"
+        if change.merged_into is not None:
+            line += f", is part of {change.merged_into}"
+        elif change.end_s is not None:
+            line += f", lasted {change.end_s - change.start_s:.1f} s"
+        tqdm.write(f"{line}, box {box}", file=sys.stdout)
+        sys.stdout.flush()
+
+    def close(self) -> None:
+        """Take the line away."""
+        if self._bar is not None:
+            self._bar.close()
+
+    def __enter__(self) -> _LiveLine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _state_of(status: WatchStatus) -> str:
+    parts = [status.camera]
+    if status.state != "online":
+        parts.append(f"{status.state} {status.reason}".rstrip())
+    share = "" if status.phase_share is None else f" {status.phase_share:.0%}"
+    if status.phase != "scoring":
+        parts.append(f"{status.phase}{share}")
+    if status.scored:
+        parts.append(f"{status.fps:.1f} fps, latency {status.latency_s:.2f} s, anomaly {status.anomaly:.2f}")
+    parts.append(f"dropped {status.dropped}, events {status.events}")
+    return " | ".join(parts)
+
+
+def _summary(status: WatchStatus) -> str:
+    """How a watch went, a few lines."""
+    events = "nothing unusual" if not status.events else f"{status.events} event{'s' * (status.events != 1)}"
+    lines = [f"{status.camera}: {events} in {status.scored} scored frames ({status.ended})"]
+    if status.scored:
+        delays = status.frame_delays
+        lines.append(
+            f"  latency {delays.median_s:.2f} s, 95 % below {delays.p95_s:.2f} s, longest {delays.max_s:.2f} s"
+        )
+    if status.events:
+        delays = status.event_delays
+        lines.append(f"  events announced {delays.median_s:.2f} s after they began, latest {delays.max_s:.2f} s")
+    skipped = ", ".join(f"{count} {reason}" for reason, count in status.skipped.items())
+    lines.append(f"  {status.frames_total} frames came, {skipped or 'none'} skipped, {status.reconnects} reconnects")
+    return "\n".join(map(one_line, lines))

@@ -1,0 +1,195 @@
+"""A scene learned from the first minutes of a camera: they are kept on disk until it is there, and then removed."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from crowdad.config import Settings
+from crowdad.errors import TooLittleMotionError, TooShortError
+from crowdad.outputs.folder import RunFolder
+from crowdad.outputs.footage import written_along
+from crowdad.scene import SceneModel
+from crowdad.sources import LiveFrame, open_source
+from crowdad.workflows.footage import check_device
+from crowdad.workflows.learning import fit_sources
+from crowdad.workflows.progress import Progress, Stage
+
+__all__ = ["WarmUp"]
+
+_MOST_PIECES = 12
+_CRF = 17  # compression must not look like motion
+
+
+class WarmUp:
+    """Learns what is normal from a camera that may show anomalies.
+
+    folder: of the watch; holds warm-up-N.mp4.part meanwhile.  length_s: of footage that is gathered before it is
+    learned from; where too little moved in it, as much again, and of all that the last hour at most.
+    count: told the reason for each frame that is not scored.  progress: of the gathering and the learning.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        camera_name: str,
+        settings: Settings,
+        *,
+        length_s: float,
+        device: str,
+        count: Callable[[str], None],
+        progress: Progress,
+        notice: Callable[[str], None],
+    ) -> None:
+        self._folder = folder
+        self._camera_name = camera_name
+        self._settings = settings
+        self._length_s = length_s
+        self._device = device
+        self._count = count
+        self._progress = progress
+        self._notice = notice
+        self._pieces: deque[Path] = deque()
+        self._number = 0
+
+    def scene(self, frames: Iterator[LiveFrame | None], fps: Callable[[], float]) -> SceneModel | None:
+        """The scene; None where the frames end before it is there.
+
+        frames: of the camera, None now and then where none come.
+        Raises FitError where nothing can be learned, whatever else comes, OutputError where the disk refuses.
+        """
+        try:
+            while self._gather(frames, fps):
+                fit = _Fit(list(self._pieces), self._settings, self._device, self._progress)
+                try:
+                    learned = self._wait_for(fit, frames)
+                finally:
+                    fit.stop()
+                if not learned:
+                    return None
+                if isinstance(fit.error, TooLittleMotionError | TooShortError):
+                    minutes = len(self._pieces) * self._length_s / 60
+                    self._notice(f"too little moved in {minutes:.1f} minutes to learn from; as much again is watched")
+                    continue
+                if fit.error is not None:
+                    raise fit.error
+                assert fit.scene is not None
+                fit.scene.provenance.update(how="self-fitted", sources=[self._camera_name], sampled=False)
+                return fit.scene
+            return None
+        finally:
+            for piece in self._pieces:
+                piece.unlink(missing_ok=True)
+
+    def _gather(self, frames: Iterator[LiveFrame | None], fps: Callable[[], float]) -> bool:
+        """Write the next piece; whether it is whole.  One that changes its size is begun anew."""
+        while True:
+            first = next((frame for frame in frames if frame is not None), None)
+            if first is None:
+                return False
+            self._number += 1
+            path = self._folder.file(f"warm-up-{self._number}.mp4.part")
+            self._pieces.append(path)
+            piece = _Piece(first, frames, self._length_s)
+            with self._folder.one_line_errors():
+                for _ in written_along(piece.frames(), path, fps(), crf=_CRF):
+                    self._count("warming up")
+                    self._progress(Stage("warming up", round(piece.seconds), round(self._length_s), "s"))
+            if piece.ended:
+                return False
+            while piece.resized is None and len(self._pieces) > _MOST_PIECES:
+                self._pieces.popleft().unlink(missing_ok=True)
+            if piece.resized is None:
+                return True
+            self._count("warming up")
+            while self._pieces:
+                self._pieces.popleft().unlink(missing_ok=True)
+
+    def _wait_for(self, fit: _Fit, frames: Iterator[LiveFrame | None]) -> bool:
+        """Let the camera's frames go by until the fit is done; False where they end before."""
+        for frame in frames:
+            if frame is not None:
+                self._count("learning")
+            if fit.done.is_set():
+                return True
+        return fit.done.is_set()
+
+
+class _Piece:
+    """The frames of one size from `first` on, `length_s` of them, pauses not counted."""
+
+    def __init__(self, first: LiveFrame, rest: Iterator[LiveFrame | None], length_s: float) -> None:
+        self._first = first
+        self._rest = rest
+        self._length_s = length_s
+        self.seconds = 0.0
+        self.resized: LiveFrame | None = None
+        self.ended = False
+
+    def frames(self) -> Iterator[LiveFrame]:
+        last = self._first
+        yield last
+        while self.seconds < self._length_s:
+            frame = next(self._rest, _END)
+            if isinstance(frame, _End):
+                self.ended = True
+                return
+            if frame is None:
+                continue
+            if frame.luma.shape != last.luma.shape:
+                self.resized = frame
+                return
+            if frame.segment == last.segment:
+                self.seconds += frame.time_s - last.time_s
+            last = frame
+            yield frame
+
+
+class _End:
+    pass
+
+
+_END = _End()
+
+
+class _Stopped(Exception):
+    pass
+
+
+class _Fit:
+    """A fit in a thread of its own, so that the camera is read on meanwhile."""
+
+    def __init__(self, pieces: list[Path], settings: Settings, device: str, progress: Progress) -> None:
+        self._pieces = pieces
+        self._settings = settings
+        self._device = device
+        self._progress = progress
+        self._stop = threading.Event()
+        self.done = threading.Event()
+        self.scene: SceneModel | None = None
+        self.error: BaseException | None = None
+        self._thread = threading.Thread(target=self._work, name="crowdad-learning", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End it at its next sign of life."""
+        self._stop.set()
+        self._thread.join()
+
+    def _work(self) -> None:
+        try:
+            sources = [open_source(piece) for piece in self._pieces]
+            self.scene = fit_sources(
+                sources, self._settings, unlabelled=True, device=check_device(self._device), progress=self._told
+            )
+        except BaseException as error:  # raised again where it is waited for
+            self.error = error
+        finally:
+            self.done.set()
+
+    def _told(self, stage: Stage) -> None:
+        if self._stop.is_set():
+            raise _Stopped
+        self._progress(stage)

@@ -1,0 +1,254 @@
+"""A camera is watched: every event is told in time, every frame is accounted for, and nothing that fails stops it."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from crowdad.errors import ConfigError, ModelError, OutputExistsError
+from crowdad.live import LiveUpdate
+from crowdad.outputs.alerts import read_messages
+from crowdad.outputs.watch_status import WatchStatus
+from crowdad.workflows import AlertOptions, WatchOptions, watch
+from crowdad.workflows.options import DetectOptions
+from tests.live_camera import OFFLINE, FakeCamera
+from tests.tiny_scene import model_of, walkers
+
+FPS = 10.0
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A scene that finds what moves unusual: its weights and centres are random."""
+    return model_of().save(tmp_path_factory.mktemp("model") / "scene.safetensors")
+
+
+def options_of(model: Path | None, **changes: Any) -> WatchOptions:
+    scoring = {"model": model, **changes.pop("scoring", {})}
+    return WatchOptions(scoring=DetectOptions(**scoring), **changes)
+
+
+def walk(count: int, still: int = 0) -> list[npt.NDArray[np.uint8]]:
+    """People walk, and then nobody moves: the last picture again and again."""
+    pictures = list(walkers(count))
+    return pictures + [pictures[-1]] * still
+
+
+def lines(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
+
+
+def events(folder: Path) -> list[dict[str, Any]]:
+    return [line for line in lines(folder) if line["type"] != "status"]
+
+
+def states(folder: Path) -> list[str]:
+    return [line["state"] for line in lines(folder) if line["type"] == "status"]
+
+
+def check_account(status: WatchStatus, came: int) -> None:
+    assert status.frames_total == came
+    assert status.scored + sum(status.skipped.values()) + status.waiting == came
+
+
+def test_an_event_is_told_when_it_begins_and_when_it_ends(model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "watch"
+    changes: list[Any] = []
+    camera = FakeCamera(walk(40, still=40))
+    status = watch(camera.open, options_of(model), output=folder, on_change=changes.append)
+    told = events(folder)
+    kinds: dict[str, list[str]] = {}
+    for line in told:
+        kinds.setdefault(line["id"], []).append(line["type"])
+    assert kinds
+    for those in kinds.values():
+        assert those[0] == "new"
+        assert those[-1] == "end"
+        assert set(those[1:-1]) <= {"update"}
+    assert [change.kind for change in changes] == [line["type"] for line in told]
+    assert states(folder) == ["online", "offline"]
+    assert len(list(read_messages(folder / "events.jsonl"))) == len(told) + 2
+    first = told[0]
+    assert first["camera"] == camera.name
+    assert first["run"] == status.run
+    assert first["peak_anomaly"] >= 0.5
+    clocks = [datetime.fromisoformat(first[name]) for name in ("start_at", "wall_clock")]
+    assert (clocks[1] - clocks[0]).total_seconds() == pytest.approx(first["time_s"] - first["start_s"], abs=0.01)
+    assert (status.events, status.open_events) == (len(kinds), 0)
+    assert (status.phase, status.ended, status.state) == ("ended", "the camera was at its end", "offline")
+    check_account(status, 80)
+    assert (status.scored, status.skipped) == (80, {})
+    assert status == WatchStatus.model_validate_json((folder / "status.json").read_bytes())
+    assert sorted(path.name for path in folder.iterdir()) == ["events.jsonl", "status.json"]
+
+
+def test_events_are_announced_within_the_lag_and_a_second(model: Path, tmp_path: Path) -> None:
+    camera = FakeCamera(walk(40), pace_s=0.1)
+    status = watch(camera.open, options_of(model), output=tmp_path / "watch")
+    assert status.lag_frames == 4
+    assert status.events > 0
+    assert status.frame_delays.count == 40
+    limit_s = status.lag_frames / FPS + 1
+    assert status.event_delays.max_s < limit_s
+    for line in events(tmp_path / "watch"):
+        assert line["latency_s"] < limit_s
+        assert line["type"] != "new" or line["since_start_s"] < limit_s
+
+
+def test_a_live_view_is_told_of_every_scored_frame(model: Path, tmp_path: Path) -> None:
+    updates: list[LiveUpdate] = []
+    pictures = walk(30)
+    watch(FakeCamera(pictures).open, options_of(model), output=tmp_path / "watch", on_update=updates.append)
+    assert [update.result.index for update in updates] == list(range(30))
+    shown = updates[20].score.picture()
+    assert shown is not None
+    assert np.abs(shown[..., 0].astype(int) - pictures[20]).mean() < 6
+    assert updates[20].status.state == "online"
+    assert updates[20].latency_s >= 0
+    assert updates[20].fps > 0
+    assert any(update.open_events for update in updates)
+
+
+def test_a_lost_camera_ends_its_events_at_once_and_goes_on_when_it_is_back(model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "watch"
+    ends: list[float] = []
+    camera = FakeCamera([*walk(20), OFFLINE, *walk(20)], outage_s=1.0)
+    notices: list[str] = []
+    began_s = time.monotonic()
+    status = watch(
+        camera.open,
+        options_of(model),
+        output=folder,
+        notice=notices.append,
+        on_change=lambda change: ends.append(time.monotonic() - began_s) if change.kind == "end" else None,
+    )
+    assert states(folder) == ["online", "offline", "online", "offline"]
+    offline = next(line for line in lines(folder) if line["type"] == "status" and line["state"] == "offline")
+    assert offline["reason"] == "the camera was unplugged"
+    # Frames and events from before the outage are told during it.
+    order = [line["type"] for line in lines(folder)]
+    second_online = [number for number, line in enumerate(lines(folder)) if line.get("state") == "online"][1]
+    assert "end" in order[:second_online]
+    assert order[:second_online].count("new") == order[:second_online].count("end")
+    check_account(status, 40)
+    assert status.scored == 40
+    assert status.reconnects == 1
+    assert notices == [
+        "rtsp://camera/live: offline, the camera was unplugged",
+        "rtsp://camera/live: online again",
+    ]
+
+
+def test_the_watch_ends_when_its_time_is_over_also_where_no_frame_comes(model: Path, tmp_path: Path) -> None:
+    camera = FakeCamera(walk(12), stays=True)
+    began_s = time.monotonic()
+    status = watch(camera.open, options_of(model, duration_s=3), output=tmp_path / "watch")
+    assert time.monotonic() - began_s < 20
+    assert status.ended == "its time was over"
+    check_account(status, 12)
+    assert status.scored == 12
+    assert status.open_events == 0
+
+
+def test_an_interrupt_ends_open_events_and_is_passed_on(model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "watch"
+
+    def interrupting(update: LiveUpdate) -> None:
+        if update.result.index == 25:
+            raise KeyboardInterrupt
+
+    camera = FakeCamera(walk(40), stays=True)
+    with pytest.raises(KeyboardInterrupt):
+        watch(camera.open, options_of(model), output=folder, on_update=interrupting)
+    told = events(folder)
+    assert {line["id"] for line in told if line["type"] == "new"} == {
+        line["id"] for line in told if line["type"] == "end"
+    }
+    status = WatchStatus.model_validate_json((folder / "status.json").read_bytes())
+    assert status.ended == "interrupted"
+    assert status.scored == 26
+    assert status.scored + sum(status.skipped.values()) == status.frames_total
+    assert states(folder)[-1] == "offline"
+    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("crowdad-arrivals")]
+
+
+def test_what_a_consumer_raises_surfaces_and_everything_is_closed(model: Path, tmp_path: Path) -> None:
+    def failing(_: LiveUpdate) -> None:
+        raise ZeroDivisionError
+
+    camera = FakeCamera(walk(40), stays=True)
+    with pytest.raises(ZeroDivisionError):
+        watch(camera.open, options_of(model), output=tmp_path / "watch", on_update=failing)
+    assert camera._closed.is_set()
+    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("crowdad-")]
+
+
+def test_what_the_camera_raises_surfaces(model: Path, tmp_path: Path) -> None:
+    def broken() -> Iterable[npt.NDArray[np.uint8]]:
+        yield from walk(10)
+        raise ModelError("the lens fell off")
+
+    with pytest.raises(ModelError, match="the lens fell off"):
+        watch(FakeCamera(broken()).open, options_of(model), output=tmp_path / "watch")
+
+
+def test_a_watch_goes_on_in_its_folder_and_another_camera_or_run_does_not(model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "watch"
+    first = watch(FakeCamera(walk(20)).open, options_of(model), output=folder)
+    before = lines(folder)
+    second = watch(FakeCamera(walk(20)).open, options_of(model), output=folder)
+    after = lines(folder)
+    assert after[: len(before)] == before
+    assert {line["run"] for line in after[len(before) :]} == {second.run} != {first.run}
+    other = FakeCamera(walk(20))
+    other.name = "rtsp://other/live"
+    with pytest.raises(OutputExistsError, match="holds the watch of rtsp://camera/live; choose another folder"):
+        watch(other.open, options_of(model), output=folder)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "results.json").write_text("{}")
+    with pytest.raises(OutputExistsError, match="holds a run of crowdad detect"):
+        watch(FakeCamera(walk(20)).open, options_of(model), output=tmp_path / "run")
+
+
+def test_half_a_line_of_a_machine_that_went_down_is_cut_off(model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "watch"
+    folder.mkdir()
+    (folder / "events.jsonl").write_text('{"type": "status", "sta')
+    watch(FakeCamera(walk(8)).open, options_of(model), output=folder)
+    assert states(folder) == ["online", "offline"]
+
+
+def test_a_camera_of_another_shape_is_told_once_and_counted(model: Path, tmp_path: Path) -> None:
+    notices: list[str] = []
+    square = [np.zeros((96, 96), np.uint8)] * 5
+    status = watch(FakeCamera(square).open, options_of(model), output=tmp_path / "watch", notice=notices.append)
+    check_account(status, 5)
+    assert status.skipped == {"picture of another shape": 5}
+    assert len(notices) == 1
+    assert "another shape is another camera" in notices[0]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"warm_up_s": 0.0}, "the warm-up is 0.0 s; more than 0"),
+        ({"duration_s": -1.0}, "the duration is -1.0 s; more than 0"),
+        ({"lag": -1}, "the lag is -1 frames; 0 or more"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        WatchOptions(**wrong)
+    with pytest.raises(ConfigError, match="give both --mqtt HOST and --topic"):
+        AlertOptions(mqtt="broker")
+    with pytest.raises(ConfigError, match="the clips may take 0 GB"):
+        AlertOptions(keep_gb=0)
