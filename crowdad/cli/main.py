@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from crowdad.cli.benchmarking import benchmark
+from crowdad.cli.detecting import detect
 from crowdad.cli.ending import guarded
 from crowdad.cli.exporting import export
 from crowdad.cli.looking import data_app, demo, info
-from crowdad.cli.scoring import detect, fit, overlay
+from crowdad.cli.scoring import fit, overlay
 from crowdad.cli.watching import watch
 
 __all__ = ["app", "main"]

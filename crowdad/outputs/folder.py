@@ -21,7 +21,7 @@ from crowdad.wording import without_login
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["JOURNAL", "RUN_FILES", "RunFolder", "run_name"]
+__all__ = ["JOURNAL", "PIECES", "RUN_FILES", "RunFolder", "run_name"]
 
 RUN_FILES = (
     "results.json",
@@ -40,6 +40,9 @@ RUN_FILES = (
 
 JOURNAL = "resume.part"
 """What an unfinished run goes on from; gone when the run is whole."""
+
+PIECES = "pieces.part"
+"""Folder of what was scored of a run that is spread over processes; gone when the run is whole."""
 
 _NOT_OURS = re.compile(r"[^\w.+-]+", re.UNICODE)
 _WRITE_FAILURES = {
@@ -167,11 +170,17 @@ class RunFolder:
         """Whether the run in it is whole."""
         return (self.path / "results.json").is_file()
 
+    def forget_how_to_go_on(self) -> None:
+        """Remove the journal and the pieces, once the run is whole."""
+        (self.path / JOURNAL).unlink(missing_ok=True)
+        shutil.rmtree(self.path / PIECES, ignore_errors=True)
+
     def _let_go_of_earlier_run(self) -> None:
         if self._overwrite:
             self._overwrite = False
             for path in held_files(self.path):
                 path.unlink()
+            self.forget_how_to_go_on()
 
     def _check_writable(self) -> None:
         probe = self.path / f".crowdad-{os.getpid()}.part"

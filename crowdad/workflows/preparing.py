@@ -21,7 +21,7 @@ from crowdad.workflows.records import Run
 from crowdad.workflows.resuming import run_identity
 from crowdad.workflows.running import check_runtime, open_runtime
 
-__all__ = ["Opened", "prepared", "save_scene", "wanting"]
+__all__ = ["Opened", "fitted_scene", "prepared", "save_scene", "wanting"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,13 +50,31 @@ class Opened:
         return cls(spec, options, source, mask, scene, run_identity(spec, source, options, scene))
 
 
-def prepared(opened: Opened, folder: RunFolder, goes_on: bool, progress: Progress) -> Run:
-    """The run, ready to score.  goes_on: it was begun before, and may have left its own scene in the folder."""
+def fitted_scene(opened: Opened, folder: RunFolder, goes_on: bool, progress: Progress) -> SceneModel:
+    """The given scene, or one that is fitted on the footage itself and saved in the folder.
+
+    goes_on: the run was begun before, and may have left its own scene there.
+    """
+    if opened.scene is not None:
+        return opened.scene
+    own = folder.file("scene.safetensors")
+    if goes_on and own.is_file():
+        return SceneModel.load(own)
+    scene = _fit_on_itself(opened.spec, opened.options, progress)
+    save_scene(scene, folder)
+    return scene
+
+
+def prepared(opened: Opened, fitted: SceneModel, progress: Progress, runtime: str | None = None) -> Run:
+    """The run, ready to score with the scene.
+
+    runtime: what scores; default: the one asked for, where "auto" is torch for a scene of the footage's own, as a graph
+    does not pay for one piece of footage.
+    """
     options = opened.options
-    runtime, fitted = options.runtime, opened.scene
-    if fitted is None:
-        fitted = _own_scene(opened, folder, goes_on, progress)
-        runtime = "torch" if runtime == "auto" else runtime
+    if runtime is None:
+        own = options.model is None and options.runtime == "auto"
+        runtime = "torch" if own else options.runtime
     scene = fitted.fitted_to(opened.source.info.size_hw, opened.source.fps)
     if options.false_alarms_per_hour is not None:
         scene = wanting(scene, options.false_alarms_per_hour)
@@ -69,16 +87,6 @@ def save_scene(scene: SceneModel, folder: RunFolder) -> None:
     """Write scene.safetensors into the run's folder."""
     with folder.part("scene.safetensors") as path:
         scene.save(path)
-
-
-def _own_scene(opened: Opened, folder: RunFolder, goes_on: bool, progress: Progress) -> SceneModel:
-    """A scene fitted on the footage itself, saved in the folder; the one that is there where its run goes on."""
-    own = folder.file("scene.safetensors")
-    if goes_on and own.is_file():
-        return SceneModel.load(own)
-    scene = _fit_on_itself(opened.spec, opened.options, progress)
-    save_scene(scene, folder)
-    return scene
 
 
 def _fit_on_itself(spec: Any, options: DetectOptions, progress: Progress) -> SceneModel:
