@@ -209,6 +209,8 @@ def test_what_no_second_try_mends_is_one_line_after_one_try(tmp_path: Path) -> N
             assert str(caught.value).startswith(f"{server.url}{path}: ")
             assert "wr0ng" not in "".join(traceback.format_exception(caught.value))
             assert told == []
+            # Two for a login: one to hear that one is wanted, one with it.
+            assert server.requests.count(path) == (2 if path == "/locked" else 1)
     assert not threads()
 
 

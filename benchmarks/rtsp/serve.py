@@ -1,13 +1,17 @@
-"""An RTSP server for the tests, run by the system's Python, whose GStreamer bindings it needs: a clip, over and over.
+"""A clip over and over as an RTSP camera, run by the system's Python, whose GStreamer bindings it needs.
 
-usage: rtsp_server.py CLIP PORT FPS [USER PASSWORD]
+usage: serve.py CLIP PORT FPS [USER PASSWORD]
 
 CLIP holds H.264 pictures, each behind its length as 32 bits, big end first.  Prints one line once it serves, on
 rtsp://127.0.0.1:PORT/live.
 """
 
+from __future__ import annotations
+
 import struct
 import sys
+from collections.abc import Iterator
+from typing import Any
 
 import gi
 
@@ -23,7 +27,7 @@ LAUNCH = (
 )
 
 
-def pictures(path):
+def pictures(path: str) -> Iterator[bytes]:
     with open(path, "rb") as file:
         while header := file.read(4):
             yield file.read(*struct.unpack(">I", header))
@@ -32,12 +36,12 @@ def pictures(path):
 class Camera:
     """Feeds one viewer's pipeline, at the pace that it asks for."""
 
-    def __init__(self, clip, fps):
+    def __init__(self, clip: list[bytes], fps: int) -> None:
         self._clip = clip
         self._fps = fps
         self._count = 0
 
-    def need_data(self, source, length):
+    def need_data(self, source: Any, _: int) -> None:
         buffer = Gst.Buffer.new_wrapped(self._clip[self._count % len(self._clip)])
         buffer.pts = buffer.dts = self._count * Gst.SECOND // self._fps
         buffer.duration = Gst.SECOND // self._fps
@@ -45,7 +49,7 @@ class Camera:
         source.emit("push-buffer", buffer)
 
 
-def only_for(server, factory, user, password):
+def only_for(server: Any, factory: Any, user: str, password: str) -> None:
     auth = GstRtspServer.RTSPAuth()
     auth.set_supported_methods(GstRtsp.RTSPAuthMethod.BASIC)
     token = GstRtspServer.RTSPToken()
@@ -58,7 +62,7 @@ def only_for(server, factory, user, password):
     factory.set_permissions(permissions)
 
 
-def main(clip_path, port, fps, *login):
+def main(clip_path: str, port: str, fps: str, *login: str) -> None:
     Gst.init(None)
     clip = list(pictures(clip_path))
     server = GstRtspServer.RTSPServer()
@@ -67,7 +71,7 @@ def main(clip_path, port, fps, *login):
     factory = GstRtspServer.RTSPMediaFactory()
     factory.set_launch(LAUNCH)
 
-    def configure(_, media):
+    def configure(_: Any, media: Any) -> None:
         source = media.get_element().get_by_name("camera")
         source.connect("need-data", Camera(clip, int(fps)).need_data)
 
