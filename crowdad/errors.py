@@ -26,6 +26,9 @@ __all__ = [
     "OutputExistsError",
     "OutputNotReadableError",
     "OutputNotWritableError",
+    "PageAddressError",
+    "PageError",
+    "PageNotInstalledError",
     "RuntimeNotInstalledError",
     "SourceError",
     "SourceNotFoundError",
@@ -146,3 +149,15 @@ class OutputNotReadableError(OutputError):
 
 class FleetError(CrowdadError):
     """Work cannot be spread over processes or machines, or one of them died again and again."""
+
+
+class PageError(CrowdadError):
+    """The live page cannot be served."""
+
+
+class PageAddressError(PageError):
+    """The page's address is taken, or is none of this machine."""
+
+
+class PageNotInstalledError(PageError):
+    """What serves the page is not installed."""

@@ -29,6 +29,7 @@ TREE = {
     },
     errors.ConfigError: {errors.UnknownSettingError},
     errors.DataError: {errors.DatasetNotFoundError, errors.DownloadError, errors.UndefinedMetricError},
+    errors.PageError: {errors.PageAddressError, errors.PageNotInstalledError},
     errors.OutputError: {errors.OutputExistsError, errors.OutputNotWritableError, errors.OutputNotReadableError},
 }
 

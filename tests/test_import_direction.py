@@ -22,6 +22,7 @@ LEVELS = (
     ("evaluation", "evaluation_digits"),
     ("workflows",),
     ("export",),
+    ("page",),
     ("live",),
     ("training", "detector"),
     ("runtimes",),

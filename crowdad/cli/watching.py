@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -28,6 +28,7 @@ from crowdad.cli.options import (
     seconds,
 )
 from crowdad.cli.terminal import notice
+from crowdad.errors import ConfigError
 from crowdad.wording import one_line
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["watch"]
 
-_ALERTS = "Alerts"
+_ALERTS, _PAGE = "Alerts", "Live page"
 _INTERRUPTED = 130
 
 
@@ -114,6 +115,23 @@ def watch(
         float,
         typer.Option("--keep-gb", help="The oldest clips go where all take more.", rich_help_panel=_ALERTS),
     ] = 5.0,
+    page: Annotated[
+        str | None,
+        typer.Option(
+            "--page",
+            metavar="PORT|HOST:PORT",
+            help="Serve a live page there; a port alone: for browsers on this machine only.",
+            rich_help_panel=_PAGE,
+        ),
+    ] = None,
+    page_token: Annotated[
+        str | None,
+        typer.Option(
+            "--page-token",
+            help="What a browser must know to see the page.  [made up where others can reach it]",
+            rich_help_panel=_PAGE,
+        ),
+    ] = None,
     realtime: Annotated[bool, typer.Option("--realtime", help="Play a file at its own pace.")] = False,
     limit: Annotated[
         str | None, typer.Option("--duration", metavar="TIME", help="End after so long, such as 10m.  [never]")
@@ -136,6 +154,7 @@ def watch(
       crowdad watch rtsp://host/stream -m gate3.safetensors -o gate3
       crowdad watch rtsp://host/stream -m gate3.safetensors --webhook https://host/path --save-clips
       crowdad watch 0 --mqtt broker --topic crowdad/desk             a webcam
+      crowdad watch rtsp://host/stream -m gate3.safetensors --page 8080
       crowdad watch video.mp4 --realtime --duration 10m
 
     Ends with Ctrl+C.  Events are in events.jsonl of the folder (docs/watching.md), how it stands in status.json.
@@ -167,11 +186,9 @@ def watch(
         duration_s=None if limit is None else duration(limit),
         realtime=realtime,
     )
-    with _LiveLine(quiet) as line, _ended_by_sigterm():
+    with _LiveLine(quiet) as line, _page(page, page_token, camera, line, quiet) as hooks, _ended_by_sigterm():
         try:
-            status = workflows.watch(
-                camera, options, output=output, on_change=line.change, on_status=line.status, notice=notice
-            )
+            status = workflows.watch(camera, options, output=output, notice=notice, **hooks)
         except KeyboardInterrupt:
             line.close()
             notice("interrupted; all events up to now are in events.jsonl")
@@ -179,6 +196,34 @@ def watch(
     if not quiet:
         print(_summary(status))
     return 0
+
+
+@contextmanager
+def _page(
+    address: str | None, token: str | None, camera: str, line: _LiveLine, quiet: bool
+) -> Iterator[dict[str, Callable[[Any], None]]]:
+    """What the watch tells of its frames, events and status: the line in the terminal, and a page if there is one."""
+    if address is None:
+        if token is not None:
+            raise ConfigError("--page-token was given without --page; give --page PORT or HOST:PORT, too")
+        yield {"on_change": line.change, "on_status": line.status}
+        return
+    from crowdad.page import LivePage
+
+    name = camera if "://" in camera else Path(camera).name
+    with LivePage(address, name=name, token=token) as page:
+        if not quiet or page.token_made_up:  # which is told nowhere else
+            print(f"live page: {page.url}", flush=True)
+
+        def change(told: EventChange) -> None:
+            line.change(told)
+            page.board.change(told)
+
+        def status(told: WatchStatus) -> None:
+            line.status(told)
+            page.board.status(told)
+
+        yield {"on_update": page.board.update, "on_change": change, "on_status": status}
 
 
 @contextmanager

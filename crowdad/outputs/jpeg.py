@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["packed", "unpacked"]
+__all__ = ["packed", "shrunk", "unpacked"]
 
 _QUALITY = 85
 
@@ -21,3 +21,10 @@ def packed(picture: npt.NDArray[np.uint8]) -> bytes:
 def unpacked(jpeg: bytes) -> npt.NDArray[np.uint8]:
     """The picture of `packed`, uint8 (H, W, 3) BGR, but for what JPEG loses."""
     return np.asarray(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR), np.uint8)
+
+
+def shrunk(jpeg: bytes, width_px: int) -> bytes:
+    """The picture of `packed`, `width_px` wide, its shape kept."""
+    picture = unpacked(jpeg)
+    height_px = max(1, round(picture.shape[0] * width_px / picture.shape[1]))
+    return packed(np.asarray(cv2.resize(picture, (width_px, height_px), interpolation=cv2.INTER_AREA), np.uint8))

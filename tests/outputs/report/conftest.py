@@ -1,28 +1,18 @@
-"""A real browser for the page: Debian's Chromium, driven by Playwright."""
+"""The report's page, opened in a real browser."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
+
+from tests.browser import chromium
+
+__all__ = ["Opener", "chromium", "opened"]
 
 Opener = Callable[..., Page]
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    """The browser.  Shared: open a page of your own in it."""
-    program = shutil.which("chromium")
-    if program is None:
-        pytest.skip("no chromium here (Debian: apt-get install chromium)")
-    with sync_playwright() as playwright:
-        # Sandboxing needs rights that a container does not give.
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"], headless=True)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

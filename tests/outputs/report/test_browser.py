@@ -18,6 +18,7 @@ from playwright.sync_api import Page
 from crowdad.outputs.footage import lay_beside, written_along
 from crowdad.outputs.report.false_alarms import read_false_alarms
 from crowdad.sources import open_source
+from tests.browser import until
 from tests.conftest import write_folder, write_video
 from tests.outputs.report.conftest import Opener
 from tests.outputs.report.made_up import SHORT, SIZE_HW, MadeUp
@@ -45,14 +46,6 @@ def shown_time(page: Page) -> float:
 
 def video_time(page: Page) -> float:
     return float(page.evaluate("document.getElementById('video').currentTime"))
-
-
-def until(page: Page, condition: str) -> None:
-    """Wait for a condition; the page's own policy keeps Playwright from waiting inside it."""
-    give_up_s = time.monotonic() + 15
-    while not page.evaluate(condition):
-        assert time.monotonic() < give_up_s, condition
-        page.wait_for_timeout(20)
 
 
 def settled(page: Page) -> None:
