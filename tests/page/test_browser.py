@@ -189,3 +189,4 @@ def test_a_file_in_real_time_is_watched_to_its_end(tiny_camera: TinyCamera, tmp_
         said(page, "The camera is offline", longest_s=60)
         watching.join(20)
         assert not watching.is_alive()
+        page.close()
