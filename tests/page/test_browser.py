@@ -79,6 +79,7 @@ def test_a_camera_is_seen_scored_and_lost(live: LivePage, opened: Opener) -> Non
     said(page, "The camera is offline: no answer")
     assert page.get_attribute("#state", "data-state") == "offline"
     assert page.inner_text("#state-reason").startswith("no answer, since ")
+    assert np.median(shot(page)) < 90, "what is old is dimmed"
     page.reload()
     page.wait_for_selector("html[data-ready=yes]")
     assert page.locator(".event h3").inner_text() == "Event 7", "who comes later sees what was"

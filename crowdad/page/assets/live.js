@@ -103,8 +103,19 @@ class Live {
   #follow() {
     const source = new EventSource("/updates");
     source.addEventListener("message", (message) => this.#take(JSON.parse(message.data)));
-    source.addEventListener("error", () => (find("lost").hidden = false));
-    source.addEventListener("open", () => (find("lost").hidden = true));
+    source.addEventListener("error", () => this.#markLost(true));
+    source.addEventListener("open", () => this.#markLost(false));
+  }
+
+  #markLost(lost) {
+    find("lost").hidden = !lost;
+    this.#markOld();
+  }
+
+  /** The last picture is dimmed where no newer one can come. */
+  #markOld() {
+    const old = !find("lost").hidden || (this.state !== null && this.state.name === "offline");
+    document.documentElement.dataset.old = old ? "yes" : "no";
   }
 
   #take({ fresh, points, events, state, health }) {
@@ -161,6 +172,7 @@ class Live {
     const before = this.state;
     this.state = state;
     find("state").dataset.state = state.name;
+    this.#markOld();
     find("state-name").textContent = state.name;
     const parts = [state.reason, `since ${wallText(state.since_s)}`];
     find("state-reason").textContent = parts.filter((part) => part !== "").join(", ");
