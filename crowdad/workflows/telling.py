@@ -21,6 +21,7 @@ from crowdad.outputs.alerts import (
     clock_of,
     message_line,
 )
+from crowdad.outputs.clips import ClipRecorder
 from crowdad.outputs.folder import RunFolder
 from crowdad.outputs.watch_status import WatchStatus, write_status
 from crowdad.sources import StreamStatus
@@ -28,6 +29,9 @@ from crowdad.workflows.arrivals import Camera
 from crowdad.workflows.watch_board import Board
 
 __all__ = ["AlertOptions", "Teller"]
+
+
+_CLIPS = "clips"
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,8 @@ class Teller:
         self._began_s: dict[int, float] = {}  # key of an open event -> unix time of its first frame
         self.wants_pictures = options.save_clips
         self._couriers: list[Courier] = []
+        self._recorder: ClipRecorder | None = None
+        self._clips: dict[int, str] = {}  # key of an open event -> file of its clip, in the folder
         with ExitStack() as stack:
             stack.callback(self._close_couriers, 0.0)
             with folder.one_line_errors():
@@ -81,6 +87,8 @@ class Teller:
             if options.mqtt is not None and options.topic is not None:
                 broker = MqttSink(options.mqtt, options.topic)
                 self._couriers.append(Courier(broker, Outbox(folder.file("mqtt.queue")), notice))
+            if options.save_clips:
+                self._recorder = ClipRecorder(folder.file(_CLIPS), int(options.keep_gb * 1e9), notice)
             stack.pop_all()
 
     def __enter__(self) -> Teller:
@@ -92,6 +100,8 @@ class Teller:
         last = self._board.status
         if last is not None and last.state == "online":
             self._tell_status(StreamStatus("offline", time.time(), "the watch has ended"))
+        if self._recorder is not None:
+            self._recorder.close()
         self._close_couriers(5.0)
         self.final = self.record()
         self.write(self.final)
@@ -117,7 +127,9 @@ class Teller:
         )
 
     def frame(self, score: LiveScore) -> None:
-        """A frame was scored."""
+        """A frame was scored; told before the changes of events at it."""
+        if self._recorder is not None and score.jpeg is not None:
+            self._recorder.add(score.result, score.captured_s, score.jpeg, score.open_events)
 
     def event(self, change: EventChange) -> None:
         """An event began, went on or ended."""
@@ -125,8 +137,10 @@ class Teller:
         # The clocks of camera and machine waver against each other: an event keeps the start it was announced with.
         began_s = self._began_s.setdefault(change.key, change.captured_s - (change.time_s - change.start_s))
         latency_s, since_start_s = (max(0.0, now_s - then_s) for then_s in (change.captured_s, began_s))
+        clip = self._clip_of(change)
         if change.kind == "end":
             del self._began_s[change.key]
+            self._clips.pop(change.key, None)
         self._board.change(change, since_start_s)
         self._offer(
             EventMessage(
@@ -146,6 +160,7 @@ class Teller:
                 latency_s=latency_s,
                 since_start_s=since_start_s,
                 merged_into=None if change.merged_into is None else self._id(change.merged_into),
+                clip=clip,
             )
         )
 
@@ -162,6 +177,11 @@ class Teller:
             if not self._cannot_write:
                 self._notice(f"status.json cannot be written ({error.strerror})")
             self._cannot_write = True
+
+    def _clip_of(self, change: EventChange) -> str | None:
+        if change.kind == "new" and self._recorder is not None and self._recorder.name is not None:
+            self._clips[change.key] = f"{_CLIPS}/{self._recorder.name}"
+        return self._clips.get(change.key)
 
     def _id(self, key: int) -> str:
         return f"{self._board.run}-{key}"
