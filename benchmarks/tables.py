@@ -18,6 +18,7 @@ from benchmarks.ablations import ABLATION_TABLES
 from benchmarks.digits.tables import DIGIT_TABLES
 from benchmarks.false_alarms import FALSE_ALARM_TABLES
 from benchmarks.generated import GENERATED_TABLES
+from benchmarks.live import LIVE_TABLES
 from benchmarks.ped2 import PED2_TABLES
 
 __all__ = ["TABLES", "fill", "load_rows", "main"]
@@ -35,6 +36,7 @@ TABLES: dict[str, Mapping[str, Callable[[Sequence[Row]], str]]] = {
     "ablations.json": ABLATION_TABLES,
     "false_alarms.json": FALSE_ALARM_TABLES,
     "generated.json": GENERATED_TABLES,
+    "live.json": LIVE_TABLES,
 }
 
 _MARKED = re.compile(r"<!-- table:(?P<name>[\w-]+) -->\n.*?<!-- /table:(?P=name) -->", re.DOTALL)
