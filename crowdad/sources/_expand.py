@@ -63,7 +63,7 @@ def refuse_address(spec: str | PathLike[str]) -> None:
     scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+)://", str(spec))
     if scheme:
         raise UnreadableSourceError(
-            f"{spec}: live streams and addresses ({scheme[1]}) are not supported yet; record or download it to a file"
+            f"{spec}: is an address ({scheme[1]}), no file; watch it live with crowdad watch, or record it to a file"
         )
 
 

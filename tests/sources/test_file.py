@@ -132,7 +132,7 @@ BAD: dict[str, tuple[Callable[[Path], Path], type[SourceError], str]] = {
     "text that could be drawn": (subtitles, UnreadableSourceError, "not a video file"),
     "one picture": (picture, UnreadableSourceError, "single picture"),
     "missing": (lambda folder: folder / "missing.mp4", SourceNotFoundError, "no such file"),
-    "address": (lambda folder: "rtsp://camera/1", UnreadableSourceError, "not supported yet"),  # type: ignore[dict-item, return-value]
+    "address": (lambda folder: "rtsp://camera/1", UnreadableSourceError, "watch it live"),  # type: ignore[dict-item, return-value]
 }
 
 

@@ -11,6 +11,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import av
@@ -157,6 +158,24 @@ def test_parts_of_a_playlist_come_at_their_pace(tmp_path: Path) -> None:
     assert time.monotonic() - began_s >= 1.7
     assert [frame.index for frame in frames] == list(range(19))
     assert [frame.time_s for frame in frames] == pytest.approx([index / 10 for index in range(19)], abs=0.001)
+
+
+def test_a_playlist_that_grows_is_followed(tmp_path: Path) -> None:
+    made = parts(tmp_path)
+    answers = {f"/{name}": body(blob, "video/mp2t") for name, blob in made.items()}
+    began_s = time.monotonic()
+
+    def grown(request: BaseHTTPRequestHandler) -> None:
+        shown = list(made)[: 1 + int(time.monotonic() - began_s)]
+        body(playlist(*shown, ended=False), PLAYLIST)(request)
+
+    with WebServer({**answers, "/live.m3u8": grown}) as server:
+        told: list[StreamStatus] = []
+        frames = taken(Stream(server.url + "/live.m3u8", on_status=told.append), 18)
+        assert server.requests.count("/live.m3u8") > 1
+    assert [frame.index for frame in frames] == list(range(18))
+    assert {frame.segment for frame in frames} == {0}
+    assert [status.state for status in told] == ["online"]
 
 
 def test_a_playlist_from_the_network_opens_no_file_here(tmp_path: Path) -> None:
