@@ -42,6 +42,7 @@ _REFUSED: tuple[tuple[type[av.FFmpegError], str], ...] = (
     (av.error.HTTPUnauthorizedError, "the login is refused (401); give it before the host, as user:password@"),
     (av.error.HTTPForbiddenError, "access is forbidden (403); give a user who may watch the camera"),
     (av.error.HTTPNotFoundError, "there is no such stream (404); look its path up in the camera's manual"),
+    (av.error.PermissionError, "may not be opened (permission denied); a webcam takes a user of the group video"),
 )
 """What a second try does not mend."""
 
@@ -255,6 +256,8 @@ def _opened(address: Address, limits: Limits) -> InputContainer:
                 f"{address.name}: what it sends is no video, nor a playlist of what may be opened; "
                 "give the address of the stream itself"
             ) from None
+        if error.errno == errno.EIO:  # all that libavformat says of a name that no server knows
+            raise LostError("its host is not known, or breaks off") from None
         raise LostError(_reason(error, f"no answer within {limits.open_timeout_s:g} s")) from None
 
 
