@@ -78,15 +78,16 @@ class Teller:
         self._clips: dict[int, str] = {}  # key of an open event -> file of its clip, in the folder
         with ExitStack() as stack:
             stack.callback(self._close_couriers, 0.0)
-            with folder.one_line_errors():
-                # A disk that hangs or is full for a while must not stop the watch either.
-                self._couriers.append(Courier(EventsFile(folder.file("events.jsonl")), Outbox(), notice))
+            # Those that refuse their address first: then nothing is left behind.
             if options.webhook is not None:
                 sink = WebhookSink(options.webhook)
                 self._couriers.append(Courier(sink, Outbox(folder.file("webhook.queue")), notice))
             if options.mqtt is not None and options.topic is not None:
                 broker = MqttSink(options.mqtt, options.topic)
                 self._couriers.append(Courier(broker, Outbox(folder.file("mqtt.queue")), notice))
+            with folder.one_line_errors():
+                # A disk that hangs or is full for a while must not stop the watch either.
+                self._couriers.insert(0, Courier(EventsFile(folder.file("events.jsonl")), Outbox(), notice))
             if options.save_clips:
                 self._recorder = ClipRecorder(folder.file(_CLIPS), int(options.keep_gb * 1e9), notice)
             stack.pop_all()

@@ -26,6 +26,7 @@ from crowdad.workflows.preparing import save_scene, wanting
 from crowdad.workflows.progress import Stage
 from crowdad.workflows.running import check_runtime, open_runtime
 from crowdad.workflows.telling import AlertOptions, Teller
+from crowdad.workflows.thinning import Breaks, Thinning
 from crowdad.workflows.warming_up import WarmUp
 from crowdad.workflows.watch_board import Board
 
@@ -183,6 +184,7 @@ class _Watch:
         self._wrote_s = 0.0
         self._saved_s = time.monotonic()
         self._scored_from_s = 0.0  # unix time; frames that were taken before came while the scene was learned
+        self._thinning = Thinning(lambda: camera.tally.dropped, board.skip, notice)
         self._calibration: RunningCalibration | None = None
         self._scorer: LiveScorer | None = None
 
@@ -227,8 +229,9 @@ class _Watch:
         return limit_s is not None and time.monotonic() - self._began_s >= limit_s
 
     def _coming(self, arrivals: Arrivals) -> Iterator[LiveFrame | None]:
-        """The frames until the watch's time is over; None once where the camera pauses."""
-        last_s: float | None = None  # of the last frame, where none has been passed on since
+        """The frames until the watch's time is over; None once where the camera pauses or many frames are missing."""
+        last_s: float | None = None  # of the last frame, where no pause has been passed on since
+        breaks = Breaks()
         for frame in arrivals:
             self._tick()
             if self._is_over():
@@ -236,6 +239,10 @@ class _Watch:
             if frame is not None and frame.captured_s < self._scored_from_s:
                 self._board.skip("learning")
             elif frame is not None:
+                if self._board.phase == "scoring" and not self._thinning.scores(frame):
+                    continue
+                if breaks.before(frame.index, self._thinning.stride):
+                    yield None
                 last_s = time.monotonic()
                 yield frame
             elif self._board.phase != "scoring" or (last_s is not None and self._pauses(last_s)):
@@ -316,7 +323,7 @@ class _Watch:
     def _score(self, scorer: LiveScorer, coming: Iterator[LiveFrame | None]) -> None:
         self._board.phase = "scoring"
         refused = ""
-        for item in scorer.run(coming, lambda: self._camera.fps):
+        for item in scorer.run(coming, lambda: self._camera.fps / self._thinning.stride):
             if isinstance(item, LiveScore):
                 self._add(item, scorer)
             elif isinstance(item, EventChange):

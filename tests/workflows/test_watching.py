@@ -5,22 +5,29 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+from crowdad.config import load_settings
+from crowdad.datasets.generated import GeneratedClip, write_clip
 from crowdad.errors import ConfigError, ModelError, OutputExistsError
 from crowdad.live import LiveUpdate
 from crowdad.outputs.alerts import read_messages
 from crowdad.outputs.watch_status import WatchStatus
+from crowdad.scene import SceneModel
+from crowdad.sources import open_source
 from crowdad.workflows import AlertOptions, WatchOptions, watch
 from crowdad.workflows.options import DetectOptions
+from tests.conftest import TINY_SETTINGS
 from tests.live_camera import OFFLINE, FakeCamera
+from tests.outputs.alerts.test_webhook import Hook, served
 from tests.tiny_scene import model_of, walkers
 
 FPS = 10.0
@@ -252,3 +259,94 @@ def test_options_that_make_no_sense_are_refused(wrong: dict[str, Any], message: 
         AlertOptions(mqtt="broker")
     with pytest.raises(ConfigError, match="the clips may take 0 GB"):
         AlertOptions(keep_gb=0)
+
+
+def test_without_a_model_it_learns_first_and_goes_on_with_what_it_learned(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    clip = tmp_path_factory.mktemp("clip") / "normal.mp4"
+    write_clip(GeneratedClip("ped2like", seed=1, normal_only=True, duration_s=10), clip)
+    pictures = [frame.luma for frame in open_source(clip).frames()]
+    enough = threading.Event()
+    came = 0
+
+    def playing() -> Iterator[npt.NDArray[np.uint8]]:
+        nonlocal came
+        while not enough.is_set():
+            came += 1
+            time.sleep(0.005)
+            yield pictures[came % len(pictures)]
+
+    phases: list[str] = []
+
+    def look(status: WatchStatus) -> None:
+        if not phases or phases[-1] != status.phase:
+            phases.append(status.phase)
+        if status.scored >= 12:
+            enough.set()
+
+    folder = tmp_path / "watch"
+    scoring = {"settings": load_settings(overrides=TINY_SETTINGS)}
+    options = options_of(None, warm_up_s=8.0, scoring=scoring)
+    status = watch(FakeCamera(playing()).open, options, output=folder, on_status=look)
+    assert phases == ["warming up", "learning", "scoring"]
+    assert status.skipped["warming up"] == 81
+    assert status.skipped["learning"] > 0
+    assert set(status.skipped) <= {"warming up", "learning"}
+    check_account(status, came)
+    assert sorted(path.name for path in folder.iterdir()) == ["events.jsonl", "scene.safetensors", "status.json"]
+    scene = SceneModel.load(folder / "scene.safetensors")
+    assert scene.provenance["how"] == "self-fitted"
+    assert scene.provenance["sources"] == [FakeCamera.name]
+    notices: list[str] = []
+    again = watch(FakeCamera(pictures[:20]).open, options_of(None), output=folder, notice=notices.append)
+    assert (again.scored, again.skipped) == (20, {})
+    assert notices == [
+        f"goes on with what was learned before ({folder / 'scene.safetensors'}); remove that file to learn anew"
+    ]
+
+
+def test_where_too_little_moves_it_watches_on_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    folder = tmp_path / "watch"
+    notices: list[str] = []
+    came = 0
+
+    def nobody() -> Iterator[npt.NDArray[np.uint8]]:
+        nonlocal came
+        while not notices:
+            came += 1
+            time.sleep(0.01)
+            yield walkers(1)[0]
+
+    camera = FakeCamera(nobody())
+    status = watch(camera.open, options_of(None, warm_up_s=3.0), output=folder, notice=notices.append)
+    assert notices[0] == "too little moved in 0.1 minutes to learn from; as much again is watched"
+    assert notices[-1] == "the watch ended before there was enough to learn from; nothing was scored"
+    check_account(status, came)
+    assert status.scored == 0
+    assert sorted(path.name for path in folder.iterdir()) == ["events.jsonl", "status.json"]
+
+
+def test_a_sink_that_cannot_work_is_told_before_the_watch_begins(model: Path, tmp_path: Path) -> None:
+    options = options_of(model, alerts=AlertOptions(webhook="no address"))
+    camera = FakeCamera(walk(10))
+    with pytest.raises(ConfigError, match="no http:// or https:// address"):
+        watch(camera.open, options, output=tmp_path / "watch")
+    assert camera.tally.frames_read == 0
+    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("crowdad-")]
+
+
+def test_a_webhook_gets_what_the_file_gets_and_clips_are_named_and_play(model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "watch"
+    with served(Hook(500, 204)) as hook:
+        alerts = AlertOptions(webhook=hook.url, save_clips=True)
+        status = watch(FakeCamera(walk(30, still=60)).open, options_of(model, alerts=alerts), output=folder)
+    assert hook.bodies[1:] == (folder / "events.jsonl").read_text().splitlines()
+    assert [record.sink for record in status.alerts] == ["events.jsonl", "webhook 127.0.0.1"]
+    assert status.alerts[1].delivered == len(hook.bodies) - 1
+    named = {line["clip"] for line in events(folder) if line["type"] == "new"}
+    assert named == {f"clips/{path.name}" for path in (folder / "clips").iterdir()}
+    with av.open(str(folder / named.pop())) as container:
+        assert len(list(container.decode(video=0))) > 30
+    assert sorted(path.name for path in folder.iterdir()) == ["clips", "events.jsonl", "status.json"]
+    assert "secret" not in (folder / "events.jsonl").read_text() + (folder / "status.json").read_text()
