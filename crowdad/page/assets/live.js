@@ -88,6 +88,7 @@ class Live {
     this.list = new EventList(find("list"));
     this.timeline = new Timeline(find("timeline"), find("strip"), () => {});
     this.timeline.clock = wallText;
+    this.timeline.labelled = "left"; // what is new comes in at the right
     this.shown = null;
     this.number = 0;
     this.paused = false;
@@ -121,8 +122,7 @@ class Live {
   #take({ fresh, points, events, state, health }) {
     if (fresh) {
       this.list.clear();
-      this.timesMs = [];
-      this.levels = [];
+      this.#forgetCurve();
     }
     this.#addPoints(points);
     for (const event of events) this.#tell(event, this.list.put(event), fresh);
@@ -132,9 +132,15 @@ class Live {
     document.documentElement.dataset.ready = "yes";
   }
 
+  #forgetCurve() {
+    this.timesMs = [];
+    this.levels = [];
+  }
+
   #addPoints(points) {
     for (const [timeMs, level] of points) {
-      if (timeMs <= this.timesMs.at(-1)) continue; // a clock that was set back
+      if (timeMs < this.timesMs.at(-1) - 2000) this.#forgetCurve(); // the clock was set back
+      if (timeMs <= this.timesMs.at(-1)) continue;
       this.timesMs.push(timeMs);
       this.levels.push(level);
     }

@@ -51,6 +51,7 @@ class Timeline {
     this.events = [];
     this.threshold = 0.5;
     this.clock = clockText;
+    this.labelled = "right"; // end of the threshold's line
     this.playheadS = 0;
     this.setScores(new Float64Array([0, 1]), new Uint8Array(2));
     this.#listen();
@@ -177,9 +178,9 @@ class Timeline {
     context.lineTo(width, y(this.threshold));
     context.stroke();
     context.setLineDash([]);
-    context.textAlign = "right";
+    context.textAlign = this.labelled;
     const text = `threshold ${this.threshold.toFixed(2)}`;
-    Timeline.#write(context, text, width - 4, y(this.threshold) - 6, colour("ink"), colour("ground"));
+    Timeline.#write(context, text, this.labelled === "right" ? width - 4 : 4, y(this.threshold) - 6, colour("ink"), colour("ground"));
     context.fillStyle = colour("playhead");
     context.fillRect(x(this.playheadS) - 1, 0, 2, foot);
   }
