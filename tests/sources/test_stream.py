@@ -135,11 +135,11 @@ def test_a_rate_that_is_asked_for_is_taken() -> None:
     assert stream.fps == 12.5
 
 
-def parts(folder: Path) -> dict[str, bytes]:
-    """Two seconds of footage as two parts of MPEG-TS whose times go on."""
+def parts(folder: Path, seconds: int = 2) -> dict[str, bytes]:
+    """Footage of 10 frames a second as parts of MPEG-TS of about a second each, whose times go on."""
     write_video(
         folder / "made.m3u8",
-        moving_square(20),
+        moving_square(10 * seconds),
         g="10",
         bf="0",
         container_format="hls",
@@ -161,19 +161,19 @@ def test_parts_of_a_playlist_come_at_their_pace(tmp_path: Path) -> None:
 
 
 def test_a_playlist_that_grows_is_followed(tmp_path: Path) -> None:
-    made = parts(tmp_path)
+    made = parts(tmp_path, seconds=6)
     answers = {f"/{name}": body(blob, "video/mp2t") for name, blob in made.items()}
     began_s = time.monotonic()
 
     def grown(request: BaseHTTPRequestHandler) -> None:
-        shown = list(made)[: 1 + int(time.monotonic() - began_s)]
+        shown = list(made)[: 3 + int(time.monotonic() - began_s)]
         body(playlist(*shown, ended=False), PLAYLIST)(request)
 
     with WebServer({**answers, "/live.m3u8": grown}) as server:
         told: list[StreamStatus] = []
-        frames = taken(Stream(server.url + "/live.m3u8", on_status=told.append), 15)
+        frames = taken(Stream(server.url + "/live.m3u8", on_status=told.append), 35)
         assert server.requests.count("/live.m3u8") > 1
-    assert [frame.index for frame in frames] == list(range(15))
+    assert [frame.index for frame in frames] == list(range(35))
     assert {frame.segment for frame in frames} == {0}
     assert [status.state for status in told] == ["online"]
 
