@@ -18,6 +18,7 @@ from crowdad.workflows.progress import Stage
 __all__ = ["Board"]
 
 _LATELY_S = 5.0
+_LEAST_S = 1.0  # the first results come in one go, which tells of no rate
 
 Phase = Literal["warming up", "learning", "scoring", "ended"]
 
@@ -79,7 +80,7 @@ class Board:
         if len(self._lately) < 2:
             return 0.0
         passed_s = time.monotonic() - self._lately[0]
-        return 0.0 if passed_s > 2 * _LATELY_S else len(self._lately) / max(passed_s, 1e-3)
+        return 0.0 if passed_s > 2 * _LATELY_S else len(self._lately) / max(passed_s, _LEAST_S)
 
     def end(self, camera: Camera, why: str) -> None:
         """The watch is over; frames that were read and not scored by now never will be."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,8 +17,9 @@ from playwright.sync_api import Page
 
 from crowdad.page import LivePage
 from crowdad.page.board import PICTURE_S
+from crowdad.sources import open_source
 from tests.browser import until
-from tests.conftest import TinyCamera
+from tests.conftest import TinyCamera, write_video
 from tests.page.conftest import Opener
 from tests.page.made_up import change, open_event, status, update
 
@@ -168,12 +170,14 @@ def test_a_file_in_real_time_is_watched_to_its_end(tiny_camera: TinyCamera, tmp_
     from crowdad.workflows import WatchOptions, watch
     from crowdad.workflows.options import DetectOptions
 
+    with closing(open_source(tiny_camera.unusual, end_s=5.0).frames(color=True)) as frames:
+        clip = write_video(tmp_path / "clip.mp4", [frame.bgr for frame in frames if frame.bgr is not None])
     options = WatchOptions(DetectOptions(model=tiny_camera.model, threshold=0.03), realtime=True)
-    with LivePage("0", name=tiny_camera.unusual.name) as live:
+    with LivePage("0", name=clip.name) as live:
         board = live.board
         hooks = {"on_update": board.update, "on_change": board.change, "on_status": board.status}
         watching = threading.Thread(
-            target=lambda: board.status(watch(str(tiny_camera.unusual), options, output=tmp_path, **hooks))
+            target=lambda: board.status(watch(str(clip), options, output=tmp_path / "run", **hooks))
         )
         page = opened(live)
         watching.start()
