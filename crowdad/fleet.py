@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
+import socket
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -25,6 +26,8 @@ T = TypeVar("T")
 
 TRIES = 3
 """Times a task is run whose process dies each time."""
+
+_ANSWERS_WITHIN_S = 10.0
 
 
 class Fleet(ABC):
@@ -67,18 +70,22 @@ class LocalFleet(Fleet):
         self._own = threading.local()
         self._pools: list[ProcessPoolExecutor] = []
         self._pids: set[int] = set()
+        self._closing = False
 
     def submit(self, task: Callable[..., T], *arguments: Any) -> Future[T]:
         return self._threads.submit(self._run, task, arguments)
 
     def close(self, *, now: bool = False) -> None:
+        self._closing = now
         self._threads.shutdown(wait=not now, cancel_futures=now)
         for pool in self._pools:
             pool.shutdown(wait=not now, cancel_futures=now)
         if now:
-            for process in multiprocessing.active_children():
-                if process.pid in self._pids:
-                    process.terminate()
+            own = [process for process in multiprocessing.active_children() if process.pid in self._pids]
+            for process in own:
+                process.terminate()
+            for process in own:
+                process.join()
             self._threads.shutdown(wait=True)
 
     def _run(self, task: Callable[..., T], arguments: tuple[Any, ...]) -> T:
@@ -87,7 +94,7 @@ class LocalFleet(Fleet):
                 return self._pool().submit(task, *arguments).result()
             except BrokenProcessPool:
                 self._own.pool = None
-                if not left:
+                if not left or self._closing:
                     raise FleetError(
                         f"the process that did it died {TRIES} times; is there enough memory? fewer --jobs need less"
                     ) from None
@@ -124,16 +131,15 @@ class RayFleet(Fleet):
             raise FleetError(
                 "Ray is not installed; pip install 'crowdad[ray]', or use --jobs on this machine"
             ) from None
+        if address != "auto":
+            _check_reachable(address)
         self._ray = ray
         self._gpu_share = gpu_share
         self._refs: dict[Future[Any], Any] = {}
         try:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, configure_logging=False)
         except (ConnectionError, ValueError, RuntimeError) as error:
-            reason = next(iter(str(error).splitlines()), type(error).__name__)
-            raise FleetError(
-                f"no Ray cluster at {address!r} ({reason}); start one with: ray start --head, or use --jobs"
-            ) from None
+            raise _no_cluster(address, next(iter(str(error).splitlines()), type(error).__name__)) from None
 
     def submit(self, task: Callable[..., T], *arguments: Any) -> Future[T]:
         remote = self._ray.remote(num_cpus=1, num_gpus=self._gpu_share, max_retries=TRIES - 1)(task)
@@ -159,3 +165,18 @@ def _use_cores(cores: int) -> None:
     """Keep the libraries that are loaded later from spreading over cores that other processes use."""
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"):
         os.environ.setdefault(name, str(cores))
+
+
+def _check_reachable(address: str) -> None:
+    """Raise FleetError where nothing answers at host:port; Ray itself goes on trying for minutes."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        raise FleetError(f"{address!r} is no address of a Ray cluster; give the host:port of its head, or auto")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWERS_WITHIN_S).close()
+    except (OSError, OverflowError) as error:
+        raise _no_cluster(address, str(error)) from None
+
+
+def _no_cluster(address: str, reason: str) -> FleetError:
+    return FleetError(f"no Ray cluster at {address!r} ({reason}); start one with: ray start --head, or use --jobs")

@@ -1,0 +1,76 @@
+"""`crowdad detect` side by side as a person meets it; the tasks run here, one after the other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from crowdad import fleet
+from crowdad.cli import main
+from tests.conftest import write_video
+from tests.tiny_scene import model_of, walkers
+from tests.workflows.test_spreading import HereFleet, left_by
+
+
+def run(*arguments: object) -> int | str | None:
+    """The exit code of `crowdad detect ARGUMENTS`, without overlay and report."""
+    with pytest.raises(SystemExit) as leaving:
+        main(["detect", "--no-overlay", "--no-report", *map(str, arguments)])
+    return leaving.value.code
+
+
+@pytest.fixture
+def fleets(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """What was asked for instead of processes or a cluster."""
+    asked: list[object] = []
+
+    def local(jobs: int) -> HereFleet:
+        asked.append(jobs)
+        return HereFleet()
+
+    def cluster(address: str, **resources: float) -> HereFleet:
+        asked.append((address, resources))
+        return HereFleet()
+
+    monkeypatch.setattr(fleet, "LocalFleet", local)
+    monkeypatch.setattr(fleet, "RayFleet", cluster)
+    return asked
+
+
+def test_files_side_by_side(tmp_path: Path, capsys: pytest.CaptureFixture[str], fleets: list[object]) -> None:
+    model = model_of().save(tmp_path / "scene.safetensors")
+    one, two, bad = write_video(tmp_path / "a.mp4", walkers(30)), tmp_path / "b" / "a.mp4", tmp_path / "bad.mp4"
+    two.parent.mkdir()
+    write_video(two, walkers(24))
+    bad.write_bytes(b"no video")
+    command = [one, bad, two, "-m", model, "-o", tmp_path / "runs", "--runtime", "torch", "--jobs", 3]
+    assert run(*command) == 1
+    told = capsys.readouterr()
+    assert "not a video" in told.err
+    assert "1 of 3 failed; the same command with --resume" in told.err
+    rows = [line.split() for line in told.out.splitlines()]
+    assert rows[0] == ["footage", "length", "frames", "events", "folder"]
+    assert [row[0] for row in rows[1:]] == ["a.mp4", "bad.mp4", "a.mp4"]
+    assert [row[-1] for row in rows[1:]] == [str(tmp_path / "runs" / "a"), "failed", str(tmp_path / "runs" / "a-2")]
+    assert [row[2] for row in rows[1:]] == ["30", "-", "24"]
+    write_video(bad, walkers(20))
+    before = left_by(tmp_path / "runs" / "a")
+    assert run(*command, "--resume") == 0
+    assert left_by(tmp_path / "runs" / "a") == before
+    assert (tmp_path / "runs" / "bad" / "results.json").is_file()
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["a", "a-2", "bad"]
+    assert fleets == [3, 3]
+
+
+def test_a_cluster_is_asked_for_what_a_task_needs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], fleets: list[object]
+) -> None:
+    bad = tmp_path / "bad.mp4"
+    bad.write_bytes(b"no video")
+    assert run(bad, "-o", tmp_path / "run", "--ray", "auto") == 1
+    assert run(bad, "-o", tmp_path / "run", "--ray", "head:6379", "--device", "cuda") == 1
+    assert fleets == [("auto", {"gpu_share": 0.0}), ("head:6379", {"gpu_share": 0.2})]
+    assert capsys.readouterr().out == ""
+    assert run(bad, "--ray", "auto", "--jobs", 2) == 2
+    assert "both --jobs and --ray" in capsys.readouterr().err
