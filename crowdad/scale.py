@@ -57,6 +57,7 @@ class SceneScale:
     downwards), in pixels and pixels per pixel.  walk: walking speed across the picture, in person heights a frame.
     gap: frames a step.
     foreshortening: how many times slower the same walk looks towards or away from the camera, at the picture's centre.
+    along: figures who walked along the line of sight, from whom it was read; 0 = a typical camera's is assumed.
     rows: (first, last) row in which figures were seen.  figures: how many the height was read from; 0 = assumed.
     fps: frames a second of the footage it was measured on.
     """
@@ -65,6 +66,7 @@ class SceneScale:
     person: tuple[float, float, float]
     walk: float
     foreshortening: float
+    along: int
     gap: int
     rows: tuple[float, float]
     figures: int
@@ -87,9 +89,11 @@ class SceneScale:
     def foreshortening_at(self, x: npt.ArrayLike, y: npt.ArrayLike) -> Array:
         """How many times slower the same walk looks towards or away from the camera at pixel (x, y), >= 1; broadcasts.
 
-        It grows towards the horizon as people's height shrinks: both go by how far below it a place lies.
+        It grows towards the horizon as people's height shrinks: both go by how far below it a place lies.  An assumed
+        one grows by the root of that only, since it multiplies the noise in the flow for nothing where all walk across.
         """
-        return np.clip(self.foreshortening * self.person[0] / self.person_px(x, y), 1.0, _MOST_ANYWHERE)
+        growth = self.person[0] / self.person_px(x, y)
+        return np.clip(self.foreshortening * (growth if self.along else np.sqrt(growth)), 1.0, _MOST_ANYWHERE)
 
     def fitted_to(self, size_hw: tuple[int, int], fps: float) -> SceneScale:
         """The same scene recorded at another size (of the same shape) or frame rate."""
@@ -121,6 +125,7 @@ class SceneScale:
             "person": 0 < scale.person[0] <= 10 * height and max(map(abs, scale.person[1:])) <= 10,
             "walk": 1e-6 <= scale.walk <= 1000,
             "foreshortening": 1 <= scale.foreshortening <= 10,
+            "along": scale.along >= 0,
             "gap": 1 <= scale.gap <= 100_000,
             "rows": 0 <= first <= last <= height,
             "figures": scale.figures >= 0,
@@ -250,8 +255,9 @@ class ScaleProbe:
         size_hw = (self._bursts[0][0].shape[0], self._bursts[0][0].shape[1])
         figures, gap = _figures(self._bursts)
         person, rows = _person_plane(figures, size_hw)
-        scale = SceneScale(size_hw, person, 0.0, 1.0, 1, rows, len(figures), self._fps)
-        scale = replace(scale, foreshortening=_foreshortening(figures, scale))
+        scale = SceneScale(size_hw, person, 0.0, 1.0, 0, 1, rows, len(figures), self._fps)
+        foreshortening, along = _foreshortening(figures, scale)
+        scale = replace(scale, foreshortening=foreshortening, along=along)
         walk = float(np.quantile(_moves(figures, scale), 0.75)) / _BRISK / gap
         step = max(1, round(self._settings.walk_px / self._settings.person_px / walk))
         return replace(scale, walk=walk, gap=step).fitted_to(self._size_hw, self._fps)
@@ -432,8 +438,10 @@ def _moves(figures: Array, scale: SceneScale) -> Array:
     return np.hypot(dx, scale.foreshortening_at(x, y) * dy) / scale.person_px(x, y)
 
 
-def _foreshortening(figures: Array, scale: SceneScale) -> float:
+def _foreshortening(figures: Array, scale: SceneScale) -> tuple[float, int]:
     """Ratio of brisk walkers' displacements across and along the line of sight, as seen at the picture's centre.
+
+    Returns it and how many walked along, 0 where it is assumed.
 
     Who walks along it is told by a first guess of the ratio.  The upper quartiles are compared, since people who stand
     and sway are seen in every direction; a typical camera's value stands in where too few walk along the line of sight.
@@ -441,13 +449,14 @@ def _foreshortening(figures: Array, scale: SceneScale) -> float:
     x, y, dy = figures[:, [0, 1, 6]].T
     person_px = scale.person_px(x, y)
     along_move = np.abs(dy) * scale.person[0] / np.square(person_px)
-    ratio = _TYPICAL_FORESHORTENING
+    ratio, seen = _TYPICAL_FORESHORTENING, len(figures)
     for _ in range(2):
-        guess = replace(scale, foreshortening=ratio)
+        guess = replace(scale, foreshortening=ratio, along=seen)
         moves = _moves(figures, guess)
         steepness = guess.foreshortening_at(x, y) * np.abs(dy) / np.maximum(moves * person_px, 1e-6)
         across, along = moves[steepness < 0.5], along_move[steepness > 0.8]
         if len(across) < _MIN_FIGURES // 2 or len(along) < max(_MIN_FIGURES // 2, _FEW_ALONG * len(moves)):
-            return _TYPICAL_FORESHORTENING
+            return _TYPICAL_FORESHORTENING, 0
+        seen = len(along)
         ratio = float(np.clip(np.quantile(across, 0.75) / np.quantile(along, 0.75), 1.0, _MOST_FORESHORTENING))
-    return ratio
+    return ratio, seen

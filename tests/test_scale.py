@@ -127,12 +127,14 @@ def test_who_walks_towards_a_low_camera_is_not_taken_for_slow(low):
 
 
 def test_foreshortening_grows_towards_the_horizon_as_height_shrinks():
-    scale = scale_of(size_hw=(200, 100), person=(40.0, 0.0, 0.3), rows=(0.0, 200.0), foreshortening=2.0)
+    scale = scale_of(size_hw=(200, 100), person=(40.0, 0.0, 0.3), rows=(0.0, 200.0), foreshortening=2.0, along=20)
     assert scale.foreshortening_at(50, 100) == pytest.approx(2.0)
     assert scale.foreshortening_at(50, 100 - 40 / 2 / 0.3) == pytest.approx(4.0)  # people are half as tall
     assert (scale.foreshortening_at(50, np.array([0.0, 200.0])) >= 1).all()
     assert scale.foreshortening_at(50, 0) == pytest.approx(6.0)
     assert replace(scale, foreshortening=1.2).foreshortening_at(50, 200) == pytest.approx(1.0)
+    assumed = replace(scale, along=0)
+    assert assumed.foreshortening_at(50, 100 - 40 / 2 / 0.3) == pytest.approx(2 * math.sqrt(2))
 
 
 def test_who_sways_on_the_spot_tells_nothing_about_foreshortening():
@@ -142,7 +144,8 @@ def test_who_sways_on_the_spot_tells_nothing_about_foreshortening():
     for index, picture in enumerate(pictures):
         top = 640 + round(14 * math.sin(index / 14))  # up to one pixel a frame
         picture[top : top + 40, 150:166] = texture((40, 16), seed=9)
-    assert measured(pictures, 10.0).foreshortening == 1.7
+    found = measured(pictures, 10.0)
+    assert (found.foreshortening, found.along) == (1.7, 0)
 
 
 @pytest.mark.parametrize("zoom", [0.6, 1.5])

@@ -56,6 +56,7 @@ def scale_of(gap: int = 1, **changes: Any) -> SceneScale:
         person=(PERSON_PX, 0.0, 0.0),
         walk=STEP_PX / PERSON_PX / gap,
         foreshortening=1.0,
+        along=0,
         gap=gap,
         rows=(0.0, SIZE_HW[0] - 1.0),
         figures=100,
