@@ -46,7 +46,10 @@ def build_app(board: Board, name: str) -> FastAPI:
 
     @app.get("/style.css")
     async def style_sheet() -> Response:
-        return Response(style, media_type="text/css")
+        shot = board.picture_after(0)
+        height, width = (9, 16) if shot is None else shot.heatmap.size_hw
+        ratio = f":root {{\n  --ratio: {width} / {height};\n}}\n"  # known early, nothing moves when the picture comes
+        return Response(style + ratio, media_type="text/css")
 
     @app.get("/script.js")
     async def whole_script() -> Response:

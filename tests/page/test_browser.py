@@ -129,6 +129,12 @@ def test_it_fits_the_screen_and_is_worked_by_keyboard(width: int, height: int, l
     tell(live, 0)
     page = opened(live, width, height)
     shows(page, 1)
+    shift = page.evaluate(
+        "new Promise((done) => { let sum = 0; new PerformanceObserver((list) => list.getEntries().forEach("
+        "(entry) => (sum += entry.value))).observe({ type: 'layout-shift', buffered: true });"
+        "setTimeout(() => done(sum), 300); })"
+    )
+    assert shift < 0.02
     for key in (1, 2, 3):
         live.board.change(change("new", key, key, key, began_s=time.time()))
     until(page, "document.querySelectorAll('.event').length === 3")
