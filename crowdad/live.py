@@ -148,6 +148,7 @@ class LiveScorer:
         self._announcer = _Announcer()
         self._detector: Detector | None = None
         self._waiting: deque[tuple[float, bytes | None]] = deque()
+        self._untold: deque[EventChange] = deque()  # a run may be left between a result and what it changes
         self._last = (0.0, 0.0)  # time_s, captured_s
 
     @property
@@ -191,7 +192,9 @@ class LiveScorer:
         """End what is open: by itself at each break, by the caller where a run was left early."""
         self._finder.finish()
         self._waiting.clear()
-        yield from self._announcer.changes(self._finder, *self._last)
+        self._untold.extend(self._announcer.changes(self._finder, *self._last))
+        while self._untold:
+            yield self._untold.popleft()
 
     def _detector_for(self, frame: LiveFrame, fps: float) -> Detector:
         """The last detector where it suits the frame, or a new one.  Raises ModelError where the shape is another's."""
@@ -221,9 +224,10 @@ class LiveScorer:
         captured_s, jpeg = self._waiting.popleft()
         self._last = (result.time_s, captured_s)
         self._finder.push(result)
-        changes = list(self._announcer.changes(self._finder, *self._last))
+        self._untold.extend(self._announcer.changes(self._finder, *self._last))
         yield LiveScore(result, captured_s, jpeg, self._announcer.announced(self._finder))
-        yield from changes
+        while self._untold:
+            yield self._untold.popleft()
         if self._calibration is not None:
             scale = detector.scene.scale
             self._calibration.see(result, scale.gap, scale.fps)

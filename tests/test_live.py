@@ -186,6 +186,20 @@ def test_a_break_ends_an_event_and_keys_go_on(monkeypatch: pytest.MonkeyPatch) -
     assert changes == [("new", 1), ("end", 1), ("new", 2), ("end", 2)]
 
 
+@pytest.mark.parametrize("left_at", [12, 13, 20])
+def test_a_run_that_is_left_early_ends_what_it_began(left_at: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    scorer = scripted(range(10, 40), monkeypatch)
+    told: list[EventChange] = []
+    for item in scorer.run(live(walkers(60)), lambda: FPS):
+        if isinstance(item, EventChange):
+            told.append(item)
+        elif isinstance(item, LiveScore) and item.result.index == left_at:
+            break
+    told += scorer.finish()
+    assert [change.kind for change in told] == ([] if left_at == 12 else ["new", "end"])
+    assert list(scorer.finish()) == []
+
+
 def test_a_short_flash_is_no_event(monkeypatch: pytest.MonkeyPatch) -> None:
     items = scored(scripted((10, 11), monkeypatch), live(walkers(40)))
     assert not [item for item in items if isinstance(item, EventChange)]

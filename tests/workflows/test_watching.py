@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -28,6 +29,7 @@ from crowdad.workflows.options import DetectOptions
 from tests.conftest import TINY_SETTINGS
 from tests.live_camera import OFFLINE, FakeCamera
 from tests.outputs.alerts.test_webhook import Hook, served
+from tests.servers import RtspServer, require_rtsp_server, write_access_units
 from tests.tiny_scene import model_of, walkers
 
 FPS = 10.0
@@ -350,3 +352,68 @@ def test_a_webhook_gets_what_the_file_gets_and_clips_are_named_and_play(model: P
         assert len(list(container.decode(video=0))) > 30
     assert sorted(path.name for path in folder.iterdir()) == ["clips", "events.jsonl", "status.json"]
     assert "secret" not in (folder / "events.jsonl").read_text() + (folder / "status.json").read_text()
+
+
+@pytest.mark.slow
+def test_ten_minutes_at_four_times_the_speed_leave_memory_flat(model: Path, tmp_path: Path) -> None:
+    """6,000 frames with clips and a live view; the resident memory of this process is read along the way."""
+    pictures = walk(120, still=40)
+    count = 6000
+    camera = FakeCamera((pictures[index % len(pictures)] for index in range(count)), pace_s=0.25 / FPS)
+    page_mb = os.sysconf("SC_PAGE_SIZE") / 1e6
+    resident: list[tuple[int, float]] = []
+
+    def look(status: WatchStatus) -> None:
+        resident.append((status.scored, page_mb * int(Path("/proc/self/statm").read_text().split()[1])))
+
+    alerts = AlertOptions(save_clips=True, keep_gb=0.01)
+    status = watch(
+        camera.open,
+        options_of(model, alerts=alerts),
+        output=tmp_path / "watch",
+        on_status=look,
+        on_update=lambda update: None,
+    )
+    check_account(status, count)
+    assert status.events > 20
+    first, last = (
+        max(mb for scored, mb in resident if low <= scored <= low + count // 3) for low in (0, 2 * count // 3)
+    )
+    assert last <= 1.05 * first
+    clips = list((tmp_path / "watch" / "clips").iterdir())
+    assert sum(path.stat().st_size for path in clips) <= 0.01e9
+
+
+def test_an_rtsp_camera_that_is_switched_off_and_on_is_watched_on_and_its_login_told_nobody(
+    model: Path, tmp_path: Path
+) -> None:
+    require_rtsp_server()
+    folder = tmp_path / "watch"
+    notices: list[str] = []
+    clip = write_access_units(tmp_path / "clip", walkers(30, background_seed=1))
+    switched: list[str] = []
+    with RtspServer(clip, login=("admin", "hush-hush")) as server:
+
+        def off(update: LiveUpdate) -> None:
+            if not switched and update.open_events:
+                switched.append("off")
+                server.kill()
+            elif update.result.segment and update.open_events:
+                raise KeyboardInterrupt
+
+        def on(status: WatchStatus) -> None:
+            if status.state == "offline" and switched == ["off"]:
+                switched.append("on")
+                server.start()
+
+        url = server.url.replace("rtsp://", "rtsp://admin:hush-hush@")
+        with pytest.raises(KeyboardInterrupt):
+            watch(url, options_of(model), output=folder, on_update=off, on_status=on, notice=notices.append)
+    assert states(folder) == ["online", "offline", "online", "offline"]
+    told = events(folder)
+    assert {line["camera"] for line in told} == {server.url}
+    assert [line["type"] for line in told].count("new") == [line["type"] for line in told].count("end") >= 2
+    status = WatchStatus.model_validate_json((folder / "status.json").read_bytes())
+    assert status.reconnects == 1
+    assert status.scored + sum(status.skipped.values()) == status.frames_total
+    assert "hush" not in "".join(path.read_text() for path in folder.iterdir()) + "".join(notices)
