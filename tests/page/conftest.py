@@ -9,9 +9,8 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from crowdad.page import LivePage
-from tests.browser import chromium
 
-__all__ = ["Opener", "chromium", "opened"]
+__all__ = ["Opener", "opened"]
 
 Opener = Callable[..., Page]
 

@@ -8,9 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser import chromium
-
-__all__ = ["Opener", "chromium", "opened"]
+__all__ = ["Opener", "opened"]
 
 Opener = Callable[..., Page]
 
