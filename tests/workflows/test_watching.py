@@ -19,7 +19,7 @@ import pytest
 from crowdad.config import load_settings
 from crowdad.datasets.generated import GeneratedClip, write_clip
 from crowdad.errors import ConfigError, ModelError, OutputExistsError
-from crowdad.live import LiveUpdate
+from crowdad.live import EventChange, LiveUpdate
 from crowdad.outputs.alerts import read_messages
 from crowdad.outputs.watch_status import WatchStatus
 from crowdad.scene import SceneModel
@@ -100,15 +100,31 @@ def test_an_event_is_told_when_it_begins_and_when_it_ends(model: Path, tmp_path:
     assert sorted(path.name for path in folder.iterdir()) == ["events.jsonl", "status.json"]
 
 
-def test_events_are_announced_within_the_lag_and_a_second(model: Path, tmp_path: Path) -> None:
-    camera = FakeCamera(walk(40), pace_s=0.1)
-    status = watch(camera.open, options_of(model), output=tmp_path / "watch")
+def test_events_are_announced_within_the_lag_and_a_second_of_frames(model: Path, tmp_path: Path) -> None:
+    """Counted in frames, which no other program on the machine delays."""
+    camera = FakeCamera(walk(40))
+    late: list[int] = []
+
+    def told(change: EventChange) -> None:
+        if change.kind == "new":
+            late.append(camera.tally.frames_read - 1 - change.start_frame)
+
+    status = watch(camera.open, options_of(model), output=tmp_path / "watch", on_change=told)
     assert status.lag_frames == 4
+    assert late
+    assert max(late) <= 4 + FPS
+
+
+@pytest.mark.slow
+def test_events_are_announced_within_the_lag_and_a_second(model: Path, tmp_path: Path) -> None:
+    """By the clock; needs a machine that has nothing else to do."""
+    folder = tmp_path / "watch"
+    status = watch(FakeCamera(walk(40), pace_s=0.1).open, options_of(model), output=folder)
+    limit_s = 4 / FPS + 1
     assert status.events > 0
     assert status.frame_delays.count == 40
-    limit_s = status.lag_frames / FPS + 1
     assert status.event_delays.max_s < limit_s
-    for line in events(tmp_path / "watch"):
+    for line in events(folder):
         assert line["latency_s"] < limit_s
         assert line["type"] != "new" or line["since_start_s"] < limit_s
 
