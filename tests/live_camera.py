@@ -12,7 +12,9 @@ import numpy.typing as npt
 from crowdad.sources import LiveFrame, ReadReport, StreamStatus, StreamTally
 
 OFFLINE = "offline"
-"""Stands among a `FakeCamera`'s pictures for an outage: the camera is lost, and found again after `outage_s`."""
+"""Stands among a `FakeCamera`'s pictures for an outage: the camera is lost, and found again once `back` is set."""
+
+_LONGEST_OUTAGE_S = 60.0
 
 
 class FakeCamera:
@@ -29,14 +31,13 @@ class FakeCamera:
         *,
         fps: float = 10.0,
         pace_s: float = 0.0,
-        outage_s: float = 0.0,
         stays: bool = False,
     ) -> None:
         self.fps = fps
         self.tally = StreamTally()
         self._pictures = pictures
         self._pace_s = pace_s
-        self._outage_s = outage_s
+        self.back = threading.Event()
         self._stays = stays
         self._closed = threading.Event()
         self._on_status: Callable[[StreamStatus], None] = lambda _: None
@@ -55,7 +56,7 @@ class FakeCamera:
         for picture in self._pictures:
             if isinstance(picture, str):
                 self._on_status(StreamStatus("offline", time.time(), "the camera was unplugged"))
-                self._closed.wait(self._outage_s)
+                self.back.wait(_LONGEST_OUTAGE_S)
                 self._on_status(StreamStatus("online", time.time()))
                 segment += 1
                 self.tally.reconnects += 1

@@ -145,25 +145,22 @@ def test_a_live_view_is_told_of_every_scored_frame(model: Path, tmp_path: Path) 
 
 def test_a_lost_camera_ends_its_events_at_once_and_goes_on_when_it_is_back(model: Path, tmp_path: Path) -> None:
     folder = tmp_path / "watch"
-    ends: list[float] = []
-    camera = FakeCamera([*walk(20), OFFLINE, *walk(20)], outage_s=1.0)
+    camera = FakeCamera([*walk(20), OFFLINE, *walk(20)])
     notices: list[str] = []
+
+    def back(status: WatchStatus) -> None:
+        if status.state == "offline" and status.scored == 20 and status.events and not status.open_events:
+            camera.back.set()
+
     began_s = time.monotonic()
-    status = watch(
-        camera.open,
-        options_of(model),
-        output=folder,
-        notice=notices.append,
-        on_change=lambda change: ends.append(time.monotonic() - began_s) if change.kind == "end" else None,
-    )
+    status = watch(camera.open, options_of(model), output=folder, notice=notices.append, on_status=back)
+    assert time.monotonic() - began_s < 60, "frames and events from before the outage are told only after it"
     assert states(folder) == ["online", "offline", "online", "offline"]
     offline = next(line for line in lines(folder) if line["type"] == "status" and line["state"] == "offline")
     assert offline["reason"] == "the camera was unplugged"
-    # Frames and events from before the outage are told during it.
     order = [line["type"] for line in lines(folder)]
     second_online = [number for number, line in enumerate(lines(folder)) if line.get("state") == "online"][1]
-    assert "end" in order[:second_online]
-    assert order[:second_online].count("new") == order[:second_online].count("end")
+    assert order[:second_online].count("new") == order[:second_online].count("end") > 0
     check_account(status, 40)
     assert status.scored == 40
     assert status.reconnects == 1
@@ -177,10 +174,9 @@ def test_the_watch_ends_when_its_time_is_over_also_where_no_frame_comes(model: P
     camera = FakeCamera(walk(12), stays=True)
     began_s = time.monotonic()
     status = watch(camera.open, options_of(model, duration_s=3), output=tmp_path / "watch")
-    assert time.monotonic() - began_s < 20
+    assert time.monotonic() - began_s < 60
     assert status.ended == "its time was over"
-    check_account(status, 12)
-    assert status.scored == 12
+    check_account(status, camera.tally.frames_read)
     assert status.open_events == 0
 
 

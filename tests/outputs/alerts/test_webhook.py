@@ -86,11 +86,12 @@ def test_alerts_survive_an_outage_and_a_restart(tmp_path: Path) -> None:
         port = int(hook.url.rsplit(":", 1)[1].split("/")[0])
     down = Courier(WebhookSink(hook.url, 1.0), Outbox(tmp_path / "webhook.queue"), notices.append, first_wait_s=0.01)
     down.offer("one")
-    assert down.close(0.3) == 1
+    until(lambda: bool(notices))
+    assert down.close(0.1) == 1
     assert "cannot be reached (ConnectError)" in notices[0]
     with served(hook, port):
         again = Courier(WebhookSink(hook.url), Outbox(tmp_path / "webhook.queue"), notices.append)
-        assert again.close() == 0
+        assert again.close(60) == 0
     assert hook.bodies == ["one"]
     assert "secret" not in "".join(notices)
 
