@@ -22,7 +22,7 @@ from crowdad.sources._address import Address
 from crowdad.sources._base import Pixels, check_size
 from crowdad.sources._clock import FrameClock
 from crowdad.sources._container import video_stream
-from crowdad.sources._pixels import Orientation, PixelReader
+from crowdad.sources._pixels import PixelReader
 from crowdad.sources._reading import Reading, rotate_tag, set_up_decoder, stated_fps, time_base
 from crowdad.sources._report import Tally
 
@@ -98,7 +98,6 @@ class Connection:
         self._limits = limits
         self._asked_fps = fps
         self._lost = ""
-        self._pixels = PixelReader()
         self._container = _opened(address, limits)
         try:
             self._stream = video_stream(address.name, self._container)
@@ -109,7 +108,7 @@ class Connection:
             self._container.close()
             raise
         self._timed = not self._container.format.flags & _NO_TIMESTAMPS
-        self._clockwise_deg = rotate_tag(self._stream)
+        self._pixels = PixelReader(rotate_tag(self._stream))
 
     def __enter__(self) -> Connection:
         return self
@@ -164,7 +163,7 @@ class Connection:
                 placed.time_s,
                 reading.arrived_s,
                 reading.captured_s,
-                partial(self._load, frame),
+                partial(self._pixels.read, frame),
                 sum(plane.buffer_size for plane in frame.planes),
                 placed.restarted,
             )
@@ -173,9 +172,6 @@ class Connection:
         for unshown_s in clock.unshown_s():
             self._tally.skip(_LOST, in_stream_s(unshown_s))
         self._lost = reading.lost
-
-    def _load(self, frame: av.VideoFrame, color: bool) -> Pixels:
-        return self._pixels.read(frame, Orientation.of(frame, self._clockwise_deg), color)
 
 
 class _LiveReading(Reading):

@@ -60,23 +60,40 @@ _TURNED = (
 
 
 class PixelReader:
-    """Turns decoded frames of one file into arrays; keeps its converters, which are costly to make for each frame."""
+    """Turns decoded frames of one stream into arrays; keeps its converters, which are costly to make for each frame.
 
-    def __init__(self) -> None:
+    clockwise_deg: of a rotate tag, for frames without a display matrix.
+    """
+
+    def __init__(self, clockwise_deg: int = 0) -> None:
+        self._clockwise_deg = clockwise_deg
         self._to_gray = VideoReformatter()
         self._to_bgr = VideoReformatter()
+        self._turn: int | None = None
+        self._orientation = Orientation()
 
-    def read(self, frame: av.VideoFrame, orientation: Orientation, color: bool) -> Pixels:
+    def read(self, frame: av.VideoFrame, color: bool) -> Pixels:
         """(luma, bgr) of a frame, upright.
 
         The Y plane is taken as it is: in video range (16..235) it stays so, motion does not care and nothing is lost.
         """
+        orientation = self._orientation_of(frame)
         has_luma_plane = _has_luma_plane(frame.format.name) and frame.planes[0].line_size > 0
         gray = frame if has_luma_plane else self._to_gray.reformat(frame, format="gray")
         luma = orientation.upright(_first_plane(gray, 1)[..., 0])
         if not color:
             return luma, None
         return luma, orientation.upright(_first_plane(self._to_bgr.reformat(frame, format="bgr24"), 3))
+
+    def _orientation_of(self, frame: av.VideoFrame) -> Orientation:
+        """That of the last frame, unless it is turned otherwise.
+
+        A frame whose side data was looked at holds itself (PyAV 18), and its memory until Python looks for circles.
+        """
+        if frame.rotation != self._turn:
+            self._turn = frame.rotation
+            self._orientation = Orientation.of(frame, self._clockwise_deg)
+        return self._orientation
 
 
 def _first_plane(frame: av.VideoFrame, channels: int) -> npt.NDArray[np.uint8]:

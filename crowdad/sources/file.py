@@ -23,7 +23,6 @@ from crowdad.sources._base import (
     MAX_PIXELS,
     Cut,
     Picture,
-    Pixels,
     Places,
     Playable,
     Source,
@@ -145,7 +144,7 @@ class VideoFile(Source):
 
     def _decode(self, tally: Tally, seek: bool, entry: Entry | None = None) -> Iterator[Picture]:
         probe = self._probe
-        pixels = PixelReader()
+        pixels = PixelReader(probe.clockwise_deg)
         with open_container(self.path, self._max_pixels) as container:
             stream = video_stream(self.name, container)
             set_up_decoder(stream, self._max_pixels)
@@ -161,7 +160,7 @@ class VideoFile(Source):
                     seek = False
                     self._check_landed(frame, placed, entry)
                 self._count(tally, frame, placed)
-                load = partial(self._load, pixels, frame)
+                load = partial(pixels.read, frame)
                 yield Picture(placed.index, placed.time_s, load, placed.restarted)
             if seek:
                 raise _SeekMissed
@@ -173,9 +172,6 @@ class VideoFile(Source):
         first_index = None if entry is None else entry.key_index
         probe = self._probe
         return FrameClock(time_base(stream), probe.info.fps, probe.origin_pts, may_restart, from_s, first_index)
-
-    def _load(self, pixels: PixelReader, frame: av.VideoFrame, color: bool) -> Pixels:
-        return pixels.read(frame, Orientation.of(frame, self._probe.clockwise_deg), color)
 
     def _count(self, tally: Tally, frame: av.VideoFrame, placed: Placed) -> None:
         for time_s in placed.lost_s:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 
 from crowdad.sources._pixels import Orientation, PixelReader
+from crowdad.sources.file import VideoFile
 
 STORED = np.array([[1, 2, 3], [4, 5, 6]], np.uint8)
 ONE = 65536
@@ -63,7 +66,7 @@ def test_the_brightness_plane_is_taken_as_it_is(pix_fmt: str) -> None:
     frame = av.VideoFrame(52, 36, pix_fmt)
     plane = np.frombuffer(frame.planes[0], np.uint8).reshape(36, -1)  # type: ignore[call-overload]
     plane[:] = np.arange(36)[:, None]
-    luma, bgr = PixelReader().read(frame, Orientation(), color=False)
+    luma, bgr = PixelReader().read(frame, color=False)
     assert bgr is None
     assert luma.shape == (36, 52)
     assert np.array_equal(luma[:, 0], np.arange(36))
@@ -74,8 +77,30 @@ def test_other_formats_are_converted(pix_fmt: str) -> None:
     white = np.full((36, 52), 255, np.uint8)
     # One thread: swscale leaves seams between the slices of a 10-bit picture now and then.
     frame = av.VideoFrame.from_ndarray(white, format="gray").reformat(format=pix_fmt, threads=1)
-    luma, bgr = PixelReader().read(frame, Orientation(), color=True)
+    luma, bgr = PixelReader().read(frame, color=True)
     assert luma.min() >= 250
     assert bgr is not None
     assert bgr.shape == (36, 52, 3)
     assert bgr.min() >= 250
+
+
+def test_frames_go_without_waiting_for_the_search_for_circles(tiny_video: Path) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in VideoFile(tiny_video).frames(color=True):
+            pass
+        alive = sum(isinstance(found, av.VideoFrame) for found in gc.get_objects())
+    finally:
+        gc.enable()
+    assert alive <= 3, "24 frames were decoded; their memory must not add up until Python collects"
+
+
+def test_a_turn_on_the_way_is_followed() -> None:
+    reader = PixelReader()
+    plain = frame_with(ONE, 0, 0, ONE)
+    plain.rotation = 0
+    turned = frame_with(0, ONE, -ONE, 0)
+    turned.rotation = -90
+    shown = [reader._orientation_of(frame).upright(STORED).tolist() for frame in (plain, turned, turned, plain)]
+    assert shown == [[[1, 2, 3], [4, 5, 6]], [[4, 1], [5, 2], [6, 3]], [[4, 1], [5, 2], [6, 3]], [[1, 2, 3], [4, 5, 6]]]
