@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 from crowdad.errors import CrowdadError
@@ -81,9 +82,7 @@ def detect_many(
 
     What fails is told and costs the others nothing.
     """
-    runs = [
-        _Spread(Request(spec, options, folder, overwrite, resume, piece_s), fleet) for spec, folder in folders.items()
-    ]
+    board = _Board()
     ended: dict[Path, RunResults | Failure] = {}
 
     def note(run: _Spread) -> None:
@@ -92,28 +91,37 @@ def detect_many(
             if on_end is not None:
                 on_end(run.request.spec, run.ended)
 
-    for run in runs:
+    for spec, folder in folders.items():
+        note(_Spread(Request(spec, options, folder, overwrite, resume, piece_s), fleet, board))
+    while len(ended) < len(folders):
+        what = f"scoring, {len(ended)} of {len(folders)} files"
+        progress(Stage(what, board.done, board.done + board.waited_for, "part"))
+        future, run = board.ends.get()
+        run.take(future)
         note(run)
-    while open_tasks := {future: run for run in runs for future in run.tasks}:
-        finished = sum(run.done for run in runs)
-        progress(Stage(f"scoring, {len(ended)} of {len(runs)} files", finished, finished + len(open_tasks), "part"))
-        for future in wait(open_tasks, return_when=FIRST_COMPLETED).done:
-            open_tasks[future].take(future)
-            note(open_tasks[future])
     return {spec: ended[spec] for spec in folders}
+
+
+@dataclass(eq=False)
+class _Board:
+    """What all pieces of footage have in common: tasks as they end, how many have, and how many are waited for."""
+
+    ends: SimpleQueue[tuple[Future[Any], _Spread]] = field(default_factory=SimpleQueue)
+    done: int = 0
+    waited_for: int = 0
 
 
 @dataclass(eq=False)
 class _Spread:
     """One piece of footage on its way through the fleet.
 
-    tasks: what runs or waits, with what it is.  done: how many have ended.  ended: what became of it in the end.
+    tasks: what runs or waits, with what it is.  ended: what became of it in the end.
     """
 
     request: Request
     fleet: Fleet
+    board: _Board
     tasks: dict[Future[Any], str | Piece] = field(default_factory=dict)
-    done: int = 0
     ended: RunResults | Failure | None = None
     _plan: Plan | None = None
     _seams: Seams = field(default_factory=lambda: Seams(frozenset()))
@@ -134,15 +142,16 @@ class _Spread:
     def take(self, future: Future[Any]) -> None:
         """Go on with what an ended task gave."""
         what = self.tasks.pop(future, None)
-        self.done += 1
-        if what is None or future.cancelled():
+        if what is None:  # dropped meanwhile
             return
+        self.board.done += 1
+        self.board.waited_for -= 1
         try:
             value = future.result()
             if isinstance(value, CrowdadError):
                 raise value
         except NotAsListedError:
-            self._drop_tasks()
+            self._drop_tasks(list(self.tasks))
             self._submit("whole", _whole_again, self.request)
         except CrowdadError as error:
             self._end(Failure(self.request.spec, str(error)))
@@ -190,21 +199,23 @@ class _Spread:
         self._submit(piece, score_piece, request.spec, request.options, self._plan.runtime, request.folder, piece)
 
     def _submit(self, what: str | Piece, task: Callable[..., Any], *arguments: Any) -> None:
-        self.tasks[self.fleet.submit(_attempt, task, arguments)] = what
+        future = self.fleet.submit(_attempt, task, arguments)
+        self.tasks[future] = what
+        self.board.waited_for += 1
+        future.add_done_callback(lambda ended: self.board.ends.put((ended, self)))
 
     def _drop(self, piece: Piece) -> None:
         self._outcomes.pop(piece, None)
-        for future in [future for future, what in self.tasks.items() if what == piece]:
-            del self.tasks[future]
-            self.fleet.cancel(future)
+        self._drop_tasks([future for future, what in self.tasks.items() if what == piece])
 
-    def _drop_tasks(self) -> None:
-        for future in list(self.tasks):
+    def _drop_tasks(self, futures: Sequence[Future[Any]]) -> None:
+        for future in futures:
             del self.tasks[future]
+            self.board.waited_for -= 1
             self.fleet.cancel(future)
 
     def _end(self, ended: RunResults | Failure) -> None:
-        self._drop_tasks()
+        self._drop_tasks(list(self.tasks))
         self.ended = ended
 
 
