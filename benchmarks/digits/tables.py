@@ -217,16 +217,18 @@ def headline(rows: Sequence[Row]) -> str:
                         _paper(dataset, method),
                         _spread(accuracies),
                         str(len(found)),
+                        _epochs(found),
                     ]
                 )
         for method in ("cae-reconstruction", "cae-clusters", "cae-l2-clusters"):
             found = _of(rows, table="anomaly", dataset=dataset, method=method, contamination=0.0)
-            means = [row["auc_mean"] for row in found if "auc_mean" in row]
-            if means:
+            whole = [row for row in found if "auc_mean" in row]
+            if whole:
+                means = [row["auc_mean"] for row in whole]
                 published = f"{np.mean(PAPER_AUC[method]):.4f}" if dataset == "mnist" else ""
                 ours = _spread(means, factor=1.0, places=4)
-                lines.append([f"{dataset}, anomaly AUC", method, published, ours, str(len(means))])
-    return _table(("what", "method", "paper", "ours", "seeds"), lines)
+                lines.append([f"{dataset}, anomaly AUC", method, published, ours, str(len(whole)), _epochs(whole)])
+    return _table(("what", "method", "paper", "ours", "seeds", "epochs"), lines)
 
 
 DIGIT_TABLES: Mapping[str, Callable[[Sequence[Row]], str]] = {
