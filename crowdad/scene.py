@@ -69,6 +69,11 @@ class SceneModel:
         self._encoder: Any = None
         self._device = "cpu"
 
+    @property
+    def device(self) -> str:
+        """ "cpu" or "cuda": where torch scores."""
+        return self._device
+
     def to(self, device: str) -> SceneModel:
         """Score on "cpu" or "cuda" from now on; returns self."""
         self._device = device

@@ -13,6 +13,7 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 from torch.nn import functional
 
+from crowdad import dist
 from crowdad.calibration import Calibration, block_peaks, fit_tail
 from crowdad.config import Settings
 from crowdad.cuts import CutFinder
@@ -72,13 +73,16 @@ def fit_scene(
     the largest clusters only.  device: "cpu" or "cuda".
     also_normal: what a person called normal, with footage from a window before to a window after each span; it gets
     centres of its own, however rare it is, beside those of `sources`; what moves like it is normal then too.
+    The processes of one group (`dist`) share the encoder's training and get the same scene; the first one looks at the
+    footage.
     Raises FitError (TooLittleMotionError where people hardly move), SourceError.
     """
+    if settings is not None and settings.encoder.code_norm == "batch" and dist.is_shared():
+        raise FitError("codes that are normalised by their batch cannot be learned by several processes; use one")
     if not sources:
         raise FitError("no footage to learn from; give at least one source")
     settings = settings or Settings()
-    scale = _measure(sources, settings, progress)
-    gathered = _gather(sources, scale, settings, progress)
+    scale, gathered = dist.from_first(lambda: _looked_at(sources, settings, progress))
     clusters = settings.normality.clusters_unlabelled if unlabelled else settings.normality.clusters
     if len(gathered.features) < 8 * clusters:
         share = len(gathered.features) / (8 * clusters)
@@ -109,6 +113,11 @@ def fit_scene(
         _add_normal(scene, also_normal, gathered.tubes)
     progress("finding what is common", 1.0)
     return scene
+
+
+def _looked_at(sources: Sequence[Source], settings: Settings, progress: Progress) -> tuple[SceneScale, _Gathered]:
+    scale = _measure(sources, settings, progress)
+    return scale, _gather(sources, scale, settings, progress)
 
 
 def _provenance(
@@ -315,9 +324,11 @@ def _train(
     generator = torch.Generator().manual_seed(settings.seed + 1)
     losses: list[float] = []
 
-    def objective(model: AutoEncoder, batch: Tensor, _rows: Tensor) -> Tensor:
+    def jitter(batch: Tensor) -> Tensor:
         mirrored = torch.rand(len(batch), generator=generator).to(batch.device) < 0.5
-        batch = torch.where(mirrored[:, None, None, None, None], batch.flip(-1), batch)
+        return torch.where(mirrored[:, None, None, None, None], batch.flip(-1), batch)
+
+    def objective(model: AutoEncoder, batch: Tensor, _rows: Tensor) -> Tensor:
         return functional.mse_loss(model(batch).float(), encoder.target(batch))
 
     def on_epoch(epoch: int, loss: float) -> None:
@@ -331,14 +342,15 @@ def _train(
         decay="one-cycle",
         bf16=True,
     )
-    fit_autoencoder(encoder, samples, plan, seed=settings.seed, objective=objective, on_epoch=on_epoch)
+    fit_autoencoder(encoder, samples, plan, seed=settings.seed, objective=objective, jitter=jitter, on_epoch=on_epoch)
     return encoder, losses
 
 
 def _cluster(scene: SceneModel, gathered: _Gathered, clusters: int, unlabelled: bool) -> None:
     """Centres, their shares and their most typical subjects."""
     chosen = scene.settings.normality
-    codes = scene.codes(gathered.features)
+    own = dist.share_of(torch.from_numpy(gathered.features)).numpy()
+    codes = dist.gathered(torch.from_numpy(scene.codes(own)).to(scene.device)).cpu().numpy()
     kmeans = UnitKMeans(clusters, max_iter=chosen.iterations, seed=scene.settings.seed).fit(codes)
     kept = keep_by_mass(kmeans.shares_, chosen.keep_mass) if unlabelled else kmeans.shares_ > 0
     scene.centres = kmeans.centres_[kept]

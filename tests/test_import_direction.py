@@ -30,7 +30,7 @@ LEVELS = (
     ("datasets", "patches", "scale"),
     ("motion", "cuts", "heatmap", "events", "purification", "sources", "outputs"),
     ("normality", "encoders", "calibration", "metrics", "config_digits"),
-    ("config", "records", "fleet"),
+    ("config", "records", "fleet", "dist"),
     ("errors", "_version"),
     ("wording",),
 )
@@ -52,6 +52,7 @@ GRANTED = {
     ("cuts", "cv2"): "compares pictures",
     ("scale", "cv2"): "measures people as blobs of motion",
     ("datasets", "av"): "writes the generated clip",
+    ("dist", "torch"): "exchanges its tensors between processes",
 }
 """(room, library) beyond design's list, each with its reason."""
 

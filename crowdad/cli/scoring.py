@@ -26,7 +26,7 @@ from crowdad.cli.options import (
     chosen_part,
     chosen_settings,
 )
-from crowdad.cli.terminal import Bars, notice
+from crowdad.cli.terminal import Bars, notice, speaks
 from crowdad.errors import CrowdadError
 
 __all__ = ["fit", "overlay"]
@@ -96,7 +96,7 @@ def fit(
             progress=bars,
             on_bad_input=refuse,
         )
-    if not quiet:
+    if not quiet and speaks():
         learned = scene.provenance
         print(f"{output}: learned from {learned['tubes']} moving patches in {learned['frames']} frames")
         if verbose:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,13 +18,20 @@ if TYPE_CHECKING:
     from crowdad.workflows import Stage
     from crowdad.workflows.spreading import Failure
 
-__all__ = ["Bars", "describe_run", "describe_runs", "notice"]
+__all__ = ["Bars", "describe_run", "describe_runs", "notice", "speaks"]
 
 _MOST_EVENTS = 12
 
 
+def speaks() -> bool:
+    """Whether this process is the one that tells: of those that torchrun started, the first."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def notice(line: str) -> None:
     """One line on the error stream, as every refusal and warning of this program looks."""
+    if not speaks():
+        return
     tqdm.write(f"crowdad: {one_line(without_login(line))}", file=sys.stderr)
 
 
@@ -31,7 +39,7 @@ class Bars:
     """One bar a stage on the error stream, with rate and time left; silent where that is no terminal or `quiet`."""
 
     def __init__(self, quiet: bool = False, label: str = "") -> None:
-        self._silent = quiet or not sys.stderr.isatty()
+        self._silent = quiet or not speaks() or not sys.stderr.isatty()
         self._label = label
         self._name = ""
         self._bar: tqdm | None = None

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from crowdad import dist
 from crowdad.encoders._base import AutoEncoder
 from crowdad.errors import FitError
 
@@ -76,12 +77,15 @@ def fit_autoencoder(
     *,
     seed: int,
     objective: Objective = reconstruction,
+    jitter: Callable[[Tensor], Tensor] | None = None,
     on_epoch: Callable[[int, float], None] | None = None,
 ) -> float:
     """Train `model` on `samples`, on the samples' device; the model is moved there and left in evaluation mode.
 
     samples: float (N, ...), the model's input shape.  seed: of the shuffling (the weights are the model's own).
+    jitter: changes each batch before it is learned from.
     on_epoch: called after each epoch with its number, from 1, and its mean loss.
+    Processes of one group (`dist`) take a share of each batch and learn the same; each has all samples.
     Returns the mean loss of the last epoch.  Raises FitError without samples or when the loss is not finite.
     """
     count = len(samples)
@@ -99,15 +103,18 @@ def fit_autoencoder(
         for rows in torch.randperm(count, generator=shuffler, device=device).split(plan.batch_size):
             for group in optimiser.param_groups:
                 group["lr"] = plan.rate((step + 0.5) / steps)
-            batch = samples[rows]
-            with torch.autocast(device.type, torch.bfloat16, enabled=plan.bf16):
-                loss = objective(model, batch, rows)
+            batch = samples[rows] if jitter is None else jitter(samples[rows])
+            part, part_rows = dist.share_of(batch), dist.share_of(rows)
             optimiser.zero_grad(set_to_none=True)
-            loss.backward()
+            if len(part):
+                with torch.autocast(device.type, torch.bfloat16, enabled=plan.bf16):
+                    loss = objective(model, part, part_rows) * (len(part) / len(batch))
+                loss.backward()
+                loss_sum += loss.detach() * len(rows)
+            dist.add_up_gradients(model.parameters())
             optimiser.step()
-            loss_sum += loss.detach() * len(rows)
             step += 1
-        mean_loss = float(loss_sum) / count
+        mean_loss = float(dist.added_up(loss_sum)) / count
         if not math.isfinite(mean_loss):
             raise FitError(f"epoch {epoch}: the loss is not finite; lower learning_rate ({plan.learning_rate})")
         if on_epoch:

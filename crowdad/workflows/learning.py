@@ -54,6 +54,7 @@ def fit(
     max_pixels: footage with larger pictures is refused.
     device: "auto", "cpu" or "cuda".  on_bad_input: told of each piece that cannot be read, while others go on.
 
+    Under torchrun the processes share the training; the first one alone reads the footage in full and writes.
     More than an hour in all is learned from in 60 s windows spread evenly over the footage.
     Raises SourceError, FitError (TooLittleMotionError where people hardly move), OutputError, ConfigError.
     """
@@ -78,10 +79,12 @@ def fit(
         sources, settings or Settings(), unlabelled=unlabelled, also_normal=spans, device=device, progress=progress
     )
     scene.provenance["sampled"] = sampled
-    if path is not None:
+    from crowdad.dist import is_first
+
+    if path is not None and is_first():
         scene.save(path)
-    if path is not None and beside is not None:
-        portray(scene, beside, name=path.name)
+        if beside is not None:
+            portray(scene, beside, name=path.name)
     return scene
 
 
@@ -95,6 +98,7 @@ def fit_sources(
     progress: Progress,
 ) -> SceneModel:
     """`training.fit_scene`, with the footage's own faults told first.  Raises TooShortError, FitError."""
+    from crowdad.dist import joined_group
     from crowdad.training import fit_scene
 
     rates = [source.fps for source in (*sources, *(source for source, _ in also_normal))]
@@ -105,7 +109,7 @@ def fit_sources(
         )
     needed = settings.tubes.steps + 1
     try:
-        with _one_thread():
+        with _one_thread(), joined_group(device):
             return fit_scene(
                 sources,
                 settings,
