@@ -17,6 +17,7 @@ from typing import Any
 from benchmarks.ablations import ABLATION_TABLES
 from benchmarks.digits.tables import DIGIT_TABLES
 from benchmarks.false_alarms import FALSE_ALARM_TABLES
+from benchmarks.fleet_simulation import SCALE_TABLES
 from benchmarks.generated import GENERATED_TABLES
 from benchmarks.live import LIVE_TABLES
 from benchmarks.ped2 import PED2_TABLES
@@ -27,7 +28,7 @@ Row = dict[str, Any]
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
-PAGES = (ROOT / "README.md", ROOT / "benchmarks" / "README.md")
+PAGES = (ROOT / "README.md", ROOT / "benchmarks" / "README.md", ROOT / "benchmarks" / "scale.md")
 
 # A new benchmark adds one entry: its results file, and its tables by name.
 TABLES: dict[str, Mapping[str, Callable[[Sequence[Row]], str]]] = {
@@ -37,6 +38,7 @@ TABLES: dict[str, Mapping[str, Callable[[Sequence[Row]], str]]] = {
     "false_alarms.json": FALSE_ALARM_TABLES,
     "generated.json": GENERATED_TABLES,
     "live.json": LIVE_TABLES,
+    "scale.json": SCALE_TABLES,
 }
 
 _MARKED = re.compile(r"<!-- table:(?P<name>[\w-]+) -->\n.*?<!-- /table:(?P=name) -->", re.DOTALL)
