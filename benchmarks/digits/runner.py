@@ -122,12 +122,14 @@ class Runner:
             if self.digits.name != "usps":
                 continue  # the tables of scikit-learn belong to neither data set; they are filled once
             for name, load in TABULAR.items():
-                count = len(np.unique(load().target))
-                for cls in range(count):
-                    task = tabular_task(name, cls, contamination, self.settings, seed, self.device)
-                    self._duad_task(
-                        task, f"sklearn-{name}", str(cls), [str(k) for k in range(count)], contamination, seed
-                    )
+                classes = [str(cls) for cls in np.unique(load().target)]
+                tasks = [
+                    tabular_task(name, int(cls), contamination, self.settings, seed, self.device) for cls in classes
+                ]
+                if not all(task.anomalous.any() for task in tasks):
+                    continue  # too small a table for this share
+                for cls, task in zip(classes, tasks, strict=True):
+                    self._duad_task(task, f"sklearn-{name}", cls, classes, contamination, seed)
 
     def _duad_task(
         self, task: Task, dataset: str, cls: str, classes: list[str], contamination: float, seed: int

@@ -96,6 +96,15 @@ def test_quick_fills_every_table_and_a_second_run_trains_nothing(tiny_data, tmp_
     assert json.loads(out.read_text())["rows"] == rows
 
 
+def test_a_table_too_small_for_the_share_has_no_row(tiny_data, tmp_path, monkeypatch):
+    monkeypatch.setattr("benchmarks.digits.runner.TABULAR", {"wine": TABULAR["wine"]})
+    out = tmp_path / "rows.json"
+    assert quick(tiny_data, out, "--set", "duad.contaminations=[0.01, 0.1]") == 0
+    rows = json.loads(out.read_text())["rows"]
+    assert {row["contamination"] for row in rows if row["dataset"] == "sklearn-wine"} == {0.1}
+    assert all(np.isfinite(list(row["auc"].values())).all() for row in rows if row["dataset"] == "sklearn-wine")
+
+
 def _never(*_arguments, **_options):
     raise AssertionError("a finished row was trained again")
 
