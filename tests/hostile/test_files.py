@@ -158,7 +158,7 @@ def test_nothing_but_damage_is_given_up_in_one_line(
         start = [packet.pos for packet in container.demux(video=0) if packet.size][30]
     assert start is not None
     path.write_bytes(path.read_bytes()[:start] + b"\xff" * (path.stat().st_size - start))
-    monkeypatch.setattr("crowdad.sources.file.MAX_BAD_IN_ROW", 10)
+    monkeypatch.setattr("crowdad.sources._reading.MAX_BAD_IN_ROW", 10)
     run = detect(path)
     assert len(run.table) == 30
     assert run.results.counts.truncated
