@@ -12,6 +12,7 @@ from crowdad.cli.options import (
     Config,
     Device,
     End,
+    FalseAlarms,
     Footage,
     Fps,
     MaxPixels,
@@ -20,6 +21,7 @@ from crowdad.cli.options import (
     Patches,
     Quiet,
     Resume,
+    Roi,
     Runtime,
     Seed,
     Start,
@@ -64,18 +66,13 @@ def detect(
             help="Raw anomaly that reads 0.5, as threshold.raw in an earlier results.json; higher = fewer events.",
         ),
     ] = None,
-    false_alarms_per_hour: Annotated[
-        float | None,
-        typer.Option("--false-alarms-per-hour", help="Choose the threshold for so many on normal footage.  [1]"),
-    ] = None,
+    false_alarms_per_hour: FalseAlarms = None,
     no_overlay: Annotated[bool, typer.Option("--no-overlay", help="Leave out overlay.mp4.")] = False,
     no_heatmaps: Annotated[bool, typer.Option("--no-heatmaps", help="Leave out heatmaps.npz.")] = False,
     no_report: Annotated[
         bool, typer.Option("--no-report", help="Leave out report.html and the footage beside it.")
     ] = False,
-    roi: Annotated[
-        Path | None, typer.Option("--roi", metavar="MASK.PNG", help="Score only where this picture is white.")
-    ] = None,
+    roi: Roi = None,
     start: Start = None,
     end: End = None,
     stride: Stride = 1,

@@ -17,6 +17,7 @@ __all__ = [
     "Data",
     "Device",
     "End",
+    "FalseAlarms",
     "Footage",
     "Fps",
     "MaxPixels",
@@ -25,6 +26,7 @@ __all__ = [
     "Patches",
     "Quiet",
     "Resume",
+    "Roi",
     "Runtime",
     "Seed",
     "Start",
@@ -106,6 +108,11 @@ Runtime = Annotated[
         help="What computes the scores; auto: what measured fastest here.",
     ),
 ]
+FalseAlarms = Annotated[
+    float | None,
+    typer.Option("--false-alarms-per-hour", help="Choose the threshold for so many on normal footage.  [1]"),
+]
+Roi = Annotated[Path | None, typer.Option("--roi", metavar="MASK.PNG", help="Score only where this picture is white.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what an earlier run left there.")]
 Resume = Annotated[
     bool,

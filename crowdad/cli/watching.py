@@ -16,14 +16,17 @@ from tqdm import tqdm
 from crowdad.cli.options import (
     Config,
     Device,
+    FalseAlarms,
     Fps,
     MaxPixels,
     Overrides,
     Patches,
     Quiet,
+    Roi,
     Runtime,
     Seed,
     Verbose,
+    chosen_part,
     chosen_settings,
     seconds,
 )
@@ -86,13 +89,8 @@ def watch(
     threshold: Annotated[
         float | None, typer.Option("--threshold", help="Raw anomaly that reads 0.5; higher = fewer events.")
     ] = None,
-    false_alarms_per_hour: Annotated[
-        float | None,
-        typer.Option("--false-alarms-per-hour", help="Choose the threshold for so many on normal footage.  [1]"),
-    ] = None,
-    roi: Annotated[
-        Path | None, typer.Option("--roi", metavar="MASK.PNG", help="Score only where this picture is white.")
-    ] = None,
+    false_alarms_per_hour: FalseAlarms = None,
+    roi: Roi = None,
     webhook: Annotated[
         str | None,
         typer.Option("--webhook", metavar="URL", help="POST each alert there.", rich_help_panel=_ALERTS),
@@ -161,8 +159,6 @@ def watch(
     """
     from crowdad import workflows
     from crowdad.scene import SceneModel
-    from crowdad.sources import MAX_PIXELS
-    from crowdad.workflows.footage import Part
     from crowdad.workflows.options import DetectOptions
 
     base = None if model is None else SceneModel.load(model).settings
@@ -176,7 +172,7 @@ def watch(
             threshold=threshold,
             false_alarms_per_hour=false_alarms_per_hour,
             roi=roi,
-            part=Part(fps=fps, max_pixels=max_pixels or MAX_PIXELS),
+            part=chosen_part(None, None, 1, fps, max_pixels),
             device=device,
             runtime=runtime,
         ),
