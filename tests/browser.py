@@ -1,12 +1,55 @@
-"""Waiting in a real browser."""
+"""Opening pages in a real browser, and waiting in it."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, BrowserContext, Page
 
-__all__ = ["until"]
+__all__ = ["Opening", "opening", "until"]
+
+
+class Opening:
+    """Opens pages of one test and writes down what goes wrong in them."""
+
+    def __init__(self, chromium: Browser) -> None:
+        self._chromium = chromium
+        self.troubles: list[str] = []
+        self.expected: list[str] = []
+        self.contexts: list[BrowserContext] = []
+
+    def __call__(self, url: str, own: str, width: int, height: int, expect: str | None) -> Page:
+        """The page at `url` once its script is done; own: what all it asks for must begin with.
+
+        expect: part of what may stand in the console.
+        """
+        context = self._chromium.new_context(viewport={"width": width, "height": height})
+        self.contexts.append(context)
+        self.expected.extend([] if expect is None else [expect])
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        page.on("console", lambda message: self.troubles.append(message.text))
+        page.on("pageerror", lambda error: self.troubles.append(str(error)))
+        allowed = (own, "data:", "blob:")
+        page.on(
+            "request",
+            lambda asked: None if asked.url.startswith(allowed) else self.troubles.append(f"asked for {asked.url}"),
+        )
+        page.goto(url)
+        page.wait_for_selector("html[data-ready=yes]")
+        return page
+
+
+@contextmanager
+def opening(chromium: Browser) -> Iterator[Opening]:
+    """At the end nothing but what was expected may stand in the console or have been asked for."""
+    pages = Opening(chromium)
+    yield pages
+    for context in pages.contexts:
+        context.close()
+    assert [trouble for trouble in pages.troubles if not any(known in trouble for known in pages.expected)] == []
 
 
 def until(page: Page, condition: str, *, longest_s: float = 15.0) -> None:

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from crowdad.page import LivePage
+from tests.browser import opening
 
 __all__ = ["Opener", "opened"]
 
@@ -22,30 +23,11 @@ def opened(chromium: Browser) -> Iterator[Opener]:
     At the end nothing but what was expected may stand in the console, and nothing beyond the server may have been asked
     for.
     """
-    troubles: list[str] = []
-    expected: list[str] = []
-    contexts = []
+    with opening(chromium) as pages:
 
-    def open_page(live: LivePage, width: int = 1280, height: int = 900, expect: str | None = None) -> Page:
-        context = chromium.new_context(viewport={"width": width, "height": height})
-        contexts.append(context)
-        expected.extend([] if expect is None else [expect])
-        page = context.new_page()
-        page.set_default_timeout(15_000)
-        page.on("console", lambda message: troubles.append(message.text))
-        page.on("pageerror", lambda error: troubles.append(str(error)))
-        own = f"http://127.0.0.1:{urlsplit(live.url).port}/"
-        page.on(
-            "request",
-            lambda asked: (
-                None if asked.url.startswith((own, "data:", "blob:")) else troubles.append(f"asked for {asked.url}")
-            ),
-        )
-        page.goto(own + live.url.partition("/?")[1][1:] + live.url.partition("/?")[2])
-        page.wait_for_selector("html[data-ready=yes]")
-        return page
+        def open_page(live: LivePage, width: int = 1280, height: int = 900, expect: str | None = None) -> Page:
+            own = f"http://127.0.0.1:{urlsplit(live.url).port}/"
+            url = own + live.url.partition("/?")[1][1:] + live.url.partition("/?")[2]
+            return pages(url, own, width, height, expect)
 
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert [trouble for trouble in troubles if not any(known in trouble for known in expected)] == []
+        yield open_page
