@@ -19,7 +19,7 @@ from crowdad.datasets.digits import Digits
 from crowdad.encoders import AutoEncoder
 from crowdad.encoders.fitting import encode_all
 from crowdad.evaluation_digits import (
-    ANOMALY_METHODS,
+    ANOMALY_NETWORKS,
     CLUSTERING_METHODS,
     DigitRow,
     anomaly_aucs,
@@ -39,7 +39,7 @@ class Runner:
     """Fills the rows of one data set.
 
     device: "cpu" or "cuda".  codes_dir: where the codes behind the plots go; None keeps none.
-    methods: of the clustering and normalisation tables, keys of CLUSTERING_METHODS.
+    methods: of the clustering, normalisation and anomaly tables, keys of CLUSTERING_METHODS.
     """
 
     digits: Digits
@@ -81,36 +81,43 @@ class Runner:
     def _anomaly(self, seed: int) -> None:
         wanted = self.settings.anomaly
         for contamination in wanted.contaminations:
-            for digit in wanted.digits:
-                stored = self.store.find("anomaly", self.digits.name, "cae-l2-clusters", seed, contamination)
-                if self.store.has_digit(stored, str(digit), wanted.epochs):
+            for network in ANOMALY_NETWORKS:
+                if network not in self.methods:
                     continue
-                began = time.perf_counter()
-                with EpochBar() as bar:
-                    aucs = anomaly_aucs(
-                        self.digits,
-                        digit,
-                        self.settings,
-                        seed=seed,
-                        contamination=contamination,
-                        device=self.device,
-                        progress=bar.show,
-                    )
-                seconds = time.perf_counter() - began
-                # The method asked for above is stored last, so that a stop in between repeats the digit.
-                for method in sorted(ANOMALY_METHODS, key=lambda name: name == "cae-l2-clusters"):
-                    row = DigitRow(
-                        "anomaly",
-                        self.digits.name,
-                        method,
-                        seed,
-                        wanted.epochs,
-                        round(seconds, 2),
-                        self.device_name,
-                        auc={str(digit): aucs[method]},
-                        contamination=contamination,
-                    )
-                    self.store.put_digit(row, str(digit), [str(each) for each in wanted.digits])
+                for digit in wanted.digits:
+                    # Of a network's two rows this one is stored last, so that a stop in between repeats the digit.
+                    stored = self.store.find("anomaly", self.digits.name, f"{network}-clusters", seed, contamination)
+                    if not self.store.has_digit(stored, str(digit), wanted.epochs):
+                        self._anomalous_digit(network, digit, contamination, seed)
+
+    def _anomalous_digit(self, network: str, digit: int, contamination: float, seed: int) -> None:
+        wanted = self.settings.anomaly
+        began = time.perf_counter()
+        with EpochBar() as bar:
+            aucs = anomaly_aucs(
+                self.digits,
+                digit,
+                network,
+                self.settings,
+                seed=seed,
+                contamination=contamination,
+                device=self.device,
+                progress=bar.show,
+            )
+        seconds = round(time.perf_counter() - began, 2)
+        for method, auc in aucs.items():
+            row = DigitRow(
+                "anomaly",
+                self.digits.name,
+                method,
+                seed,
+                wanted.epochs,
+                seconds,
+                self.device_name,
+                auc={str(digit): auc},
+                contamination=contamination,
+            )
+            self.store.put_digit(row, str(digit), [str(each) for each in wanted.digits])
 
     def _duad(self, seed: int) -> None:
         wanted = self.settings.duad
