@@ -56,7 +56,24 @@ class Extractor:
 
         luma: uint8 (H, W), the scene's size.
         """
-        found = [self._push(state, index, luma) for index, state in enumerate(self._states)]
+        self.look(luma)
+        return self.tubes()
+
+    def look(self, luma: npt.NDArray[np.uint8]) -> None:
+        """Take in the next step's picture, as in `push`: the motion of every view since the step before."""
+        for state in self._states:
+            picture = state.view.cut(luma)
+            if state.earlier is not None:
+                flow = steadied(self._flow(picture, state.earlier), picture)
+                maps = motion_maps(
+                    flow, state.unit_px, state.view.person_px, state.foreshortening, self._settings.motion
+                )
+                state.history.appendleft(maps)
+            state.earlier = picture
+
+    def tubes(self) -> Tubes | None:
+        """Tubes that end at the last step that was looked at, or None while the window is not full."""
+        found = [self._tubes(state, index) for index, state in enumerate(self._states)]
         parts = [tubes for tubes in found if tubes is not None]
         if not parts:
             return None
@@ -64,14 +81,8 @@ class Extractor:
             *(np.concatenate([getattr(part, name) for part in parts]) for name in Tubes.__dataclass_fields__),
         )
 
-    def _push(self, state: _ViewState, index: int, luma: npt.NDArray[np.uint8]) -> Tubes | None:
+    def _tubes(self, state: _ViewState, index: int) -> Tubes | None:
         view, tube = state.view, self._settings.tubes
-        picture = view.cut(luma)
-        if state.earlier is not None:
-            flow = steadied(self._flow(picture, state.earlier), picture)
-            maps = motion_maps(flow, state.unit_px, view.person_px, state.foreshortening, self._settings.motion)
-            state.history.appendleft(maps)
-        state.earlier = picture
         if len(state.history) < tube.steps:
             return None
         points = self._kind.propose(state.history[0], view.person_px, tube)
