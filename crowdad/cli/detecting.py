@@ -118,33 +118,34 @@ def detect(
       crowdad detect night/*.mp4 -m gate3.safetensors --resume  go on after an interruption
       crowdad detect night/*.mp4 -m gate3.safetensors --jobs 8  eight side by side
     """
-    from crowdad.scene import SceneModel
-    from crowdad.workflows.options import DetectOptions
-
     if overwrite and resume:
         raise ConfigError("both --overwrite and --resume were given; give one of them")
-    base = None if model is None else SceneModel.load(model).settings
-    settings = chosen_settings(config, overrides, seed if model is None else None, patches, base)
-    options = DetectOptions(
-        model=model,
-        settings=settings,
-        threshold=threshold,
-        false_alarms_per_hour=false_alarms_per_hour,
-        roi=roi,
-        overlay=not no_overlay,
-        heatmaps=not no_heatmaps,
-        report=not no_report,
-        part=chosen_part(start, end, stride, fps, max_pixels),
-        recorded_at=recorded_at,
-        device=device,
-        runtime=runtime,
-    )
-    specs, code = _found(footage)
-    places = _Places(output, len(footage) > 1 or len(specs) > 1, overwrite, resume)
-    if jobs is None and ray is None:
-        return max(code, _in_turn(specs, options, places, quiet))
-    fleet = _fleet(jobs, ray, device)
-    return max(code, _side_by_side(specs, options, places, fleet, quiet))
+    with Bars(quiet) as bars:
+        from crowdad.scene import SceneModel
+        from crowdad.workflows.options import DetectOptions
+
+        base = None if model is None else SceneModel.load(model).settings
+        settings = chosen_settings(config, overrides, seed if model is None else None, patches, base)
+        options = DetectOptions(
+            model=model,
+            settings=settings,
+            threshold=threshold,
+            false_alarms_per_hour=false_alarms_per_hour,
+            roi=roi,
+            overlay=not no_overlay,
+            heatmaps=not no_heatmaps,
+            report=not no_report,
+            part=chosen_part(start, end, stride, fps, max_pixels),
+            recorded_at=recorded_at,
+            device=device,
+            runtime=runtime,
+        )
+        specs, code = _found(footage)
+        places = _Places(output, len(footage) > 1 or len(specs) > 1, overwrite, resume)
+        if jobs is None and ray is None:
+            return max(code, _in_turn(specs, options, places, bars, quiet))
+        fleet = _fleet(jobs, ray, device)
+        return max(code, _side_by_side(specs, options, places, fleet, bars, quiet))
 
 
 def _found(footage: list[str]) -> tuple[list[Path], int]:
@@ -208,24 +209,28 @@ class _Places:
         return found
 
 
-def _in_turn(specs: list[Path], options: DetectOptions, places: _Places, quiet: bool) -> int:
+def _in_turn(specs: list[Path], options: DetectOptions, places: _Places, bars: Bars, quiet: bool) -> int:
     """Score one after the other; 1 where one failed."""
     from crowdad.workflows import detecting
 
     code = 0
     for spec in specs:
         try:
-            with Bars(quiet, f"{spec.name}: " if places.several else "") as bars, places.folder(spec) as folder:
+            bars.label = f"{spec.name}: " if places.several else ""
+            with places.folder(spec) as folder:
                 results = detecting.detect_with(spec, options, output=folder, progress=bars)
         except CrowdadError as error:
             notice(str(error))
             code = 1
             continue
+        bars.close()
         _tell(spec, results, folder.path, quiet)
     return code
 
 
-def _side_by_side(specs: list[Path], options: DetectOptions, places: _Places, fleet: Fleet, quiet: bool) -> int:
+def _side_by_side(
+    specs: list[Path], options: DetectOptions, places: _Places, fleet: Fleet, bars: Bars, quiet: bool
+) -> int:
     """Score all at once; 1 where one failed, the others are whole then."""
     from crowdad.workflows.spreading import Failure, detect_many
 
@@ -235,12 +240,14 @@ def _side_by_side(specs: list[Path], options: DetectOptions, places: _Places, fl
         if isinstance(ended, Failure):
             notice(ended.reason)
         else:
+            bars.close()
             _tell(spec, ended, paths[spec], quiet or places.several)
 
-    with fleet, Bars(quiet) as bars:
+    with fleet:
         ends = detect_many(
             paths, options, fleet, overwrite=places.overwrite, resume=places.resume, progress=bars, on_end=tell
         )
+    bars.close()
     failed = sum(isinstance(ended, Failure) for ended in ends.values())
     if places.several and not quiet:
         print(describe_runs(ends, paths))

@@ -34,9 +34,9 @@ def export(
 
     Beside its model, detect --runtime onnx or openvino uses it.  It is checked against torch on a drawn crowd.
     """
-    from crowdad import workflows
-
     with Bars(quiet) as bars:
+        from crowdad import workflows
+
         written = workflows.export(model, form=form, output=output, int8=int8, overwrite=overwrite, progress=bars)
     if not quiet:
         print(f"{written.path}: off torch by at most {written.difference:.1g} in normality, on {written.tubes} tubes")

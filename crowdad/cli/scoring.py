@@ -73,9 +73,6 @@ def fit(
 
     A few minutes of people moving are enough; of more than an hour, samples are taken.
     """
-    settings = chosen_settings(config, overrides, seed, patches)
-    from crowdad import workflows
-
     refused: list[CrowdadError] = []
 
     def refuse(error: CrowdadError) -> None:
@@ -83,6 +80,9 @@ def fit(
         notice(str(error))
 
     with Bars(quiet) as bars:
+        from crowdad import workflows
+
+        settings = chosen_settings(config, overrides, seed, patches)
         scene = workflows.fit(
             footage,
             unlabelled=unlabelled,
@@ -135,9 +135,9 @@ def overlay(
     \b
       crowdad overlay video.mp4 runs/monday --colours turbo --threshold 0.7 -o warmer.mp4
     """
-    from crowdad import workflows
-
     with Bars(quiet) as bars:
+        from crowdad import workflows
+
         path = workflows.overlay(
             footage, run, output=output, colour_map=colour_map, level=level, strength=strength, progress=bars
         )

@@ -36,11 +36,15 @@ def notice(line: str) -> None:
 
 
 class Bars:
-    """One bar a stage on the error stream, with rate and time left; silent where that is no terminal or `quiet`."""
+    """One bar a stage on the error stream, with rate and time left; silent where that is no terminal or `quiet`.
+
+    Entered before anything heavy is imported, it says at once that there is something to wait for.
+    label: goes before what a stage is called.
+    """
 
     def __init__(self, quiet: bool = False, label: str = "") -> None:
         self._silent = quiet or not speaks() or not sys.stderr.isatty()
-        self._label = label
+        self.label = label
         self._name = ""
         self._bar: tqdm | None = None
 
@@ -52,7 +56,7 @@ class Bars:
             self.close()
             self._name = name
             self._bar = _bar(stage)
-        self._bar.set_description_str(f"{self._label}{stage.what}", refresh=False)
+        self._bar.set_description_str(f"{self.label}{stage.what}", refresh=False)
         self._bar.update(stage.done - self._bar.n)
 
     def close(self) -> None:
@@ -62,6 +66,8 @@ class Bars:
             self._bar = None
 
     def __enter__(self) -> Bars:
+        if not self._silent:
+            self._bar = tqdm(desc=f"{self.label}starting", bar_format="{desc} ...", leave=False)
         return self
 
     def __exit__(self, *_: object) -> None:
