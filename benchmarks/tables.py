@@ -21,6 +21,7 @@ from benchmarks.fleet_simulation import SCALE_TABLES
 from benchmarks.generated import GENERATED_TABLES
 from benchmarks.live import LIVE_TABLES
 from benchmarks.ped2 import PED2_TABLES
+from benchmarks.speed.bars import SPEED_TABLES
 
 __all__ = ["TABLES", "fill", "load_rows", "main"]
 
@@ -39,6 +40,7 @@ TABLES: dict[str, Mapping[str, Callable[[Sequence[Row]], str]]] = {
     "generated.json": GENERATED_TABLES,
     "live.json": LIVE_TABLES,
     "scale.json": SCALE_TABLES,
+    "speed.json": SPEED_TABLES,
 }
 
 _MARKED = re.compile(r"<!-- table:(?P<name>[\w-]+) -->\n.*?<!-- /table:(?P=name) -->", re.DOTALL)

@@ -1,0 +1,1 @@
+"""How fast crowdad is, stage by stage and as a whole, beside decoding alone."""
