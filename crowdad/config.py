@@ -1,6 +1,6 @@
 """Every setting: unit, range, default.
 
-Lengths are in person heights (ph) and speeds in walking speeds, never in pixels and frames: scale.py turns them into
+Lengths are in person heights (ph) and speeds in walking speeds, never in pixels and frames: scale/ turns them into
 pixels for the footage at hand.  "step" is one processed frame; a walking person moves about `walk_px` in one.
 
 The ends of the ranges lie far beyond what makes sense: they are there so that neither a slip of the keyboard nor a

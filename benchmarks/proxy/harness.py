@@ -42,7 +42,7 @@ _SCORING = (
     "normality.py",
     "patches",
     "purification.py",
-    "scale.py",
+    "scale",
     "scene.py",
     "training.py",
 )

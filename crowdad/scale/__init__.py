@@ -1,0 +1,11 @@
+"""How tall people are and how fast they walk, measured from the footage; the views that follow from it.
+
+Everything after this room counts in person heights (ph) and walking speeds, so that footage of any size, frame rate
+and perspective looks alike to it.
+"""
+
+from crowdad.scale.probe import ScaleProbe
+from crowdad.scale.scene_scale import SceneScale
+from crowdad.scale.view import View, views
+
+__all__ = ["ScaleProbe", "SceneScale", "View", "views"]
