@@ -1,0 +1,112 @@
+"""The speed benchmark: what it measures adds up, and what it tells follows from its rows."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks.speed import __main__ as speed
+from benchmarks.speed.bars import bar_lines, bar_table, bars, stage_table
+from benchmarks.speed.commands import detect_run, on_cores
+from benchmarks.speed.footage import Footage, repeated, resized
+from benchmarks.speed.plots import draw_plots
+from benchmarks.speed.stages import STAGES, stage_seconds
+from crowdad.sources import open_source
+from tests.conftest import TinyCamera
+
+
+@pytest.fixture
+def tiny_footage(tiny_camera: TinyCamera) -> Footage:
+    return Footage("tiny", tiny_camera.unusual, tiny_camera.model, 120, 10.0)
+
+
+def rows() -> list[dict]:
+    """Rows of a machine on which decoding runs at 1,000 frames a second and detect at 150, or 400 on two cores."""
+
+    def spread(value: float) -> dict[str, float]:
+        return {"median": value, "least": value, "largest": value}
+
+    made: list[dict] = []
+    for cores, fps in ((1, 150.0), (2, 400.0)):
+        for stage in STAGES:
+            row = {"part": "stages", "footage": "ped2", "cores": cores, "stage": stage, "frames": 100}
+            made.append(row | {"seconds": spread(0.1), "fps": 1000.0})
+        row = {"part": "commands", "footage": "ped2", "cores": cores, "form": "scores and events only", "fps": fps}
+        made.append(row | {"first_frame_s": spread(9.0), "peak_mb": spread(700.0)})
+    made.append({"part": "starting", "what": "crowdad --help", "seconds": spread(0.2)})
+    made += [
+        {"part": "growth", "with": "length", "frames": n, "after_s": spread(n), "peak_mb": spread(1)} for n in (1, 2)
+    ]
+    per_frame = dict.fromkeys(STAGES, 0.001)
+    made += [{"part": "growth", "with": "resolution", "lines": n, "per_frame_s": per_frame} for n in (240, 480)]
+    return made
+
+
+def test_bars_take_the_rows_of_all_cores_and_say_what_was_not_measured() -> None:
+    found = {bar.what: bar for bar in bars(rows())}
+    assert found["240x360: detect, scores and events"].measured == 400
+    assert found["240x360: detect, scores and events"].met is True
+    assert found["240x360: that, of decoding alone"].measured == pytest.approx(40)
+    assert found["240x360: first scored frame, torch"].met is False
+    assert found["720p50: detect, scores and events"].met is None
+    assert any(line.endswith("not measured") for line in bar_lines(rows()))
+
+
+def test_tables_hold_every_stage_and_every_bar() -> None:
+    assert "| 150 | 400 |" in stage_table(rows())
+    assert all(stage in stage_table(rows()) for stage in STAGES)
+    assert "| crowdad --help | <= 0.4 s | 0.20 s | met |" in bar_table(rows())
+    assert "**missed**" in bar_table(rows())
+    assert "python -m benchmarks.speed" in bar_table([])
+
+
+def test_plots_are_drawn_of_what_is_there(tmp_path: Path) -> None:
+    assert {path.name for path in draw_plots(rows(), tmp_path)} == {"speed-stages.png", "speed-growth.png"}
+    assert draw_plots([], tmp_path) == []
+
+
+def test_every_stage_takes_time(tiny_camera: TinyCamera) -> None:
+    taken = stage_seconds(tiny_camera.unusual, tiny_camera.scene, repeats=1)
+    assert list(taken) == list(STAGES)
+    assert all(len(seconds) == 1 and seconds[0] > 0 for seconds in taken.values())
+
+
+def test_footage_twice_in_a_row_has_twice_the_frames(tiny_footage: Footage, tmp_path: Path) -> None:
+    times = [frame.time_s for frame in open_source(repeated(tiny_footage, 2, tmp_path)).frames()]
+    assert len(times) == 240
+    assert times[120] == pytest.approx(12.0)
+
+
+def test_footage_of_another_size_has_all_frames(tiny_footage: Footage, tmp_path: Path) -> None:
+    source = open_source(resized(tiny_footage, 120, tmp_path))
+    assert source.info.size_hw == (120, 180)
+    assert sum(1 for _ in source.frames()) == 120
+
+
+def test_a_command_is_timed_from_its_start_to_its_first_frame_and_its_end(
+    tiny_footage: Footage, tmp_path: Path
+) -> None:
+    run = detect_run(tiny_footage.video, tiny_footage.model, tmp_path / "run", cores=1)
+    assert 0 < run["first_frame_s"] < run["whole_s"]
+    assert run["after_s"] > 0
+    assert run["peak_mb"] > 100
+
+
+def test_a_command_that_fails_is_told() -> None:
+    with pytest.raises(RuntimeError, match="broken"):
+        on_cores(["python", "-c", "raise SystemExit('broken')"], 1)
+
+
+def test_an_unknown_part_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert speed.main(["--only", "stages,stagez", "--quick"]) == 1
+    assert "stagez" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_quick_writes_rows_of_every_part(tmp_path: Path) -> None:
+    out = tmp_path / "speed.json"
+    arguments = ["--quick", "--footage", "720p50", "--folder", str(tmp_path / "kept"), "--json", str(out)]
+    assert speed.main(arguments) == 0
+    assert {row["part"] for row in json.loads(out.read_text())["rows"]} == {"stages", "commands", "starting", "growth"}
