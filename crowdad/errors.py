@@ -32,6 +32,9 @@ __all__ = [
     "RuntimeNotInstalledError",
     "SourceError",
     "SourceNotFoundError",
+    "StorageError",
+    "StorageNotFoundError",
+    "StorageNotInstalledError",
     "TooLittleMotionError",
     "TooShortError",
     "UndefinedMetricError",
@@ -145,6 +148,18 @@ class OutputNotWritableError(OutputError):
 
 class OutputNotReadableError(OutputError):
     """A run's folder lacks what is asked of it, or holds it damaged."""
+
+
+class StorageError(CrowdadError):
+    """An object store cannot be reached, or refuses what is asked of it."""
+
+
+class StorageNotFoundError(StorageError):
+    """No such bucket, folder or object."""
+
+
+class StorageNotInstalledError(StorageError):
+    """What talks to the store is not installed."""
 
 
 class FleetError(CrowdadError):

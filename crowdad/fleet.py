@@ -31,7 +31,12 @@ _ANSWERS_WITHIN_S = 10.0
 
 
 class Fleet(ABC):
-    """Runs tasks side by side; use as a context manager, at whose end nothing goes on running."""
+    """Runs tasks side by side; use as a context manager, at whose end nothing goes on running.
+
+    one_machine: all of them see the disk of this machine.
+    """
+
+    one_machine = True
 
     @abstractmethod
     def submit(self, task: Callable[..., T], *arguments: Any) -> Future[T]:
@@ -122,6 +127,8 @@ class RayFleet(Fleet):
     crowdad must be installed on each machine, and find footage and results under the same paths.
     Raises FleetError without Ray or without a cluster.
     """
+
+    one_machine = False
 
     def __init__(self, address: str = "auto", *, gpu_share: float = 0.0) -> None:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")

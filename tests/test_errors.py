@@ -30,6 +30,7 @@ TREE = {
     errors.ConfigError: {errors.UnknownSettingError},
     errors.DataError: {errors.DatasetNotFoundError, errors.DownloadError, errors.UndefinedMetricError},
     errors.PageError: {errors.PageAddressError, errors.PageNotInstalledError},
+    errors.StorageError: {errors.StorageNotFoundError, errors.StorageNotInstalledError},
     errors.OutputError: {errors.OutputExistsError, errors.OutputNotWritableError, errors.OutputNotReadableError},
 }
 

@@ -30,7 +30,7 @@ LEVELS = (
     ("datasets", "patches", "scale"),
     ("motion", "cuts", "heatmap", "events", "purification", "sources", "outputs"),
     ("normality", "encoders", "calibration", "metrics", "config_digits"),
-    ("config", "records", "fleet", "dist"),
+    ("config", "records", "fleet", "dist", "storage"),
     ("errors", "_version"),
     ("wording",),
 )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -35,9 +33,10 @@ from crowdad.errors import ConfigError, CrowdadError
 
 if TYPE_CHECKING:
     from crowdad.fleet import Fleet
-    from crowdad.outputs.folder import RunFolder
     from crowdad.outputs.results import RunResults
+    from crowdad.sources import Spec
     from crowdad.workflows.options import DetectOptions
+    from crowdad.workflows.placing import Place, Places
     from crowdad.workflows.spreading import Failure
 
 __all__ = ["detect"]
@@ -50,13 +49,19 @@ _GPU_SHARE = 0.2
 def detect(
     footage: Footage,
     model: Annotated[
-        Path | None,
-        typer.Option("--model", "-m", help="Model made by crowdad fit.  [learn from the footage itself]"),
+        str | None,
+        typer.Option(
+            "--model", "-m", metavar="PATH", help="Model made by crowdad fit.  [learn from the footage itself]"
+        ),
     ] = None,
     output: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            "--output", "-o", help="Folder of the run; of several videos, the folder of their folders.  [runs/<name>]"
+            "--output",
+            "-o",
+            metavar="PATH",
+            help="Folder of the run, or an s3:// address; of several videos, the folder of their folders.  "
+            "[runs/<name>]",
         ),
     ] = None,
     threshold: Annotated[
@@ -122,9 +127,13 @@ def detect(
         raise ConfigError("both --overwrite and --resume were given; give one of them")
     with Bars(quiet) as bars:
         from crowdad.scene import SceneModel
+        from crowdad.sources import at_hand
         from crowdad.workflows.options import DetectOptions
+        from crowdad.workflows.placing import Places
+        from crowdad.workflows.progress import in_bytes
 
-        base = None if model is None else SceneModel.load(model).settings
+        given = None if model is None else at_hand(model, in_bytes(bars, "fetching the model"))
+        base = None if given is None else SceneModel.load(given).settings
         settings = chosen_settings(config, overrides, seed if model is None else None, patches, base)
         options = DetectOptions(
             model=model,
@@ -141,18 +150,18 @@ def detect(
             runtime=runtime,
         )
         specs, code = _found(footage)
-        places = _Places(output, len(footage) > 1 or len(specs) > 1, overwrite, resume)
+        places = Places(output, len(footage) > 1 or len(specs) > 1, overwrite, resume)
         if jobs is None and ray is None:
             return max(code, _in_turn(specs, options, places, bars, quiet))
         fleet = _fleet(jobs, ray, device)
         return max(code, _side_by_side(specs, options, places, fleet, bars, quiet))
 
 
-def _found(footage: list[str]) -> tuple[list[Path], int]:
+def _found(footage: list[str]) -> tuple[list[Spec], int]:
     """The pieces of footage that can be found, and 1 where one could not (which was then told)."""
     from crowdad import workflows
 
-    found: dict[Path, None] = {}
+    found: dict[Spec, None] = {}
     code = 0
     for given in footage:
         try:
@@ -163,104 +172,76 @@ def _found(footage: list[str]) -> tuple[list[Path], int]:
     return list(found), code
 
 
-@dataclass(frozen=True)
-class _Places:
-    """Where runs go.  several: `output` is the folder of their folders, not a run's own."""
-
-    output: Path | None
-    several: bool
-    overwrite: bool
-    resume: bool
-
-    def folder(self, spec: Path) -> RunFolder:
-        """The run's folder, held from now on."""
-        from crowdad.outputs.folder import RunFolder, run_name
-        from crowdad.workflows.resuming import folder_to_resume
-
-        output = self.output
-        if self.resume and output is not None and not self.several:
-            return RunFolder(output, resume=True)
-        if self.resume:
-            return folder_to_resume(spec, output or "runs")
-        if output is None:
-            return RunFolder.numbered(spec.name)
-        if not self.several:
-            return RunFolder(output, self.overwrite)
-        if self.overwrite:
-            return RunFolder(output / run_name(spec.name), overwrite=True)
-        return RunFolder.numbered(spec.name, output)
-
-    def paths(self, specs: list[Path]) -> dict[Path, Path]:
-        """Footage -> its run's folder, none of them made or held yet, each another one."""
-        from crowdad.outputs.folder import numbered_paths
-        from crowdad.workflows.resuming import can_be_resumed
-
-        if self.output is not None and not self.several:
-            return dict.fromkeys(specs, self.output)
-        found: dict[Path, Path] = {}
-        taken: set[Path] = set()
-        for spec in specs:
-            for path in numbered_paths(spec.name, self.output or "runs"):
-                own = can_be_resumed(path, spec) if self.resume else self.overwrite or not path.exists()
-                if own and path not in taken:
-                    break
-            found[spec] = path
-            taken.add(path)
-        return found
-
-
-def _in_turn(specs: list[Path], options: DetectOptions, places: _Places, bars: Bars, quiet: bool) -> int:
+def _in_turn(specs: list[Spec], options: DetectOptions, places: Places, bars: Bars, quiet: bool) -> int:
     """Score one after the other; 1 where one failed."""
+    from crowdad.outputs.folder import RunFolder
     from crowdad.workflows import detecting
 
     code = 0
     for spec in specs:
         try:
             bars.label = f"{spec.name}: " if places.several else ""
-            with places.folder(spec) as folder:
-                results = detecting.detect_with(spec, options, output=folder, progress=bars)
+            with places.held(spec) as place:
+                results = detecting.detect_with(
+                    spec,
+                    options,
+                    output=place,
+                    overwrite=places.overwrite,
+                    resume=places.resume,
+                    progress=bars,
+                )
         except CrowdadError as error:
             notice(str(error))
             code = 1
             continue
         bars.close()
-        _tell(spec, results, folder.path, quiet)
+        _tell(spec, results, place.path if isinstance(place, RunFolder) else place, quiet)
     return code
 
 
 def _side_by_side(
-    specs: list[Path], options: DetectOptions, places: _Places, fleet: Fleet, bars: Bars, quiet: bool
+    specs: list[Spec], options: DetectOptions, places: Places, fleet: Fleet, bars: Bars, quiet: bool
 ) -> int:
     """Score all at once; 1 where one failed, the others are whole then."""
-    from crowdad.workflows.spreading import Failure, detect_many
+    from crowdad.outputs.remote import RemoteRun
+    from crowdad.workflows.spreading import PIECE_S, Failure, detect_many
 
-    paths = places.paths(specs)
+    chosen = places.places(specs)
+    # Pieces meet in the folder that a run is written in, which machines of a cluster need not have in common then.
+    apart = not fleet.one_machine and RemoteRun.of(places.output) is not None
 
-    def tell(spec: Path, ended: RunResults | Failure) -> None:
+    def tell(spec: Spec, ended: RunResults | Failure) -> None:
         if isinstance(ended, Failure):
             notice(ended.reason)
         else:
             bars.close()
-            _tell(spec, ended, paths[spec], quiet or places.several)
+            _tell(spec, ended, chosen[spec], quiet or places.several)
 
     with fleet:
         ends = detect_many(
-            paths, options, fleet, overwrite=places.overwrite, resume=places.resume, progress=bars, on_end=tell
+            chosen,
+            options,
+            fleet,
+            overwrite=places.overwrite,
+            resume=places.resume,
+            piece_s=None if apart else PIECE_S,
+            progress=bars,
+            on_end=tell,
         )
     bars.close()
     failed = sum(isinstance(ended, Failure) for ended in ends.values())
     if places.several and not quiet:
-        print(describe_runs(ends, paths))
+        print(describe_runs(ends, chosen))
     if failed and places.several:
         notice(f"{failed} of {len(ends)} failed; the same command with --resume tries them again")
     return 1 if failed else 0
 
 
-def _tell(spec: Path, results: RunResults, folder: Path, quiet: bool) -> None:
+def _tell(spec: Spec, results: RunResults, place: Place, quiet: bool) -> None:
     for warning in results.warnings:
         notice(f"{spec.name}: {warning}")
     if not quiet:
-        print(describe_run(results, folder))
+        print(describe_run(results, place))
 
 
 def _fleet(jobs: int | None, ray: str | None, device: str) -> Fleet:

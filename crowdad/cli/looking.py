@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from crowdad.cli.ending import guarded
-from crowdad.cli.options import Data, Fps, MaxPixels, Quiet, Verbose
+from crowdad.cli.options import Data, Fps, MaxPixels, Quiet, Verbose, chosen_part
 from crowdad.cli.terminal import Bars, describe_run, notice
 from crowdad.errors import ConfigError
+from crowdad.wording import without_login
 
 if TYPE_CHECKING:
     from crowdad.scene import SceneModel
@@ -22,7 +23,9 @@ data_app = typer.Typer(no_args_is_help=True, help="Data sets for the benchmarks.
 
 
 def info(
-    path: Annotated[str, typer.Argument(help="A model file, a video or a folder of pictures.")],
+    path: Annotated[
+        str, typer.Argument(help="A model file, a video or a folder of pictures, here or at an s3:// address.")
+    ],
     picture: Annotated[
         Path | None,
         typer.Option("--picture", metavar="OUT.PNG", help="Draw a model: what is normal, where, and its threshold."),
@@ -38,11 +41,13 @@ def info(
       crowdad info gate3.safetensors --picture gate3.png
       crowdad info video.mp4
     """
+    shown = without_login(path)
     if path.endswith(".safetensors"):
         from crowdad.scene import SceneModel
+        from crowdad.sources import at_hand
 
-        scene = SceneModel.load(path)
-        print(f"{path}: scene model\n{describe_scene(scene, settings=verbose > 0)}")
+        scene = SceneModel.load(at_hand(path))
+        print(f"{shown}: scene model\n{describe_scene(scene, settings=verbose > 0)}")
         if picture is not None:
             from crowdad import workflows
 
@@ -50,10 +55,9 @@ def info(
     elif picture is not None:
         raise ConfigError(f"{path}: --picture draws models (.safetensors), not footage; leave it out")
     else:
-        from crowdad.sources import open_source
-
-        source = open_source(path, fps=fps, **({} if max_pixels is None else {"max_pixels": max_pixels}))
-        print(f"{path}: footage\n{describe_source(source)}")
+        with Bars() as bars:
+            source = chosen_part(None, None, 1, fps, max_pixels).open(path, bars)
+        print(f"{shown}: footage\n{describe_source(source)}")
     return 0
 
 

@@ -53,7 +53,8 @@ def seconds(text: str | None) -> float | None:
 
 
 Footage = Annotated[
-    list[str], typer.Argument(metavar="FOOTAGE", help="Videos, folders of pictures, or globs.", show_default=False)
+    list[str],
+    typer.Argument(metavar="FOOTAGE", help="Videos, folders of pictures, or globs, also s3://.", show_default=False),
 ]
 Start = Annotated[
     str | None, typer.Option("--start", help="Read from here on: seconds or HH:MM:SS.", rich_help_panel=_READING)

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from crowdad.outputs.results import RunResults
+    from crowdad.sources import Spec
     from crowdad.workflows import Stage
+    from crowdad.workflows.placing import Place
     from crowdad.workflows.spreading import Failure
 
 __all__ = ["Bars", "describe_run", "describe_runs", "notice", "speaks"]
@@ -81,7 +83,7 @@ def _bar(stage: Stage) -> tqdm:
     return tqdm(total=stage.total, leave=False, unit=stage.unit, unit_scale=True, dynamic_ncols=True)
 
 
-def describe_run(results: RunResults, folder: Path) -> str:
+def describe_run(results: RunResults, place: Place) -> str:
     """What was found and where to look, a few lines."""
     from crowdad.outputs.clock import clock_text
 
@@ -101,12 +103,14 @@ def describe_run(results: RunResults, folder: Path) -> str:
         lines.append(f"  ... {len(events) - _MOST_EVENTS} more in results.json")
     if results.threshold.note:
         lines.append(f"  threshold: {results.threshold.note}")
-    looks = [folder / name for name in ("report.html", "overlay.mp4", "timeline.png") if (folder / name).is_file()]
-    lines.append(f"  look at {' or '.join(map(str, looks[:2]))}; all that was found is in {folder}")
+    names = ("report.html", "overlay.mp4", "timeline.png")
+    looks = [place / name for name in names if (place / name).is_file()] if isinstance(place, Path) else []
+    look = f"look at {' or '.join(map(str, looks[:2]))}; " if looks else ""
+    lines.append(f"  {look}all that was found is in {place}")
     return "\n".join(map(one_line, lines))
 
 
-def describe_runs(ends: Mapping[Path, RunResults | Failure], folders: Mapping[Path, Path]) -> str:
+def describe_runs(ends: Mapping[Spec, RunResults | Failure], places: Mapping[Spec, Place]) -> str:
     """A row for each piece of footage: how much was scored, how many events there are and where; or that it failed."""
     from crowdad.outputs.clock import clock_text
     from crowdad.outputs.results import RunResults
@@ -115,7 +119,7 @@ def describe_runs(ends: Mapping[Path, RunResults | Failure], folders: Mapping[Pa
     for spec, ended in ends.items():
         if isinstance(ended, RunResults):
             length, counts = clock_text(ended.source.duration_s), ended.counts
-            rows.append((spec.name, length, str(counts.scored), str(len(ended.events)), str(folders[spec])))
+            rows.append((spec.name, length, str(counts.scored), str(len(ended.events)), str(places[spec])))
         else:
             rows.append((spec.name, "-", "-", "-", "failed"))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

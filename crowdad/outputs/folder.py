@@ -85,6 +85,10 @@ class RunFolder:
     def __init__(self, path: str | os.PathLike[str], overwrite: bool = False, resume: bool = False) -> None:
         self._lock: int | None = None
         self.path = Path(path)
+        if re.match(r"(s3|gs|file):/", os.fspath(path)):  # a path has lost the second slash
+            raise OutputNotWritableError(
+                f"{path}: only crowdad detect puts what it writes to an address; give a folder"
+            )
         self.resume = resume
         self._overwrite = overwrite
         self._refuse_another(overwrite or resume)
@@ -218,9 +222,15 @@ def held_files(path: Path) -> list[Path]:
 
 def numbered_paths(source_name: str, runs: str | os.PathLike[str]) -> Iterator[Path]:
     """The default folders for footage: `runs/<name>`, `runs/<name>-2`, `-3`, ... without end."""
+    return (Path(runs) / name for name in numbered_names(source_name))
+
+
+def numbered_names(source_name: str) -> Iterator[str]:
+    """The default names of footage's runs: `<name>`, `<name>-2`, `-3`, ... without end."""
     name = run_name(source_name)
-    for number in count(1):
-        yield Path(runs) / (name if number == 1 else f"{name}-{number}")
+    yield name
+    for number in count(2):
+        yield f"{name}-{number}"
 
 
 def _locked(path: Path) -> int | None:

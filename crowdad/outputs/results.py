@@ -27,6 +27,7 @@ __all__ = [
     "ThresholdRecord",
     "TimingRecord",
     "event_records",
+    "parse_results",
     "read_results",
     "results_schema",
     "write_results",
@@ -266,10 +267,19 @@ def read_results(path: str | os.PathLike[str]) -> RunResults:
     Raises OutputNotReadableError for a missing or damaged file, or one of another schema version.
     """
     try:
-        found = json.loads(Path(path).read_text(encoding="utf-8"))
+        blob = Path(path).read_bytes()
     except FileNotFoundError as error:
         raise OutputNotReadableError(f"{path}: no such file; is this the folder of a finished run?") from error
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise OutputNotReadableError(f"{path}: not the results of a run; run crowdad detect again") from error
+    return parse_results(blob, os.fspath(path))
+
+
+def parse_results(blob: bytes, path: str) -> RunResults:
+    """What results.json holds.  path: where it was found, for messages.  Raises OutputNotReadableError."""
+    try:
+        found = json.loads(blob.decode("utf-8"))
+    except ValueError as error:
         raise OutputNotReadableError(f"{path}: not the results of a run; run crowdad detect again") from error
     version = found.get("schema_version") if isinstance(found, dict) else None
     if version != SCHEMA_VERSION:

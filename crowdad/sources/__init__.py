@@ -5,21 +5,24 @@ A new kind is one file with a subclass of `Source` and one line in `SOURCES`.
 
 from __future__ import annotations
 
-from os import PathLike
+from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
-from crowdad.errors import UnreadableSourceError
+from crowdad.errors import CrowdadError, UnreadableSourceError
 from crowdad.sources._ahead import read_ahead
 from crowdad.sources._base import MAX_PIXELS, Playable, Source
-from crowdad.sources._expand import expand, path_of, require_existing
+from crowdad.sources._expand import Spec, expand, path_of, require_existing
+from crowdad.sources._fetched import Fetched, OnBytes, fetch
 from crowdad.sources._listing import Entry, Listing
+from crowdad.sources._remote import RemoteFootage, object_at
 from crowdad.sources._report import Break, ReadReport, Skip, Tally
 from crowdad.sources.arrays import ArraySource
 from crowdad.sources.file import VideoFile
 from crowdad.sources.images import ImageFolder, is_picture
 from crowdad.sources.mask import read_mask
 from crowdad.sources.stream import LiveFrame, Stream, StreamStatus, StreamTally
+from crowdad.storage import is_stored, local_spec
 
 __all__ = [
     "MAX_PIXELS",
@@ -27,19 +30,25 @@ __all__ = [
     "ArraySource",
     "Break",
     "Entry",
+    "Fetched",
     "ImageFolder",
     "Listing",
     "LiveFrame",
+    "OnBytes",
     "Playable",
     "ReadReport",
+    "RemoteFootage",
     "Skip",
     "Source",
+    "Spec",
     "Stream",
     "StreamStatus",
     "StreamTally",
     "Tally",
     "VideoFile",
+    "at_hand",
     "expand",
+    "named",
     "open_source",
     "read_ahead",
     "read_mask",
@@ -61,19 +70,46 @@ def open_source(
     end_s: float | None = None,
     stride: int = 1,
     max_pixels: int = MAX_PIXELS,
+    on_bytes: OnBytes | None = None,
 ) -> Source:
     """The source for a video file, a folder of pictures, or numpy frames (array, sequence, generator, function).
+
+    A file or folder in an object store (`s3://bucket/day/cam1.mp4`) is fetched first, unless it is here already.
 
     fps: frames a second, for what carries no times: folders (10 if not given), raw streams, arrays (needed).
     start_s, end_s: the part to read, start_s <= time < end_s, in seconds from the first frame.
     stride: keep every n-th frame.
     max_pixels: footage with larger pictures is refused; arrays, which are in memory already, are not.
+    on_bytes: told how far fetching is, (bytes here, bytes in all).
 
     The footage is opened and its first frame decoded, so that what cannot be read says so here.
-    Raises SourceError with one clear line, ConfigError for a setting that makes no sense.
+    Raises SourceError with one clear line, ConfigError for a setting that makes no sense, StorageError where an object
+    store refuses.
     """
     if isinstance(spec, Source):
         return spec
+    spec = local_spec(spec)
+    if is_stored(spec):
+        found = expand([spec])
+        if len(found) != 1:
+            raise UnreadableSourceError(f"{spec}: is {len(found)} videos; give one at a time here")
+        spec = found[0]
+    part: dict[str, Any] = {"fps": fps, "start_s": start_s, "end_s": end_s, "stride": stride, "max_pixels": max_pixels}
+    return _fetched_source(spec, part, on_bytes) if isinstance(spec, RemoteFootage) else _source(spec, part)
+
+
+def _fetched_source(footage: RemoteFootage, part: dict[str, Any], on_bytes: OnBytes | None) -> Source:
+    copy = fetch(footage, on_bytes)
+    try:
+        source = _source(copy.path, part)
+    except CrowdadError as error:
+        error.args = (str(error).replace(str(copy.path), str(footage)),)
+        raise
+    source.held = copy
+    return source
+
+
+def _source(spec: Any, part: dict[str, Any]) -> Source:
     if isinstance(spec, str | PathLike):
         spec = path_of(spec)
         require_existing(spec)
@@ -81,12 +117,26 @@ def open_source(
             raise UnreadableSourceError(f"{spec}: is a single picture; give the folder of frames {spec.parent} instead")
     for kind in SOURCES:
         if kind.accepts(spec):
-            part: dict[str, Any] = {"fps": fps, "start_s": start_s, "end_s": end_s, "stride": stride}
-            if kind is not ArraySource:
-                part["max_pixels"] = max_pixels
-            source: Source = kind(spec, **part)
+            known = {name: value for name, value in part.items() if name != "max_pixels" or kind is not ArraySource}
+            source: Source = kind(spec, **known)
             _ = source.info
             return source
     if isinstance(spec, Path):
         raise UnreadableSourceError(f"{spec}: neither a file nor a folder but a device or pipe; record it to a file")
     raise UnreadableSourceError(f"{spec!r:.80}: neither a file nor a folder nor numpy frames; give one of these")
+
+
+def named(spec: Any) -> str | None:
+    """What footage is called in results, the same each time it is given; None for what has no name (numpy frames)."""
+    if isinstance(spec, RemoteFootage):
+        return str(spec)
+    return fspath(spec) if isinstance(spec, str | PathLike) else None
+
+
+def at_hand(spec: str | PathLike[str], on_bytes: OnBytes | None = None) -> str | PathLike[str]:
+    """The file to open: the given one, or a copy of the object at the given address, which stays while it is kept.
+
+    Raises StorageError, ConfigError, UnreadableSourceError.
+    """
+    found = local_spec(spec)
+    return fetch(object_at(found), on_bytes) if is_stored(found) else found

@@ -179,10 +179,12 @@ class Source(ABC):
     """Footage.  Each call of `frames` is a fresh pass from the start.
 
     A subclass gives `accepts`, `info` and `pictures`; cutting, counting and finding breaks happen here, once.
+    held: what keeps the footage where it is for as long as the source lives.
     """
 
     def __init__(self, name: str, cut: Cut) -> None:
         self.name = name
+        self.held: object = None
         self._cut = cut
         self._tally = Tally()
         self._notes: tuple[str, ...] = ()

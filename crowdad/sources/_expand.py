@@ -11,35 +11,42 @@ from os import PathLike
 from pathlib import Path
 
 from crowdad.errors import SourceNotFoundError, UnreadableSourceError
+from crowdad.sources._names import MASK_SUFFIX, is_video
+from crowdad.sources._remote import RemoteFootage, expand_url
 from crowdad.sources.images import is_picture, natural_order
+from crowdad.storage import SCHEMES, is_stored, local_spec
 
-__all__ = ["VIDEO_SUFFIXES", "expand", "path_of", "refuse_address", "require_existing"]
+__all__ = ["LIVE_SCHEMES", "Spec", "expand", "path_of", "refuse_address", "require_existing"]
 
-# fmt: off
-VIDEO_SUFFIXES = frozenset({
-    ".3gp", ".264", ".265", ".asf", ".avi", ".dav", ".flv", ".gif", ".h264", ".h265",
-    ".hevc", ".ivf", ".m2ts", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".mpeg",
-    ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv", ".y4m",
-})
-# fmt: on
-"""Names by which a folder's videos are found; a file given by its own name may be called anything."""
+Spec = Path | RemoteFootage
+"""A piece of footage that has a name: a file or a folder of pictures, here or in an object store."""
 
-_MASK_SUFFIX = "_gt"
+LIVE_SCHEMES = ("rtsp", "rtsps", "http", "https", "tcp", "udp")
+"""Of cameras and streams."""
+
 _COMPARED_AT_MOST = 10_000
 
 
-def expand(specs: Iterable[str | PathLike[str]]) -> list[Path]:
+def expand(specs: Iterable[str | PathLike[str] | RemoteFootage]) -> list[Spec]:
     """The files and folders of pictures that `specs` mean, in order, each once.
 
     A file stands for itself.  A folder with pictures is one clip; a folder with videos stands for its videos; a folder
     of folders of pictures (UCSD's Train) for each of them, masks (`Test001_gt`) left out.  A glob (`**` goes down any
-    depth) stands for every video and every folder of pictures that it matches.
+    depth) stands for every video and every folder of pictures that it matches.  All of that also in an object store
+    (`s3://bucket/day/*.mp4`).
 
     Raises SourceNotFoundError for what is missing, with the nearest name that exists; UnreadableSourceError for folders
-    without footage and for addresses such as rtsp://.
+    without footage and for addresses such as rtsp://; StorageError where a store cannot be asked.
     """
-    found: dict[Path, None] = {}
-    for spec in specs:
+    found: dict[Spec, None] = {}
+    for given in specs:
+        spec = local_spec(given)
+        if isinstance(spec, RemoteFootage):
+            found[spec] = None
+            continue
+        if is_stored(spec):
+            found.update(dict.fromkeys(expand_url(spec)))
+            continue
         path = path_of(spec)
         if _exists(path) or not glob.has_magic(str(spec)):
             require_existing(path)
@@ -52,6 +59,7 @@ def expand(specs: Iterable[str | PathLike[str]]) -> list[Path]:
 
 def path_of(spec: str | PathLike[str]) -> Path:
     """The path that `spec` names.  Raises SourceNotFoundError for an empty one, UnreadableSourceError for addresses."""
+    spec = local_spec(spec)
     refuse_address(spec)
     if not os.fspath(spec):
         raise SourceNotFoundError("no footage was named; give a video file or a folder of pictures")
@@ -61,6 +69,11 @@ def path_of(spec: str | PathLike[str]) -> Path:
 def refuse_address(spec: str | PathLike[str]) -> None:
     """Raise UnreadableSourceError for addresses (rtsp://, http://, ..)."""
     scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+)://", str(spec))
+    if scheme and scheme[1].lower() not in LIVE_SCHEMES:
+        known = ", ".join(f"{name}://" for name in (*SCHEMES, "file"))
+        raise UnreadableSourceError(
+            f"{spec}: footage is not read over {scheme[1]}; give {known} or a path, or download it"
+        )
     if scheme:
         raise UnreadableSourceError(
             f"{spec}: is an address ({scheme[1]}), no file; watch it live with crowdad watch, or record it to a file"
@@ -105,7 +118,7 @@ def _matches(pattern: str) -> list[Path]:
     matched = sorted(
         map(Path, glob.glob(pattern, recursive=True)), key=lambda p: [natural_order(Path(s)) for s in p.parts]
     )
-    footage = [p for p in matched if (_is_clip(p) and not _is_mask_folder(p)) or (p.is_file() and _is_video(p))]
+    footage = [p for p in matched if (_is_clip(p) and not _is_mask_folder(p)) or (p.is_file() and is_video(p))]
     if footage:
         return footage
     if not matched:
@@ -124,7 +137,7 @@ def _footage_in(folder: Path) -> list[Path]:
         if _is_clip(folder):
             return [folder]
         entries = sorted(folder.iterdir(), key=natural_order)
-        footage = [entry for entry in entries if entry.is_file() and _is_video(entry)]
+        footage = [entry for entry in entries if entry.is_file() and is_video(entry)]
         footage = footage or [entry for entry in entries if _is_clip(entry) and not _is_mask_folder(entry)]
     except OSError as error:
         raise UnreadableSourceError(f"{folder}: the folder cannot be listed ({error.strerror})") from None
@@ -135,13 +148,9 @@ def _footage_in(folder: Path) -> list[Path]:
     return footage
 
 
-def _is_video(path: Path) -> bool:
-    return path.suffix.lower() in VIDEO_SUFFIXES and not path.name.startswith(".")
-
-
 def _is_clip(path: Path) -> bool:
     return path.is_dir() and not path.name.startswith(".") and any(is_picture(entry) for entry in path.iterdir())
 
 
 def _is_mask_folder(path: Path) -> bool:
-    return path.name.endswith(_MASK_SUFFIX) and path.with_name(path.name.removesuffix(_MASK_SUFFIX)).is_dir()
+    return path.name.endswith(MASK_SUFFIX) and path.with_name(path.name.removesuffix(MASK_SUFFIX)).is_dir()

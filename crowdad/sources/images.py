@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from functools import cached_property, partial
 from os import PathLike
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import cv2
@@ -37,13 +37,13 @@ ASSUMED_FPS = 10.0
 """UCSD's rate, and the one used where none is given: pictures carry no time."""
 
 
-def natural_order(path: Path) -> list[tuple[int, int, str]]:
+def natural_order(path: PurePath) -> list[tuple[int, int, str]]:
     """Sort key by which 2.png stands before 10.png."""
     parts = re.split(r"(\d+)", path.name.lower())
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part]
 
 
-def is_picture(path: Path) -> bool:
+def is_picture(path: PurePath) -> bool:
     """Whether the name is that of a picture; `._*`, which macOS leaves beside each file, is none."""
     return path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(".")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from crowdad.errors import DataError, SourceNotFoundError
 from crowdad.patches import Span
 from crowdad.sources import Source
+from crowdad.storage import is_stored
 from crowdad.workflows.footage import Part
 
 __all__ = ["ticked_spans"]
@@ -35,10 +36,12 @@ def ticked_spans(files: Sequence[str | os.PathLike[str]]) -> list[tuple[Source, 
     return found
 
 
-def _footage_of(file: Path, name: str, sha256: str | None) -> Path:
-    """Where the footage of a run is: where it was then, or beside the file."""
+def _footage_of(file: Path, name: str, sha256: str | None) -> Path | str:
+    """Where the footage of a run is: where it was then, or beside the file; in an object store only at last."""
     places = [Path(name), file.parent / Path(name).name, file.parent / f"footage{Path(name).suffix}"]
-    there = [place for place in places if place.exists()]
+    there: list[Path | str] = [place for place in places if place.exists()]
+    if is_stored(name):
+        there.append(name)
     if not there:
         raise SourceNotFoundError(
             f"{file}: its footage {name} is not here; start where crowdad detect was started, or put the footage "

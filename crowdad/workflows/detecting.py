@@ -14,15 +14,18 @@ from crowdad.config import Settings
 from crowdad.detector import Detector
 from crowdad.errors import ConfigError, OutputExistsError
 from crowdad.outputs.folder import JOURNAL, RunFolder, held_files
+from crowdad.outputs.remote import RemoteRun
 from crowdad.outputs.results import RunResults, write_results
 from crowdad.records import FrameResult
 from crowdad.scene import SceneModel
 from crowdad.sources import MAX_PIXELS, Source
+from crowdad.storage import local_spec
 from crowdad.workflows.footage import Part, one_spec
 from crowdad.workflows.options import DetectOptions, Model
 from crowdad.workflows.picturing import TIMELINE_PICTURES, Seen, look_again
 from crowdad.workflows.preparing import Opened, fitted_scene, prepared, save_scene
 from crowdad.workflows.progress import Progress, silent
+from crowdad.workflows.putting import put_when_whole
 from crowdad.workflows.records import Run, Scored, run_results
 from crowdad.workflows.reporting import write_report
 from crowdad.workflows.resuming import finished_results, folder_to_resume
@@ -53,7 +56,7 @@ def score(
     """
     check_runtime(runtime, device)
     source = Part(start_s, end_s, stride, fps, max_pixels).open(one_spec(spec))
-    options = DetectOptions(model)
+    options = DetectOptions(model).at_hand()
     fitted = options.scene()
     assert fitted is not None, "a model was given"
     scene = fitted.fitted_to(source.info.size_hw, source.fps)
@@ -66,7 +69,7 @@ def detect(
     spec: Any,
     *,
     model: Model | None = None,
-    output: RunFolder | str | os.PathLike[str] | None = None,
+    output: RunFolder | RemoteRun | str | os.PathLike[str] | None = None,
     settings: Settings | None = None,
     threshold: float | None = None,
     false_alarms_per_hour: float | None = None,
@@ -88,10 +91,12 @@ def detect(
 ) -> RunResults:
     """Find what is unusual in one piece of footage and write all that is known of it into a run's folder.
 
-    spec: a video file, a folder of pictures, or numpy frames that can be read again, with their `fps`.
+    spec: a video file, a folder of pictures, also by its address in an object store (`s3://..`), or numpy frames that
+        can be read again, with their `fps`.
     model: a fitted scene or its file; None: a scene is first fitted on the footage itself, anomalies inside, and saved
         as scene.safetensors in the folder.
-    output: the folder, by default runs/<name>, never another run's unless `overwrite`.
+    output: the folder, by default runs/<name>, never another run's unless `overwrite`; or an address in an object
+        store, where the run is put when it is whole.
     resume: go on with the run of the same footage and settings that was interrupted in the folder, by default the
         footage's last one in runs/; what it had scored is not scored again, and the results are those of a run that
         was never interrupted.  A whole run is left as it is and its results are returned.
@@ -131,14 +136,35 @@ def detect_with(
     spec: Any,
     options: DetectOptions,
     *,
-    output: RunFolder | str | os.PathLike[str] | None = None,
+    output: RunFolder | RemoteRun | str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     resume: bool = False,
     progress: Progress = silent,
 ) -> RunResults:
     """`detect` with its options in one record."""
+    if overwrite and resume:
+        raise ConfigError("both overwrite and resume were given; give one of them")
+    if (run := RemoteRun.of(output)) is not None:
+        spec = one_spec(spec)
+
+        def score_here(folder: RunFolder) -> RunResults:
+            return _detect_here(spec, options, folder, overwrite, resume, progress)
+
+        return put_when_whole(run, spec, score_here, overwrite=overwrite, resume=resume, progress=progress)
+    assert not isinstance(output, RemoteRun)
+    return _detect_here(spec, options, output, overwrite, resume, progress)
+
+
+def _detect_here(
+    spec: Any,
+    options: DetectOptions,
+    output: RunFolder | str | os.PathLike[str] | None,
+    overwrite: bool,
+    resume: bool,
+    progress: Progress,
+) -> RunResults:
     began_s = time.perf_counter()
-    opened = Opened.of(spec, options)
+    opened = Opened.of(spec, options, progress)
     with ExitStack() as stack:
         folder = stack.enter_context(_folder(opened.spec, opened.source, output, overwrite, resume))
         check_apart(opened.spec, folder)
@@ -189,11 +215,9 @@ def _folder(
 ) -> RunFolder:
     if isinstance(output, RunFolder):
         return output
-    if overwrite and resume:
-        raise ConfigError("both overwrite and resume were given; give one of them")
     if output is not None:
-        return RunFolder(output, overwrite, resume)
-    return folder_to_resume(Path(spec)) if resume else RunFolder.numbered(source.name)
+        return RunFolder(local_spec(output), overwrite, resume)
+    return folder_to_resume(spec) if resume else RunFolder.numbered(source.name)
 
 
 def check_apart(spec: Any, folder: RunFolder) -> None:

@@ -7,11 +7,11 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 from crowdad.errors import ConfigError
-from crowdad.sources import MAX_PIXELS, Source, expand, open_source
+from crowdad.sources import MAX_PIXELS, RemoteFootage, Source, expand, named, open_source
+from crowdad.workflows.progress import Progress, in_bytes, silent
 
 __all__ = ["Part", "check_device", "check_device_name", "expand_specs", "learning_sources", "one_spec"]
 
@@ -34,8 +34,11 @@ class Part:
     fps: float | None = None
     max_pixels: int = MAX_PIXELS
 
-    def open(self, spec: Any) -> Source:
-        """The source, its first frame already decoded; raises SourceError, ConfigError."""
+    def open(self, spec: Any, progress: Progress = silent) -> Source:
+        """The source, fetched where it lies elsewhere, its first frame already decoded.
+
+        Raises SourceError, StorageError, ConfigError.
+        """
         return open_source(
             spec,
             fps=self.fps,
@@ -43,6 +46,7 @@ class Part:
             end_s=self.end_s,
             stride=self.stride,
             max_pixels=self.max_pixels,
+            on_bytes=in_bytes(progress, "fetching"),
         )
 
 
@@ -53,7 +57,8 @@ def expand_specs(specs: Any) -> list[Any]:
     """
     if isinstance(specs, str | PathLike):
         return list(expand([specs]))
-    if isinstance(specs, list | tuple) and specs and all(isinstance(s, str | PathLike | Source) for s in specs):
+    kinds = str | PathLike | RemoteFootage | Source
+    if isinstance(specs, list | tuple) and specs and all(isinstance(s, kinds) for s in specs):
         return [found for spec in specs for found in ([spec] if isinstance(spec, Source) else expand([spec]))]
     return [specs]
 
@@ -77,16 +82,16 @@ def learning_sources(specs: Sequence[Any], part: Part) -> tuple[list[Source], bo
     windows: list[Source] = []
     for spec, source, length_s in zip(specs, sources, known, strict=True):
         count = max(1, math.floor(LEARN_AT_MOST_S / WINDOW_S * length_s / total_s))
-        if count * WINDOW_S >= length_s or not isinstance(spec, str | PathLike):
+        if count * WINDOW_S >= length_s or named(spec) is None:
             windows.append(source)
         else:
-            windows.extend(_window(Path(spec), part, length_s, place / count) for place in range(count))
+            windows.extend(_window(spec, part, length_s, place / count) for place in range(count))
     return windows, True
 
 
-def _window(path: Path, part: Part, length_s: float, place: float) -> Source:
+def _window(spec: Any, part: Part, length_s: float, place: float) -> Source:
     start_s = (part.start_s or 0.0) + place * length_s
-    return replace(part, start_s=start_s, end_s=start_s + WINDOW_S).open(path)
+    return replace(part, start_s=start_s, end_s=start_s + WINDOW_S).open(spec)
 
 
 def check_device_name(device: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,8 +44,9 @@ def fit(
 ) -> SceneModel:
     """Learn what is normal in one camera's footage.
 
-    specs: video files, folders of pictures, globs, a list of these, or numpy frames (array, or a function that returns
-        a fresh generator; each uint8 (H, W) or (H, W, 3) BGR) with their `fps`.
+    specs: video files, folders of pictures, globs, also as addresses in an object store, a list of these, or numpy
+        frames (array, or a function that returns a fresh generator; each uint8 (H, W) or (H, W, 3) BGR) with their
+        `fps`.
     unlabelled: the footage may hold anomalies; what is rare in it is then left out.
     also_normal: files of false alarms saved by the report page of runs; what they tick is learned as normal, from the
         footage they name.
@@ -62,10 +64,10 @@ def fit(
     beside = None if path is None or not picture else _free_path(picture_beside(path), overwrite, "--no-picture")
     part = Part(start_s, end_s, stride, fps, max_pixels)
     device = check_device(device)
-    readable = []
+    readable, opened = [], []  # kept open: what was fetched stays as long
     for spec in expand_specs(specs):
         try:
-            part.open(spec)
+            opened.append(part.open(spec, progress))
             readable.append(spec)
         except CrowdadError as error:
             if on_bad_input is None:
@@ -150,6 +152,8 @@ def _free_path(path: Path, overwrite: bool, without: str = "") -> Path:
 
     Raises OutputError.
     """
+    if re.match(r"(s3|gs|file):/", str(path)):  # a path has lost the second slash
+        raise OutputNotWritableError(f"{path}: models are written to a file, not to an address; copy it there")
     if without and path.is_dir():
         raise OutputNotWritableError(f"{path}: is a folder where the model's picture would be; use {without}")
     if path.is_dir():

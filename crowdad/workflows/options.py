@@ -11,7 +11,9 @@ from pathlib import Path
 from crowdad.config import Settings
 from crowdad.errors import ConfigError
 from crowdad.scene import SceneModel
+from crowdad.sources import at_hand
 from crowdad.workflows.footage import Part
+from crowdad.workflows.progress import Progress, in_bytes, silent
 
 __all__ = ["DetectOptions", "Model"]
 
@@ -59,6 +61,15 @@ class DetectOptions:
     def model_path(self) -> Path | None:
         """The model's file; None without a model, or with one that was handed in from memory."""
         return None if self.model is None or isinstance(self.model, SceneModel) else Path(self.model)
+
+    def at_hand(self, progress: Progress = silent) -> DetectOptions:
+        """The same with a model that lies in an object store fetched; it stays here while these options live.
+
+        Raises StorageError.
+        """
+        if self.model is None or isinstance(self.model, SceneModel):
+            return self
+        return replace(self, model=at_hand(self.model, in_bytes(progress, "fetching the model")))
 
     def scene(self) -> SceneModel | None:
         """The given model with the settings asked for; None where the footage is learned from itself.

@@ -20,7 +20,7 @@ from crowdad.outputs.folder import PIECES, RunFolder
 from crowdad.outputs.journal import Journal
 from crowdad.records import Checkpoint, Frame, FrameResult
 from crowdad.scene import SceneModel
-from crowdad.sources import Listing, read_ahead
+from crowdad.sources import Listing, Spec, read_ahead
 from crowdad.workflows.options import DetectOptions
 from crowdad.workflows.preparing import Opened, prepared
 from crowdad.workflows.progress import silent
@@ -98,7 +98,7 @@ class _NotingFinder(CutFinder):
         return cut
 
 
-def score_piece(spec: Path, options: DetectOptions, runtime: str, folder: Path, piece: Piece) -> PieceOutcome:
+def score_piece(spec: Spec, options: DetectOptions, runtime: str, folder: Path, piece: Piece) -> PieceOutcome:
     """Score one piece into the run's folder; what an earlier run left whole of it is taken as it is.
 
     runtime: what scores, never "auto".  folder: holds the listing, and the scene where the footage is its own.

@@ -16,7 +16,7 @@ from crowdad.sources import Source, read_mask
 from crowdad.workflows.footage import check_device, learning_sources, one_spec
 from crowdad.workflows.learning import fit_sources
 from crowdad.workflows.options import DetectOptions
-from crowdad.workflows.progress import Progress
+from crowdad.workflows.progress import Progress, silent
 from crowdad.workflows.records import Run
 from crowdad.workflows.resuming import run_identity
 from crowdad.workflows.running import check_runtime, open_runtime
@@ -40,11 +40,15 @@ class Opened:
     identity: dict[str, Any] | None
 
     @classmethod
-    def of(cls, spec: Any, options: DetectOptions) -> Opened:
-        """Open one piece of footage.  Raises CrowdadError before anything slow is done or written."""
+    def of(cls, spec: Any, options: DetectOptions, progress: Progress = silent) -> Opened:
+        """Open one piece of footage, fetched first where it lies elsewhere, as its model is.
+
+        Raises CrowdadError before anything slower is done, and before anything is written.
+        """
         check_runtime(options.runtime, options.device)
+        options = options.at_hand(progress)
         spec = one_spec(spec)
-        source = options.part.open(spec)
+        source = options.part.open(spec, progress)
         mask = None if options.roi is None else read_mask(options.roi, source.info.size_hw)
         scene = options.scene()
         return cls(spec, options, source, mask, scene, run_identity(spec, source, options, scene))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
-__all__ = ["Progress", "Stage", "counted", "silent", "told_by_share"]
+__all__ = ["Progress", "Stage", "counted", "in_bytes", "silent", "told_by_share"]
 
 Item = TypeVar("Item")
 
@@ -42,6 +42,15 @@ def counted(items: Iterable[Item], what: str, total: int | None, progress: Progr
         close = getattr(iterator, "close", None)
         if close is not None:
             close()
+
+
+def in_bytes(progress: Progress, what: str) -> Callable[[int, int], None]:
+    """Bytes done and bytes in all, in terms of stages."""
+
+    def tell(done: int, total: int) -> None:
+        progress(Stage(what, done, total, "B"))
+
+    return tell
 
 
 def told_by_share(progress: Progress) -> Callable[[str, float], None]:

@@ -26,7 +26,7 @@ from crowdad.outputs.results import (
 from crowdad.outputs.tables import FrameTable
 from crowdad.records import Event, FrameResult
 from crowdad.scene import SceneModel
-from crowdad.sources import ReadReport, Source
+from crowdad.sources import ReadReport, Source, named
 from crowdad.workflows.footage import Part
 from crowdad.workflows.options import DetectOptions
 
@@ -142,7 +142,7 @@ def run_results(run: Run, scored: Scored, model_path: Path) -> RunResults:
 def _source_record(run: Run, scored: Scored, recorded_at: str | None) -> SourceRecord:
     info, time_s = run.source.info, scored.table.time_s
     return SourceRecord(
-        name=os.fspath(run.spec) if isinstance(run.spec, str | os.PathLike) else info.name,
+        name=named(run.spec) or info.name,
         size_bytes=info.size_bytes,
         sha256=run.source.sha256(),
         size_hw=info.size_hw,

@@ -53,7 +53,7 @@ def overlay(
         raise ConfigError(f"level is {level}; an anomaly above 0 and below 1 is needed (0.5 is the run's threshold)")
     folder = Path(run_folder)
     results = read_results(folder / "results.json")
-    source = _footage_of(results, spec)
+    source = _footage_of(results, spec, progress)
     table = read_frames_csv(folder / "frames.csv")
     look = OverlaySettings(colour_map, 0.5 if level is None else level, strength)
     if level is None:
@@ -96,13 +96,13 @@ def passing(source: Source, progress: Progress, watchers: Sequence[Watcher]) -> 
         yield watched
 
 
-def _footage_of(results: RunResults, spec: Any) -> Source:
+def _footage_of(results: RunResults, spec: Any, progress: Progress) -> Source:
     """The footage of a run, read as the run read it.  Raises OutputNotReadableError where it is another."""
     chosen = results.settings.get("run")
     known = chosen if isinstance(chosen, dict) else {}
     read = {name: value for name, value in known.items() if name in Part.__dataclass_fields__}
     part = Part(**read)  # type: ignore[arg-type]
-    source = part.open(one_spec(spec))
+    source = part.open(one_spec(spec), progress)
     own, given = results.source.sha256, source.sha256()
     if own is not None and given is not None and own != given:
         raise OutputNotReadableError(

@@ -12,13 +12,16 @@ from crowdad._version import __version__
 from crowdad.errors import ConfigError, CrowdadError, OutputExistsError
 from crowdad.outputs.folder import JOURNAL, RunFolder, numbered_paths
 from crowdad.outputs.journal import journaled_run
+from crowdad.outputs.remote import RemoteRun
 from crowdad.outputs.results import RunResults, read_results
 from crowdad.runtimes import fingerprint
 from crowdad.scene import SceneModel
-from crowdad.sources import Source
+from crowdad.sources import Source, Spec, named
+from crowdad.storage import is_stored
+from crowdad.wording import without_login
 from crowdad.workflows.options import DetectOptions
 
-__all__ = ["can_be_resumed", "finished_results", "folder_to_resume", "run_identity"]
+__all__ = ["can_be_resumed", "finished_results", "folder_to_resume", "is_of", "run_identity"]
 
 
 def run_identity(spec: Any, source: Source, options: DetectOptions, scene: SceneModel | None) -> dict[str, Any] | None:
@@ -26,12 +29,13 @@ def run_identity(spec: Any, source: Source, options: DetectOptions, scene: Scene
 
     scene: the given model; None where the footage is learned from itself.
     """
-    if not isinstance(spec, str | os.PathLike):
+    whereabouts = _whereabouts(named(spec))
+    if whereabouts is None:
         return None
     settings, roi = options.settings, options.roi
     known = {
         "version": __version__,
-        "source": {**asdict(source.info), "name": os.path.abspath(spec)},
+        "source": {**asdict(source.info), "name": whereabouts},
         "part": asdict(options.part),
         "model": None if scene is None else _scene_identity(scene),
         "settings": None if settings is None else settings.model_dump(mode="json"),
@@ -49,7 +53,7 @@ def _scene_identity(scene: SceneModel) -> dict[str, Any]:
     return {"arrays": fingerprint(scene), "calibration": scene.calibration.as_dict(), **parts}
 
 
-def folder_to_resume(spec: Path, runs: str | os.PathLike[str] = "runs") -> RunFolder:
+def folder_to_resume(spec: Spec, runs: str | os.PathLike[str] = "runs") -> RunFolder:
     """The default folder that holds this footage's run, whole or not; a new one where there is none."""
     for path in numbered_paths(spec.name, runs):
         if can_be_resumed(path, spec):
@@ -57,17 +61,31 @@ def folder_to_resume(spec: Path, runs: str | os.PathLike[str] = "runs") -> RunFo
     raise AssertionError("numbers do not end")
 
 
-def can_be_resumed(path: Path, spec: Path) -> bool:
-    """Whether the folder is free for a run of this footage, or holds one, whole or not."""
-    return not path.exists() or not any(path.iterdir()) or _footage_of(path) == os.path.abspath(spec)
+def can_be_resumed(place: Path | RemoteRun, spec: Spec) -> bool:
+    """Whether the place is free for a run of this footage, or holds one, whole or not."""
+    if isinstance(place, Path):
+        return _can_be_resumed(place, spec)
+    if place.local.is_dir() and any(place.local.iterdir()):
+        return _can_be_resumed(place.local, spec)
+    results = place.results()
+    return place.is_free() if results is None else is_of(results, spec)
+
+
+def _can_be_resumed(path: Path, spec: Spec) -> bool:
+    return not path.exists() or not any(path.iterdir()) or _footage_of(path) == _whereabouts(named(spec))
+
+
+def is_of(results: RunResults, spec: Any) -> bool:
+    """Whether the results are of this footage.  Raises ConfigError for footage without a name."""
+    if named(spec) is None:
+        raise ConfigError("only footage that has a name can be resumed: a file or a folder of pictures")
+    return _whereabouts(results.source.name) == _whereabouts(named(spec))
 
 
 def finished_results(spec: Any, folder: RunFolder) -> RunResults:
     """The results of the whole run in the folder.  Raises OutputExistsError where it is of other footage."""
     results = read_results(folder.file("results.json"))
-    if not isinstance(spec, str | os.PathLike):
-        raise ConfigError("only footage that has a name can be resumed: a file or a folder of pictures")
-    if os.path.abspath(results.source.name) != os.path.abspath(spec):
+    if not is_of(results, spec):
         raise OutputExistsError(
             f"{folder.path}: holds a whole run of {results.source.name}; choose another folder, or --overwrite to "
             "replace it"
@@ -81,6 +99,13 @@ def _footage_of(path: Path) -> str | None:
     if run is not None:
         return str(run.get("source", {}).get("name"))
     try:
-        return os.path.abspath(read_results(path / "results.json").source.name)
+        return _whereabouts(read_results(path / "results.json").source.name)
     except CrowdadError:
         return None
+
+
+def _whereabouts(name: str | None) -> str | None:
+    """The name of footage, the same from wherever it is given."""
+    if name is None:
+        return None
+    return without_login(name) if is_stored(name) else os.path.abspath(name)

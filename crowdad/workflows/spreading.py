@@ -13,14 +13,16 @@ from typing import Any
 from crowdad.errors import CrowdadError
 from crowdad.fleet import Fleet
 from crowdad.outputs.folder import JOURNAL, RunFolder
+from crowdad.outputs.remote import RemoteRun
 from crowdad.outputs.results import RunResults
-from crowdad.sources import Listing, Tally
+from crowdad.sources import Listing, Spec, Tally
 from crowdad.workflows.detecting import check_apart, detect_with, maps_path, write_run
 from crowdad.workflows.joining import Joined, Seams, joined_results, pieces_of
 from crowdad.workflows.options import DetectOptions
 from crowdad.workflows.pieces import NotAsListedError, Piece, PieceOutcome, read_listing, save_listing, score_piece
 from crowdad.workflows.preparing import Opened, fitted_scene, prepared
-from crowdad.workflows.progress import Progress, Stage, silent
+from crowdad.workflows.progress import Progress, Stage, in_bytes, silent
+from crowdad.workflows.putting import whole_there
 from crowdad.workflows.records import Scored
 from crowdad.workflows.resuming import finished_results
 from crowdad.workflows.scoring import write_down
@@ -35,14 +37,22 @@ _NOWHERE = Tally().report(())
 
 @dataclass(frozen=True)
 class Request:
-    """One piece of footage to score.  folder: of its run.  piece_s: what is twice as long is scored in pieces."""
+    """One piece of footage to score.
 
-    spec: Path
+    place: of its run.  piece_s: what is twice as long is scored in pieces; None: nothing is.
+    """
+
+    spec: Spec
     options: DetectOptions
-    folder: Path
+    place: Path | RemoteRun
     overwrite: bool
     resume: bool
-    piece_s: float
+    piece_s: float | None
+
+    @property
+    def folder(self) -> Path:
+        """Where the run is written."""
+        return self.place if isinstance(self.place, Path) else self.place.local
 
 
 @dataclass(frozen=True)
@@ -58,32 +68,33 @@ class Plan:
 class Failure:
     """Footage that was not scored, and why, in one line."""
 
-    spec: Path
+    spec: Spec
     reason: str
 
 
 def detect_many(
-    folders: Mapping[Path, Path],
+    places: Mapping[Spec, Path | RemoteRun],
     options: DetectOptions,
     fleet: Fleet,
     *,
     overwrite: bool = False,
     resume: bool = False,
-    piece_s: float = PIECE_S,
+    piece_s: float | None = PIECE_S,
     progress: Progress = silent,
-    on_end: Callable[[Path, RunResults | Failure], None] | None = None,
-) -> dict[Path, RunResults | Failure]:
+    on_end: Callable[[Spec, RunResults | Failure], None] | None = None,
+) -> dict[Spec, RunResults | Failure]:
     """Score several pieces of footage side by side; the results of each are those of `detect_with`, to the last bit.
 
-    folders: footage -> folder of its run.  fleet: what runs the work, an open one.
+    places: footage -> folder of its run, or its place in an object store.  fleet: what runs the work, an open one.
     overwrite, resume: as in `detect`; also whole pieces of a long video are not scored again.
-    piece_s: long footage is scored in pieces of so many seconds where its container tells all frames for sure.
+    piece_s: long footage is scored in pieces of so many seconds where its container tells all frames for sure; None:
+        each is scored by one process, so that nothing but footage and places needs to be seen by all of them.
     on_end: told of each end as it comes.
 
     What fails is told and costs the others nothing.
     """
     board = _Board()
-    ended: dict[Path, RunResults | Failure] = {}
+    ended: dict[Spec, RunResults | Failure] = {}
 
     def note(run: _Spread) -> None:
         if run.ended is not None and run.request.spec not in ended:
@@ -91,15 +102,15 @@ def detect_many(
             if on_end is not None:
                 on_end(run.request.spec, run.ended)
 
-    for spec, folder in folders.items():
-        note(_Spread(Request(spec, options, folder, overwrite, resume, piece_s), fleet, board))
-    while len(ended) < len(folders):
-        what = f"scoring, {len(ended)} of {len(folders)} files"
+    for spec, place in places.items():
+        note(_Spread(Request(spec, options, place, overwrite, resume, piece_s), fleet, board))
+    while len(ended) < len(places):
+        what = f"scoring, {len(ended)} of {len(places)} files"
         progress(Stage(what, board.done, board.done + board.waited_for, "part"))
         future, run = board.ends.get()
         run.take(future)
         note(run)
-    return {spec: ended[spec] for spec in folders}
+    return {spec: ended[spec] for spec in places}
 
 
 @dataclass(eq=False)
@@ -132,6 +143,11 @@ class _Spread:
     def __post_init__(self) -> None:
         request = self.request
         try:
+            if isinstance(request.place, RemoteRun):
+                self.ended = whole_there(request.place, request.spec) if request.resume else None
+                if self.ended is not None:
+                    return
+                request.place.check(overwrite=request.overwrite, resume=request.resume)
             # Here once and for all: a task that has to be run again may find what it left the first time.
             RunFolder(request.folder, request.overwrite, request.resume).__exit__(None, None, None)
         except CrowdadError as error:
@@ -233,11 +249,11 @@ def _begin(request: Request) -> RunResults | Plan:
     with RunFolder(request.folder, request.overwrite, resume=not request.overwrite) as folder:
         check_apart(opened.spec, folder)
         if folder.resume and folder.finished():
-            return finished_results(opened.spec, folder)
-        length = round(request.piece_s * opened.source.fps)
-        listing = _worth_pieces(opened, folder, length)
-        if listing is None:
-            return detect_with(request.spec, request.options, output=folder)
+            return _put(request, finished_results(opened.spec, folder))
+        length = None if request.piece_s is None else round(request.piece_s * opened.source.fps)
+        listing = None if length is None else _worth_pieces(opened, folder, length)
+        if length is None or listing is None:
+            return _put(request, detect_with(request.spec, request.options, output=folder))
         goes_on = folder.resume and folder.file(JOURNAL).is_file()
         assert opened.identity is not None, "it has a name"
         folder.journal(opened.identity).close()
@@ -265,7 +281,7 @@ def _worth_pieces(opened: Opened, folder: RunFolder, length: int) -> Listing | N
 def _whole_again(request: Request) -> RunResults:
     """All of a video that turned out not to be what its container tells."""
     with RunFolder(request.folder, resume=True) as folder:
-        return detect_with(request.spec, request.options, output=folder)
+        return _put(request, detect_with(request.spec, request.options, output=folder))
 
 
 def _finish(request: Request, runtime: str, joined: Joined, began_s: float) -> RunResults:
@@ -280,4 +296,11 @@ def _finish(request: Request, runtime: str, joined: Joined, began_s: float) -> R
             table, events = write_down(folder, run, results, lambda _index: True, maps)
             report = opened.source.listed_report(listing)
             scored = Scored(table, events, report, _NOWHERE, 0.0, time.time() - began_s)
-            return write_run(folder, run, scored, maps, silent)
+            return _put(request, write_run(folder, run, scored, maps, silent))
+
+
+def _put(request: Request, results: RunResults) -> RunResults:
+    """The results, once the whole run is where it is wanted."""
+    if isinstance(request.place, RemoteRun):
+        request.place.put(in_bytes(silent, "putting"))
+    return results

@@ -1,0 +1,150 @@
+"""A run's place in an object store: written in a folder here, put there when it is whole, `results.json` last."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from crowdad.errors import (
+    CrowdadError,
+    OutputExistsError,
+    OutputNotWritableError,
+    StorageError,
+    StorageNotFoundError,
+)
+from crowdad.outputs.folder import RUN_FILES
+from crowdad.outputs.results import RunResults, parse_results
+from crowdad.storage import Url, is_stored
+
+__all__ = ["RemoteRun"]
+
+_WHOLE = "results.json"
+
+
+def staging_folder() -> Path:
+    """Where runs are written that are to be put elsewhere; need not exist yet."""
+    return platformdirs.user_cache_path("crowdad") / "runs"
+
+
+@dataclass(frozen=True)
+class RemoteRun:
+    """The place of one run.  Nothing locks it: two machines must not put runs to one place at the same time."""
+
+    url: Url
+
+    @classmethod
+    def of(cls, output: object) -> RemoteRun | None:
+        """The place at an address in an object store; None for what is no such address.  Raises ConfigError."""
+        if isinstance(output, RemoteRun):
+            return output
+        return cls(Url.of(output)) if isinstance(output, str) and is_stored(output) else None
+
+    def __str__(self) -> str:
+        return str(self.url)
+
+    @property
+    def local(self) -> Path:
+        """The folder here in which the run is written, always the same for one place, so that a run can go on."""
+        digest = hashlib.sha256(str(self.url).encode(errors="replace")).hexdigest()[:12]
+        return staging_folder() / f"{self.url.name}-{digest}"
+
+    def is_free(self) -> bool:
+        """Whether nothing lies at the place, and nothing here that is to be put there.  Raises StorageError."""
+        return not self._names() and not (self.local.is_dir() and any(self.local.iterdir()))
+
+    def waits(self) -> bool:
+        """Whether a whole run lies here that could not be put to its place."""
+        return (self.local / _WHOLE).is_file()
+
+    def results(self) -> RunResults | None:
+        """Those of the whole run at the place; None where there is none.
+
+        Raises OutputNotReadableError where they are damaged, StorageError.
+        """
+        place = self.url / _WHOLE
+        try:
+            with place.reached() as store:
+                blob = store.cat_file(place.path)
+        except StorageNotFoundError:
+            return None
+        return parse_results(blob, str(place))
+
+    def check(self, *, overwrite: bool, resume: bool) -> None:
+        """Refuse, before an hour is spent, a place that holds another run or that cannot be written.
+
+        Raises OutputExistsError, OutputNotWritableError.
+        """
+        held = self._held()
+        if held and not (overwrite or resume):
+            go_on = "" if _WHOLE in held else "--resume to go on with it, "
+            raise OutputExistsError(
+                f"{self}: holds another run ({held[0]}); choose another place, {go_on}or --overwrite to replace it"
+            )
+        if self.waits() and not (overwrite or resume):
+            raise OutputExistsError(
+                f"{self}: a whole run for it lies in {self.local} and was not put there; --resume to put it, or "
+                "--overwrite to score again"
+            )
+        probe = self.url / f".crowdad-{os.getpid()}.part"
+        try:
+            with probe.reached() as store:
+                store.pipe_file(probe.path, b"")
+                with suppress(OSError):  # some may write there and not delete
+                    store.rm_file(probe.path)
+        except StorageError as error:
+            raise OutputNotWritableError(f"{self}: cannot be written ({_why(error, probe)}); give another -o") from None
+
+    def put(self, on_bytes: Callable[[int, int], None]) -> None:
+        """Put the whole run there, what an earlier one left taken away, and delete the folder here.
+
+        on_bytes: told how many bytes are there, of how many.
+        Raises OutputNotWritableError where that fails; the folder here is then left as it is.
+        """
+        files = sorted(path for path in self.local.iterdir() if path.is_file() and path.suffix != ".part")
+        files.sort(key=lambda path: path.name == _WHOLE)
+        total, done = sum(path.stat().st_size for path in files), 0
+        on_bytes(done, total)
+        try:
+            with self.url.reached() as store:
+                held = self._held()
+                gone = [name for name in held if name == _WHOLE or not (self.local / name).is_file()]
+                for name in gone:  # results.json before the others: who reads meanwhile finds no whole run
+                    store.rm_file((self.url / name).path)
+                for path in files:
+                    store.put_file(str(path), (self.url / path.name).path)
+                    done += path.stat().st_size
+                    on_bytes(done, total)
+        except StorageError as error:
+            raise OutputNotWritableError(
+                f"{self}: cannot be written ({_why(error, self.url)}); the run is whole in {self.local}, the same "
+                "command with --resume puts it there"
+            ) from error
+        shutil.rmtree(self.local, ignore_errors=True)
+
+    def _held(self) -> list[str]:
+        """The files of a run at the place, results.json first."""
+        names = self._names()
+        return [name for name in RUN_FILES if name in names]
+
+    def _names(self) -> set[str]:
+        """What lies at the place; nothing where the folder is not there.  Raises StorageError without the bucket."""
+        bucket = self.url.path.partition("/")[0]
+        with self.url.reached() as store:
+            try:
+                paths = store.ls(self.url.path, detail=False)
+            except FileNotFoundError:
+                if not store.exists(bucket):
+                    raise
+                return set()
+        return {str(path).rstrip("/").rpartition("/")[2] for path in paths}
+
+
+def _why(error: CrowdadError, url: Url) -> str:
+    return str(error).removeprefix(f"{url}: ")

@@ -1,0 +1,185 @@
+"""Object stores (`s3://`, `gs://`) through fsspec: an address in one, and what it refuses said in one line."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from crowdad.errors import ConfigError, StorageError, StorageNotFoundError, StorageNotInstalledError
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
+__all__ = ["SCHEMES", "Url", "is_stored", "local_spec", "on_this_machine"]
+
+
+@dataclass(frozen=True)
+class _Store:
+    """A kind of store.
+
+    driver: what fsspec needs beside itself.  install: how to get it.  credentials: where they are looked for.
+    login: what the driver calls user and password of an address, None where it takes none.
+    """
+
+    driver: str
+    install: str
+    credentials: str
+    login: tuple[str, str] | None = None
+
+
+_STORES = {
+    "s3": _Store(
+        "s3fs",
+        "pip install 'crowdad[url]'",
+        "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; for a public bucket FSSPEC_S3_ANON=true",
+        ("key", "secret"),
+    ),
+    "gs": _Store(
+        "gcsfs",
+        "pip install 'crowdad[url]' gcsfs",
+        "set GOOGLE_APPLICATION_CREDENTIALS; for a public bucket FSSPEC_GS_TOKEN=anon",
+    ),
+}
+
+SCHEMES = tuple(_STORES)
+
+# By name: the drivers, which define most of them, are loaded only when they are used.
+_NO_CREDENTIALS = {
+    "CredentialRetrievalError",
+    "DefaultCredentialsError",
+    "NoCredentialsError",
+    "PartialCredentialsError",
+    "ProfileNotFound",
+    "TokenRetrievalError",
+}
+_NOT_REACHED = {"ClientConnectionError", "ConnectionError", "HTTPClientError", "TimeoutError", "gaierror"}
+_DRIVERS = {"aiobotocore", "aiohttp", "botocore", "fsspec", "gcsfs", "google", "requests", "s3fs"}
+_LOCAL_FAILURES = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE}
+
+
+def is_stored(spec: Any) -> bool:
+    """Whether `spec` is the address of a place in an object store."""
+    return isinstance(spec, str) and _scheme(spec) in _STORES
+
+
+def local_spec(spec: Any) -> Any:
+    """`file:///a%20b.mp4` as the path it names; everything else as it is.  Raises ConfigError for other machines."""
+    if not isinstance(spec, str) or _scheme(spec) != "file":
+        return spec
+    host, slash, path = spec.partition("://")[2].partition("/")
+    if host not in ("", "localhost") or not slash:
+        raise ConfigError(f"{spec}: names no file of this machine; write file:///folder/name or the plain path")
+    return unquote(slash + path)
+
+
+@dataclass(frozen=True)
+class Url:
+    """A place in an object store.
+
+    scheme: "s3" or "gs".  path: bucket/key, without a slash at the end.  login: user and password; shown nowhere.
+    """
+
+    scheme: str
+    path: str
+    login: tuple[str, str] | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, text: str) -> Url:
+        """The address as a person writes it: `s3://bucket/key`, `s3://user:password@bucket/key`.
+
+        Raises ConfigError for what is none.
+        """
+        scheme = _scheme(text)
+        if scheme not in _STORES:
+            raise ConfigError(f"{text}: is no address of an object store; write {'://.. or '.join(SCHEMES)}://..")
+        bucket, slash, key = text.partition("://")[2].partition("/")
+        login, _, bucket = bucket.rpartition("@")
+        if ":" in bucket:  # nothing of it is shown: where a login ends cannot be told
+            raise ConfigError(f"{scheme}://..: is no name of a bucket; write / and @ of a password as %2F and %40")
+        if not bucket:
+            raise ConfigError(f"{scheme}://: names no bucket; write {scheme}://bucket/folder")
+        return cls(scheme, (bucket + slash + key).rstrip("/"), _login(scheme, login))
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.path}"
+
+    def __truediv__(self, name: str) -> Url:
+        return self.at(f"{self.path}/{name}")
+
+    def at(self, path: str) -> Url:
+        """Another place, bucket/key, with the same login."""
+        return replace(self, path=path.rstrip("/"))
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rpartition("/")[2]
+
+    @contextmanager
+    def reached(self) -> Iterator[AbstractFileSystem]:
+        """The store; no listing of it is kept.
+
+        Raises StorageNotInstalledError without its driver, and in the block StorageNotFoundError for what is not there
+        and StorageError for everything else that the store refuses, each in one line that begins with the address.
+        What the disk of this machine refuses comes through as OSError.
+        """
+        store = _STORES[self.scheme]
+        if find_spec("fsspec") is None or find_spec(store.driver) is None:
+            raise StorageNotInstalledError(f"{self}: {self.scheme}:// needs {store.driver}; {store.install}")
+        try:
+            yield self._system(store)
+        except Exception as error:
+            raise self._told(error, store) from error
+
+    def _system(self, store: _Store) -> AbstractFileSystem:
+        import fsspec
+
+        login = {} if self.login is None or store.login is None else dict(zip(store.login, self.login, strict=True))
+        system: AbstractFileSystem = fsspec.filesystem(self.scheme, use_listings_cache=False, **login)
+        return system
+
+    def _told(self, error: Exception, store: _Store) -> Exception:
+        """What happened in the terms of this house; the error itself where it is none of the store's."""
+        kinds = {kind.__name__ for kind in type(error).__mro__}
+        said = " ".join(str(error).split())
+        if on_this_machine(error):
+            return error
+        if kinds & _NO_CREDENTIALS:
+            return StorageError(f"{self}: no credentials ({said}); {store.credentials}")
+        if isinstance(error, FileNotFoundError):
+            return StorageNotFoundError(f"{self}: no such bucket, folder or object; check the address")
+        if isinstance(error, PermissionError):
+            return StorageError(f"{self}: access is denied ({said}); check the credentials and what they may do")
+        if kinds & _NOT_REACHED:
+            return StorageError(f"{self}: the store cannot be reached ({said}); check the network and the endpoint")
+        if isinstance(error, OSError) or type(error).__module__.partition(".")[0] in _DRIVERS:
+            return StorageError(f"{self}: the store refuses ({said or type(error).__name__}); check the address")
+        return error
+
+
+def on_this_machine(error: BaseException) -> bool:
+    """Whether it was the disk of this machine that refused: stores name no file of it."""
+    return isinstance(error, OSError) and (error.filename is not None or error.errno in _LOCAL_FAILURES)
+
+
+def _scheme(text: str) -> str:
+    found = re.match(r"([A-Za-z][A-Za-z0-9+.-]+)://", os.fspath(text))
+    return found[1].lower() if found else ""
+
+
+def _login(scheme: str, login: str) -> tuple[str, str] | None:
+    if not login:
+        return None
+    if _STORES[scheme].login is None:
+        raise ConfigError(f"{scheme}://..: takes no login in the address; {_STORES[scheme].credentials}")
+    user, colon, password = login.partition(":")
+    if not colon:
+        raise ConfigError(f"{scheme}://..: a login in the address is user:password@; {_STORES[scheme].credentials}")
+    return unquote(user), unquote(password)
