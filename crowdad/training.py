@@ -2,60 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy.ndimage import gaussian_filter
 from torch import Tensor
 from torch.nn import functional
 
 from crowdad import dist
 from crowdad.calibration import Calibration, block_peaks, fit_tail
 from crowdad.config import Settings
-from crowdad.cuts import CutFinder
 from crowdad.encoders import AutoEncoder, Conv3dAutoEncoder
 from crowdad.encoders.fitting import TrainingPlan, fit_autoencoder
 from crowdad.errors import FitError, TooLittleMotionError
+from crowdad.gathering import Gathered, Progress, gather, measure_people
 from crowdad.normality import UnitKMeans
-from crowdad.patches import SUBJECT_HW, Extractor, Span, motion_of, subject_of, tubes_through
+from crowdad.patches import SUBJECT_HW, Span, motion_of, subject_of, tubes_through
 from crowdad.purification import keep_by_mass
-from crowdad.records import Frame, Tubes
-from crowdad.scale import ScaleProbe, SceneScale
+from crowdad.scale import SceneScale
 from crowdad.scene import SceneModel
 from crowdad.sources import Source
 
-__all__ = ["Progress", "fit_scene"]
+__all__ = ["fit_scene"]
 
 Array = npt.NDArray[np.float32]
-Progress = Callable[[str, float], None]
-"""(what is being done, share done in [0, 1])."""
 
-_HELD_BLOCK = 20  # steps; long against a tube, short against a clip
-_MAX_HELD_STEPS = 1500
-_ACTIVITY_COLUMNS = 48
 _ALSO_NORMAL_CENTRES = 32
 _ALSO_NORMAL_TUBES = 8  # at least so many for each of these centres
 
 
 def _silent(_what: str, _share: float) -> None:
     pass
-
-
-@dataclass(eq=False)
-class _Gathered:
-    """Tubes to learn from, the runs of steps kept apart for calibration, and how much moved where."""
-
-    features: Array
-    thumbnails: npt.NDArray[np.uint8]
-    held: list[list[Tubes]]
-    activity: npt.NDArray[np.float16]
-    frames: int
-    steps: int
-    tubes: int
 
 
 def fit_scene(
@@ -115,14 +94,12 @@ def fit_scene(
     return scene
 
 
-def _looked_at(sources: Sequence[Source], settings: Settings, progress: Progress) -> tuple[SceneScale, _Gathered]:
-    scale = _measure(sources, settings, progress)
-    return scale, _gather(sources, scale, settings, progress)
+def _looked_at(sources: Sequence[Source], settings: Settings, progress: Progress) -> tuple[SceneScale, Gathered]:
+    scale = measure_people(sources, settings, progress)
+    return scale, gather(sources, scale, settings, progress)
 
 
-def _provenance(
-    sources: Sequence[Source], gathered: _Gathered, unlabelled: bool, losses: list[float]
-) -> dict[str, Any]:
+def _provenance(sources: Sequence[Source], gathered: Gathered, unlabelled: bool, losses: list[float]) -> dict[str, Any]:
     return {
         "how": "unlabelled" if unlabelled else "one-class",
         "sources": [source.name for source in sources][:100],
@@ -131,175 +108,6 @@ def _provenance(
         "losses": [round(loss, 5) for loss in losses],
         "torch": torch.__version__,
     }
-
-
-def _length(source: Source, unknown: int = 1500) -> int:
-    return source.expected_frames or unknown
-
-
-def _measure(sources: Sequence[Source], settings: Settings, progress: Progress) -> SceneScale:
-    sizes = {source.info.size_hw for source in sources}
-    if len(sizes) > 1:
-        listed = ", ".join(f"{width}x{height}" for height, width in sorted(sizes))
-        raise FitError(f"the footage has pictures of {listed}; one scene is one camera, fit each size by itself")
-    total = sum(_length(source) for source in sources)
-    # Where the length is unknown the probe looks densely and thins out later.
-    probe = ScaleProbe(sum(_length(source, unknown=0) for source in sources), sources[0].fps, settings.scale)
-    done = 0
-    for source in sources:
-        for frame, fresh in _with_breaks(source.frames()):
-            if frame.luma.shape == source.info.size_hw:
-                probe.push(frame.luma, fresh=fresh)
-            done += 1
-            if done % 50 == 0:
-                progress("measuring people", min(done / total, 1.0))
-    progress("measuring people", 1.0)
-    return probe.measure()
-
-
-def _with_breaks(frames: Iterable[Frame]) -> Iterator[tuple[Frame, bool]]:
-    """Each frame and whether nothing may be followed into it: the first, a new segment, a hard cut."""
-    finder, segment = CutFinder(), None
-    for frame in frames:
-        cut = finder.is_cut(frame)
-        yield frame, cut or frame.segment != segment
-        segment = frame.segment
-
-
-def _steps(frames: Iterable[Frame], scale: SceneScale, extractor: Extractor) -> Iterator[tuple[Frame, Tubes | None]]:
-    """Every `gap`-th frame of each run without a break, with the tubes that end there."""
-    place = 0
-    for frame, fresh in _with_breaks(frames):
-        if fresh:
-            place = 0
-            extractor.reset()
-        if place % scale.gap == 0 and frame.luma.shape == scale.size_hw:
-            yield frame, extractor.push(frame.luma)
-        place += 1
-
-
-def _gather(sources: Sequence[Source], scale: SceneScale, settings: Settings, progress: Progress) -> _Gathered:
-    """Tubes from all the footage: a uniform sample to learn from, and blocks of steps kept apart for calibration."""
-    rng = np.random.default_rng(settings.seed)
-    extractor = Extractor(scale, settings)
-    total = sum(_length(source) for source in sources)
-    pool = _Reservoir(settings.encoder.max_tubes, rng)
-    held = _HeldOut(total // scale.gap, settings.calibration.held_out)
-    activity = _Activity(scale.size_hw, settings.tubes.spacing)
-    frames = step = tubes_seen = 0
-    for source in sources:
-        for frame, tubes in _steps(source.frames(), scale, extractor):
-            step += 1
-            if step % 20 == 0:
-                progress("following people", min(step * scale.gap / total, 1.0))
-            if tubes is None:
-                held.interrupt()
-                continue
-            tubes_seen += len(tubes)
-            activity.add(tubes)
-            if not held.take(step, tubes):
-                pool.add(tubes, frame.luma)
-        frames += source.report.frames_read
-    progress("following people", 1.0)
-    return _Gathered(*pool.drawn(), held.runs, activity.per_step(), frames, step, tubes_seen)
-
-
-class _Activity:
-    """How many tubes end in each cell of a grid over the picture.
-
-    spacing: of tubes in person heights.  They stand in a lattice, which must not be seen in the counts: each is shared
-    among the four cells around it, and the map is smoothed over about one spacing.
-    """
-
-    def __init__(self, size_hw: tuple[int, int], spacing: float) -> None:
-        height, width = size_hw
-        self._spacing = spacing
-        self._cell_px = width / _ACTIVITY_COLUMNS
-        self._counts = np.zeros((max(1, round(height / self._cell_px)), _ACTIVITY_COLUMNS))
-        self._steps = self._tubes = 0
-        self._people_px = 0.0
-
-    def add(self, tubes: Tubes) -> None:
-        """Count the tubes of one step."""
-        self._steps += 1
-        self._tubes += len(tubes)
-        self._people_px += float(tubes.person_px.sum())
-        rows, columns = self._counts.shape
-        place = tubes.path_xy[:, 0] / self._cell_px - 0.5
-        first = np.floor(place)
-        for down, right in np.ndindex(2, 2):
-            near = 1 - np.abs(place - first - (right, down))
-            row = np.clip(first[:, 1] + down, 0, rows - 1).astype(np.int64)
-            column = np.clip(first[:, 0] + right, 0, columns - 1).astype(np.int64)
-            np.add.at(self._counts, (row, column), near.prod(axis=1))
-
-    def per_step(self) -> npt.NDArray[np.float16]:
-        """Mean number of tubes a step, float16 (rows, columns)."""
-        spacing_px = self._spacing * self._people_px / max(self._tubes, 1)
-        smooth = gaussian_filter(self._counts, 0.7 * spacing_px / self._cell_px, mode="reflect")
-        return (smooth / max(self._steps, 1)).astype(np.float16)
-
-
-class _HeldOut:
-    """Blocks of steps kept apart, spread over the footage; footage that goes on longer than expected is thinned out.
-
-    steps: expected.  share: of them to keep.
-    """
-
-    def __init__(self, steps: int, share: float) -> None:
-        self._block = min(_HELD_BLOCK, max(2, round(steps * share / 2)))  # short footage: two blocks at least
-        self._cycle = max(round(self._block / share), self._block + 1, self._block * steps // _MAX_HELD_STEPS)
-        self._open = False
-        self.runs: list[list[Tubes]] = []
-
-    def interrupt(self) -> None:
-        """What comes next does not continue what came before."""
-        self._open = False
-
-    def take(self, step: int, tubes: Tubes) -> bool:
-        """Whether the tubes of this step are kept apart."""
-        phase = step % self._cycle - (self._cycle - self._block)
-        if phase < 0:
-            self._open = False
-            return False
-        if phase == 0 or not self._open:
-            if sum(map(len, self.runs)) > 2 * _MAX_HELD_STEPS:
-                self.runs = self.runs[::2]
-                self._cycle *= 2
-            self.runs.append([])
-            self._open = True
-        self.runs[-1].append(tubes)
-        return True
-
-
-class _Reservoir:
-    """A uniform sample of a stream of tubes (Vitter 1985, algorithm R), each with a small picture of its subject."""
-
-    def __init__(self, size: int, rng: np.random.Generator) -> None:
-        self._size = size
-        self._rng = rng
-        self._seen = 0
-        self._features: list[Array] = []
-        self._thumbnails: list[npt.NDArray[np.uint8]] = []
-
-    def add(self, tubes: Tubes, luma: npt.NDArray[np.uint8]) -> None:
-        """Offer the tubes that end in this picture."""
-        for i in range(len(tubes)):
-            self._seen += 1
-            if len(self._features) < self._size:
-                self._features.append(tubes.features[i].copy())  # a view would keep its whole step alive
-                self._thumbnails.append(subject_of(luma, tubes, i))
-                continue
-            place = int(self._rng.integers(self._seen))
-            if place < self._size:
-                self._features[place] = tubes.features[i].copy()
-                self._thumbnails[place] = subject_of(luma, tubes, i)
-
-    def drawn(self) -> tuple[Array, npt.NDArray[np.uint8]]:
-        """The sample: features (N, C, T, rows, columns) and thumbnails (N, h, w)."""
-        if not self._features:
-            return np.zeros((0, 1, 1, 1, 1), np.float32), np.zeros((0, *SUBJECT_HW), np.uint8)
-        return np.stack(self._features), np.stack(self._thumbnails)
 
 
 def _standard(features: Array) -> tuple[Array, Array]:
@@ -346,7 +154,7 @@ def _train(
     return encoder, losses
 
 
-def _cluster(scene: SceneModel, gathered: _Gathered, clusters: int, unlabelled: bool) -> None:
+def _cluster(scene: SceneModel, gathered: Gathered, clusters: int, unlabelled: bool) -> None:
     """Centres, their shares and their most typical subjects."""
     chosen = scene.settings.normality
     own = dist.share_of(torch.from_numpy(gathered.features)).numpy()
@@ -389,7 +197,7 @@ def _add_normal(scene: SceneModel, spans: Sequence[tuple[Source, Span]], tubes_b
     scene.provenance["also_normal"] = {"spans": len(spans), "tubes": count, "centres": clusters}
 
 
-def _calibrate(scene: SceneModel, gathered: _Gathered, unlabelled: bool) -> None:
+def _calibrate(scene: SceneModel, gathered: Gathered, unlabelled: bool) -> None:
     """Tail of the held-out steps' maps."""
     settings, scale = scene.settings, scene.scale
     voter = scene.voter()

@@ -26,7 +26,7 @@ LEVELS = (
     ("live",),
     ("training", "detector"),
     ("runtimes",),
-    ("scene",),
+    ("scene", "gathering"),
     ("datasets", "patches", "scale"),
     ("motion", "cuts", "heatmap", "events", "purification", "sources", "outputs"),
     ("normality", "encoders", "calibration", "metrics", "config_digits"),

@@ -37,6 +37,7 @@ _SCORING = (
     "cuts.py",
     "detector.py",
     "encoders",
+    "gathering.py",
     "heatmap.py",
     "motion.py",
     "normality.py",

@@ -54,7 +54,7 @@ def in_bytes(progress: Progress, what: str) -> Callable[[int, int], None]:
 
 
 def told_by_share(progress: Progress) -> Callable[[str, float], None]:
-    """`training.Progress` in terms of stages."""
+    """`gathering.Progress` in terms of stages."""
 
     def tell(what: str, share: float) -> None:
         progress(Stage(what, round(100 * share), 100, "%"))

@@ -1,0 +1,109 @@
+"""What is drawn from footage to learn from."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from crowdad.gathering import _Activity, _HeldOut, _Reservoir, _with_breaks
+from crowdad.records import Frame, Tubes
+from tests.tiny_scene import texture
+
+SIZE_HW = (180, 160)
+
+
+def test_breaks_are_the_first_frame_new_segments_and_hard_cuts():
+    ground, other = texture(SIZE_HW, 1, 24), texture(SIZE_HW, 2, 24)
+    pictures = [ground, ground, other, other, other]
+    frames = [Frame(i, i / 10, picture, segment=int(i >= 4)) for i, picture in enumerate(pictures)]
+    assert [fresh for _, fresh in _with_breaks(frames)] == [True, False, True, False, True]
+
+
+def tubes_at(step: int, count: int = 2) -> Tubes:
+    """Tubes whose features hold their step."""
+    return Tubes(
+        np.full((count, 3, 2, 5, 3), step, np.float32),
+        np.full((count, 2, 2), 20, np.float32),
+        np.ones((count, 2), bool),
+        np.full(count, 40, np.float32),
+        np.zeros(count, np.int64),
+    )
+
+
+def held_steps(held: _HeldOut, steps: int) -> list[list[int]]:
+    for step in range(1, steps + 1):
+        held.take(step, tubes_at(step))
+    return [[int(tubes.features[0, 0, 0, 0, 0]) for tubes in run] for run in held.runs]
+
+
+def test_every_fifth_block_is_kept_apart():
+    runs = held_steps(_HeldOut(1000, 0.2), 300)
+    assert runs == [list(range(80, 100)), list(range(180, 200)), list(range(280, 300))]
+
+
+@pytest.mark.parametrize("steps", [20, 30, 62, 150])
+def test_short_footage_keeps_two_blocks_and_about_the_wanted_share(steps):
+    runs = held_steps(_HeldOut(steps, 0.2), steps)
+    assert len(runs) == 2
+    assert 0.15 * steps <= sum(map(len, runs)) <= 0.4 * steps
+
+
+def test_a_break_starts_another_run():
+    held = _HeldOut(1000, 0.2)
+    for step in range(80, 90):
+        assert held.take(step, tubes_at(step))
+    held.interrupt()
+    assert held.take(90, tubes_at(90))
+    assert [len(run) for run in held.runs] == [10, 1]
+
+
+def test_footage_without_a_known_end_does_not_fill_the_memory():
+    held = _HeldOut(100, 0.2)
+    for step in range(40_000):
+        held.take(step, tubes_at(0, 0))
+    assert sum(map(len, held.runs)) <= 3100
+
+
+def test_the_map_of_motion_counts_tubes_where_they_end_and_shows_no_lattice():
+    activity = _Activity((60, 96), spacing=0.2)
+    # People of 30 px: a lattice of 6 px, over cells of 2, in the right half only.
+    x, y = (axis.ravel() for axis in np.meshgrid(np.arange(51, 96, 6), np.arange(3, 60, 6)))
+    count = len(x)
+    path = np.zeros((count, 5, 2), np.float32)
+    path[:, 0] = np.stack([x, y], axis=1)
+    tubes = Tubes(
+        np.zeros((count, 3, 5, 5, 3), np.float32),
+        path,
+        np.ones((count, 5), bool),
+        np.full(count, 30.0, np.float32),
+        np.zeros(count, np.int64),
+    )
+    for _ in range(4):
+        activity.add(tubes)
+    seen = activity.per_step()
+    assert (seen.dtype, seen.shape) == (np.float16, (30, 48))
+    assert seen.sum() == pytest.approx(count, rel=0.01)
+    assert seen[:, :16].max() < 1e-3
+    inside = seen[6:-6, 32:-6].astype(float)
+    assert inside.mean() == pytest.approx(1 / 9, rel=0.02), "one tube on three by three cells"
+    assert inside.std() < 0.05 * inside.mean()
+    assert _Activity((60, 96), spacing=0.2).per_step().max() == 0
+
+
+def test_the_reservoir_is_a_uniform_sample_that_holds_no_whole_step():
+    pool = _Reservoir(300, np.random.default_rng(0))
+    picture = np.zeros((60, 60), np.uint8)
+    for step in range(1000):
+        pool.add(tubes_at(step, 3), picture)
+    assert all(features.base is None for features in pool._features)
+    features, thumbnails = pool.drawn()
+    assert features.shape == (300, 3, 2, 5, 3)
+    assert thumbnails.shape == (300, 36, 24)
+    drawn = features[:, 0, 0, 0, 0]
+    assert drawn.mean() == pytest.approx(500, abs=60)
+    assert (np.histogram(drawn, bins=4, range=(0, 1000))[0] > 45).all()
+
+
+def test_an_empty_reservoir_has_no_samples():
+    features, thumbnails = _Reservoir(5, np.random.default_rng(0)).drawn()
+    assert (len(features), len(thumbnails)) == (0, 0)
