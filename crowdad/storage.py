@@ -136,7 +136,10 @@ class Url:
         try:
             yield self._system(store)
         except Exception as error:
-            raise self._told(error, store) from error
+            told = self._told(error, store)
+            if told is None:
+                raise
+            raise told from error
 
     def _system(self, store: _Store) -> AbstractFileSystem:
         import fsspec
@@ -145,12 +148,12 @@ class Url:
         system: AbstractFileSystem = fsspec.filesystem(self.scheme, use_listings_cache=False, **login)
         return system
 
-    def _told(self, error: Exception, store: _Store) -> Exception:
-        """What happened in the terms of this house; the error itself where it is none of the store's."""
+    def _told(self, error: Exception, store: _Store) -> StorageError | None:
+        """What happened in the terms of this house; None where it is none of the store's doing."""
         kinds = {kind.__name__ for kind in type(error).__mro__}
         said = " ".join(str(error).split())
         if on_this_machine(error):
-            return error
+            return None
         if kinds & _NO_CREDENTIALS:
             return StorageError(f"{self}: no credentials ({said}); {store.credentials}")
         if isinstance(error, FileNotFoundError):
@@ -161,7 +164,7 @@ class Url:
             return StorageError(f"{self}: the store cannot be reached ({said}); check the network and the endpoint")
         if isinstance(error, OSError) or type(error).__module__.partition(".")[0] in _DRIVERS:
             return StorageError(f"{self}: the store refuses ({said or type(error).__name__}); check the address")
-        return error
+        return None
 
 
 def on_this_machine(error: BaseException) -> bool:
