@@ -40,6 +40,7 @@ __all__ = [
     "DigitRow",
     "Network",
     "anomaly_aucs",
+    "anomaly_aucs_of_codes",
     "anomaly_split",
     "cluster_codes",
     "clustered_row",
@@ -94,7 +95,8 @@ ANOMALY_NETWORKS = ("cae", "cae-l2")
 class DigitRow:
     """One finished measurement: a method on a data set with one seed.
 
-    table: "clustering" (I, II), "normalisation" (III), "anomaly" (IV), "duad" or "beyond".
+    table: "clustering" (I, II), "normalisation" (III), "anomaly" (IV), "shared" (IV with one encoder for all digits),
+        "duad" or "beyond".
     epochs: of each training.  seconds: of all that the row took, on `device`.  loss: the last epoch's mean.
     inertia: of k-means on the codes.  accuracy, nmi, ari: of the clusters against the classes.
     confusion: counts, [class][matched cluster].
@@ -302,6 +304,24 @@ def anomaly_aucs(
         f"{network}-reconstruction": float(roc_auc_score(anomalous, reconstruction_errors(model, scored))),
         f"{network}-clusters": float(roc_auc_score(anomalous, -normality)),
     }
+
+
+def anomaly_aucs_of_codes(
+    digits: Digits, codes: npt.NDArray[np.float32], settings: DigitSettings, *, seed: int
+) -> dict[str, float]:
+    """ROC AUC of the clusters at telling each digit from the nine others, where one encoder has seen all ten.
+
+    codes: float32 (N, D) of all pictures.  Only k-means learns anew for each digit: the codes of the nine others in the
+    training split.  The test split is scored.  Returns the AUC by digit.
+    """
+    split, classes = digits.train_count, digits.classes
+    aucs = {}
+    for digit in settings.anomaly.digits:
+        kmeans = UnitKMeans(settings.anomaly.clusters, n_init=settings.anomaly.restarts, max_iter=300, seed=seed)
+        kmeans.fit(codes[:split][classes[:split] != digit])
+        normality = kmeans.score(normalize(codes[split:]))
+        aucs[str(digit)] = float(roc_auc_score(classes[split:] == digit, -normality))
+    return aucs
 
 
 def mean_auc(auc: dict[str, float], digits: Sequence[int | str]) -> float | None:

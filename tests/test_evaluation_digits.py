@@ -11,6 +11,7 @@ from crowdad.evaluation_digits import (
     ANOMALY_NETWORKS,
     CLUSTERING_METHODS,
     anomaly_aucs,
+    anomaly_aucs_of_codes,
     anomaly_split,
     cluster_codes,
     confusion,
@@ -144,6 +145,12 @@ def test_reconstruction_finds_the_odd_bar():
     settings = quick_settings("anomaly.epochs=6")
     aucs = anomaly_aucs(DIGITS, 9, "cae", settings, seed=0, contamination=0.0, device="cpu")
     assert aucs["cae-reconstruction"] > 0.7
+
+
+def test_a_digit_left_out_of_the_clusters_alone_is_told_by_codes_that_know_it():
+    codes = np.eye(10, dtype=np.float32)[DIGITS.classes]
+    aucs = anomaly_aucs_of_codes(DIGITS, codes, quick_settings(), seed=0)
+    assert set(aucs.values()) == {1.0}
 
 
 def test_the_mean_waits_for_every_digit():

@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
         "--methods",
         metavar="METHODS",
         default=",".join(CLUSTERING_METHODS),
-        help="some of the clustering, normalisation and anomaly rows (default: %(default)s)",
+        help="some rows of clustering, normalisation, anomaly and shared (default: %(default)s)",
     )
     parser.add_argument("--dataset", choices=tuple(DIGIT_SETS), help="one data set instead of both")
     parser.add_argument("--data", type=Path, help="folder of the data sets (default: $CROWDAD_DATA)")

@@ -23,14 +23,16 @@ from crowdad.evaluation_digits import (
     CLUSTERING_METHODS,
     DigitRow,
     anomaly_aucs,
+    anomaly_aucs_of_codes,
     clustered_row,
     digit_tensor,
     evaluate_clustering,
+    mean_auc,
 )
 
 __all__ = ["TABLES", "EpochBar", "Runner"]
 
-TABLES = ("clustering", "normalisation", "anomaly", "duad", "beyond")
+TABLES = ("clustering", "normalisation", "anomaly", "shared", "duad", "beyond")
 """What the runner can fill, in the order in which it does."""
 
 
@@ -39,7 +41,7 @@ class Runner:
     """Fills the rows of one data set.
 
     device: "cpu" or "cuda".  codes_dir: where the codes behind the plots go; None keeps none.
-    methods: of the clustering, normalisation and anomaly tables, keys of CLUSTERING_METHODS.
+    methods: of the clustering, normalisation, anomaly and shared tables, keys of CLUSTERING_METHODS.
     """
 
     digits: Digits
@@ -57,7 +59,12 @@ class Runner:
                 if table in ("clustering", "normalisation"):
                     self._clustering(table, seed)
                 else:
-                    {"anomaly": self._anomaly, "duad": self._duad, "beyond": self._beyond}[table](seed)
+                    {
+                        "anomaly": self._anomaly,
+                        "shared": self._shared,
+                        "duad": self._duad,
+                        "beyond": self._beyond,
+                    }[table](seed)
 
     def _clustering(self, table: str, seed: int) -> None:
         wanted = self.settings.clustering
@@ -118,6 +125,40 @@ class Runner:
                 contamination=contamination,
             )
             self.store.put_digit(row, str(digit), [str(each) for each in wanted.digits])
+
+    def _shared(self, seed: int) -> None:
+        """Table IV where the encoder has seen all ten digits, from the codes of the clustering table where kept."""
+        epochs = self.settings.clustering.conv_epochs
+        for network in ANOMALY_NETWORKS:
+            if network not in self.methods or self._has("shared", f"{network}-clusters", seed, epochs):
+                continue
+            began = time.perf_counter()
+            aucs = anomaly_aucs_of_codes(self.digits, self._codes(network, seed), self.settings, seed=seed)
+            row = DigitRow(
+                "shared",
+                self.digits.name,
+                f"{network}-clusters",
+                seed,
+                epochs,
+                round(time.perf_counter() - began, 2),
+                self.device_name,
+                auc=aucs,
+                auc_mean=mean_auc(aucs, self.settings.anomaly.digits),
+            )
+            self.store.put(row)
+
+    def _codes(self, network: str, seed: int) -> npt.NDArray[np.float32]:
+        """Codes of all pictures by a network of the clustering table: those kept of its seed 0, or trained again."""
+        path = self._codes_path(network)
+        known = self._has("clustering", network, seed, self.settings.clustering.conv_epochs)
+        if known and seed == 0 and path is not None and path.exists():
+            with np.load(path) as kept:
+                return np.asarray(kept["codes"], np.float32)
+        with EpochBar() as bar:
+            outcome = evaluate_clustering(
+                self.digits, network, self.settings, seed=seed, device=self.device, progress=bar.show
+            )
+        return outcome.codes
 
     def _duad(self, seed: int) -> None:
         wanted = self.settings.duad
@@ -200,11 +241,14 @@ class Runner:
         self.store.put(replace(row, device=self.device_name))
         tqdm.write(f"{row.dataset} {row.method} seed {row.seed}: accuracy {row.accuracy:.4f}, loss {row.loss:.5f}")
 
+    def _codes_path(self, method: str) -> Path | None:
+        return None if self.codes_dir is None else self.codes_dir / f"{self.digits.name}-{method}.npz"
+
     def _keep_codes(self, method: str, codes: npt.NDArray[np.float32], clusters: npt.NDArray[np.int64]) -> None:
-        if self.codes_dir is None:
+        path = self._codes_path(method)
+        if path is None:
             return
-        self.codes_dir.mkdir(parents=True, exist_ok=True)
-        path = self.codes_dir / f"{self.digits.name}-{method}.npz"
+        path.parent.mkdir(parents=True, exist_ok=True)
         np.savez_compressed(path, codes=codes, clusters=clusters, classes=self.digits.classes)
 
 

@@ -80,7 +80,7 @@ def test_quick_fills_every_table_and_a_second_run_trains_nothing(tiny_data, tmp_
     out = tmp_path / "rows.json"
     assert quick(tiny_data, out) == 0
     rows = json.loads(out.read_text())["rows"]
-    assert {row["table"] for row in rows} == {"clustering", "normalisation", "anomaly", "duad", "beyond"}
+    assert {row["table"] for row in rows} == {"clustering", "normalisation", "anomaly", "shared", "duad", "beyond"}
     methods = {row["method"] for row in rows if row["dataset"] == "usps"}
     assert {"ae", "ae-l2", "cae", "cae-l2", "cae-l2-after", "cae-batchnorm", "cae-layernorm"} <= methods
     assert {"cae-reconstruction", "cae-l2-clusters", "cae-l2-augmented-clustered", *DUAD_METHODS} <= methods
