@@ -127,16 +127,16 @@ def detect(
         raise ConfigError("both --overwrite and --resume were given; give one of them")
     with Bars(quiet) as bars:
         from crowdad.scene import SceneModel
-        from crowdad.sources import at_hand
+        from crowdad.sources import at_hand, pinned
         from crowdad.workflows.options import DetectOptions
         from crowdad.workflows.placing import Places
         from crowdad.workflows.progress import in_bytes
 
-        given = None if model is None else at_hand(model, in_bytes(bars, "fetching the model"))
-        base = None if given is None else SceneModel.load(given).settings
+        given = None if model is None else pinned(model)
+        base = None if given is None else SceneModel.load(at_hand(given, in_bytes(bars, "fetching the model"))).settings
         settings = chosen_settings(config, overrides, seed if model is None else None, patches, base)
         options = DetectOptions(
-            model=model,
+            model=given,
             settings=settings,
             threshold=threshold,
             false_alarms_per_hour=false_alarms_per_hour,

@@ -50,6 +50,7 @@ __all__ = [
     "expand",
     "named",
     "open_source",
+    "pinned",
     "read_ahead",
     "read_mask",
 ]
@@ -133,10 +134,19 @@ def named(spec: Any) -> str | None:
     return fspath(spec) if isinstance(spec, str | PathLike) else None
 
 
-def at_hand(spec: str | PathLike[str], on_bytes: OnBytes | None = None) -> str | PathLike[str]:
+def pinned(spec: str | PathLike[str] | RemoteFootage) -> str | PathLike[str] | RemoteFootage:
+    """A file, or the object at an address as it is now: should another take its place, it is missing, not mixed up.
+
+    Raises StorageError, ConfigError.
+    """
+    found: str | PathLike[str] | RemoteFootage = local_spec(spec)
+    return object_at(found) if isinstance(found, str) and is_stored(found) else found
+
+
+def at_hand(spec: str | PathLike[str] | RemoteFootage, on_bytes: OnBytes | None = None) -> str | PathLike[str]:
     """The file to open: the given one, or a copy of the object at the given address, which stays while it is kept.
 
     Raises StorageError, ConfigError, UnreadableSourceError.
     """
-    found = local_spec(spec)
-    return fetch(object_at(found), on_bytes) if is_stored(found) else found
+    found = pinned(spec)
+    return fetch(found, on_bytes) if isinstance(found, RemoteFootage) else found

@@ -11,14 +11,14 @@ from pathlib import Path
 from crowdad.config import Settings
 from crowdad.errors import ConfigError
 from crowdad.scene import SceneModel
-from crowdad.sources import at_hand
+from crowdad.sources import RemoteFootage, at_hand
 from crowdad.workflows.footage import Part
 from crowdad.workflows.progress import Progress, in_bytes, silent
 
 __all__ = ["DetectOptions", "Model"]
 
-Model = SceneModel | str | os.PathLike[str]
-"""A fitted scene or its file."""
+Model = SceneModel | RemoteFootage | str | os.PathLike[str]
+"""A fitted scene or its file, which may lie in an object store."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +60,9 @@ class DetectOptions:
     @property
     def model_path(self) -> Path | None:
         """The model's file; None without a model, or with one that was handed in from memory."""
-        return None if self.model is None or isinstance(self.model, SceneModel) else Path(self.model)
+        if self.model is None or isinstance(self.model, SceneModel):
+            return None
+        return Path(_file(self.model))
 
     def at_hand(self, progress: Progress = silent) -> DetectOptions:
         """The same with a model that lies in an object store fetched; it stays here while these options live.
@@ -78,8 +80,13 @@ class DetectOptions:
         """
         if self.model is None:
             return None
-        scene = self.model if isinstance(self.model, SceneModel) else SceneModel.load(self.model)
+        scene = self.model if isinstance(self.model, SceneModel) else SceneModel.load(_file(self.model))
         return _with_settings(scene, self.settings)
+
+
+def _file(model: RemoteFootage | str | os.PathLike[str]) -> str | os.PathLike[str]:
+    assert not isinstance(model, RemoteFootage), "options are brought to hand before their model is read"
+    return model
 
 
 def _with_settings(scene: SceneModel, settings: Settings | None) -> SceneModel:
