@@ -148,7 +148,8 @@ def _train(
         min(settings.encoder.batch, len(samples)),
         settings.encoder.learning_rate,
         decay="one-cycle",
-        bf16=True,
+        # oneDNN's bfloat16 gradient is wrong, to the point of NaN, where a kernel is longer than what it runs over.
+        bf16=settings.tubes.steps >= settings.encoder.temporal_kernel,
     )
     fit_autoencoder(encoder, samples, plan, seed=settings.seed, objective=objective, jitter=jitter, on_epoch=on_epoch)
     return encoder, losses

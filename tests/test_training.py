@@ -8,6 +8,7 @@ import pytest
 
 from crowdad.config import Settings
 from crowdad.detector import Detector
+from crowdad.encoders.fitting import fit_autoencoder
 from crowdad.errors import FitError, TooLittleMotionError
 from crowdad.patches import Span
 from crowdad.scene import SceneModel
@@ -99,6 +100,19 @@ def test_unlabelled_footage_keeps_fewer_centres_and_another_seed_differs(scene, 
 def test_batch_normalised_codes_survive_a_last_batch_of_one(footage):
     odd = settings_fast("encoder.code_norm=batch", "encoder.batch=8", "encoder.max_tubes=257")
     assert len(fit_scene([source(footage[:120])], odd).centres) == 6
+
+
+@pytest.mark.parametrize(("steps", "fast"), [(2, False), (4, False), (5, True)])
+def test_tubes_shorter_than_the_kernel_are_learned_from_in_full_precision(footage, monkeypatch, steps, fast):
+    plans = []
+
+    def noted(model, samples, plan, **options):
+        plans.append(plan)
+        return fit_autoencoder(model, samples, plan, **options)
+
+    monkeypatch.setattr("crowdad.training.fit_autoencoder", noted)
+    fit_scene([source(footage)], settings_fast(f"tubes.steps={steps}", "encoder.temporal_kernel=5"))
+    assert [plan.bf16 for plan in plans] == [fast]
 
 
 def test_progress_rises_to_the_end_of_every_stage(scene, told):
