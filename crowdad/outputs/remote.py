@@ -57,7 +57,7 @@ class RemoteRun:
 
     def is_free(self) -> bool:
         """Whether nothing lies at the place, and nothing here that is to be put there.  Raises StorageError."""
-        return not self._names() and not (self.local.is_dir() and any(self.local.iterdir()))
+        return not self._names() and not self._has_begun()
 
     def waits(self) -> bool:
         """Whether a whole run lies here that could not be put to its place."""
@@ -87,11 +87,11 @@ class RemoteRun:
             raise OutputExistsError(
                 f"{self}: holds another run ({held[0]}); choose another place, {go_on}or --overwrite to replace it"
             )
-        if self.waits() and not (overwrite or resume):
-            raise OutputExistsError(
-                f"{self}: a whole run for it lies in {self.local} and was not put there; --resume to put it, or "
-                "--overwrite to score again"
-            )
+        if self._has_begun() and not (overwrite or resume):
+            left = f"a whole run for it lies in {self.local} and was not put there; --resume to put it"
+            if not self.waits():
+                left = f"an unfinished run for it lies in {self.local}; --resume to go on with it"
+            raise OutputExistsError(f"{self}: {left}, or --overwrite to score again")
         probe = self.url / f".crowdad-{os.getpid()}.part"
         try:
             with probe.reached() as store:
@@ -127,6 +127,10 @@ class RemoteRun:
                 "command with --resume puts it there"
             ) from error
         shutil.rmtree(self.local, ignore_errors=True)
+
+    def _has_begun(self) -> bool:
+        """Whether a run for the place lies here, whole or not."""
+        return self.local.is_dir() and any(self.local.iterdir())
 
     def _held(self) -> list[str]:
         """The files of a run at the place, results.json first."""

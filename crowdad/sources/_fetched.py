@@ -41,6 +41,7 @@ OnBytes = Callable[[int, int], None]
 """Told how many bytes are here, of how many."""
 
 _LOOK_AGAIN_S = 0.2
+_BLOCK_BYTES = 512  # whatever the disk's own are
 
 
 def cache_folder() -> Path:
@@ -89,7 +90,7 @@ def fetch(footage: RemoteFootage, on_bytes: OnBytes | None = None) -> Fetched:
                 let_go(opened)
                 raise
             let_go(opened)
-            tell(_size(place.parent), footage.size_bytes)
+            tell(min(_on_disk(place.parent), footage.size_bytes), footage.size_bytes)
             # At odds with each other, so that two who stand in each other's way do not go on doing so.
             time.sleep(_LOOK_AGAIN_S * random.uniform(0.5, 1.0))
 
@@ -220,6 +221,14 @@ def _fetched_at(entry: Path) -> float:
         return entry.stat().st_mtime
     except OSError:  # another process was there first
         return 0.0
+
+
+def _on_disk(folder: Path) -> int:
+    """Bytes that have come so far: a file may have its full length from the beginning, and be empty still."""
+    try:
+        return _BLOCK_BYTES * sum(getattr(path.stat(), "st_blocks", 0) for path in folder.rglob("*"))
+    except OSError:  # it is whole now, and has its name
+        return 0
 
 
 def _size(path: Path) -> int:

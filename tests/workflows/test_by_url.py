@@ -172,6 +172,28 @@ def test_what_cannot_be_put_stays_here(
     assert not local.exists()
 
 
+def test_an_unfinished_run_goes_on(
+    bucket: Bucket, model: Path, clip: Path, tmp_path: Path, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, original = f"{bucket.url}/runs/night", detecting.write_run
+
+    def killed(*_: Any) -> RunResults:
+        raise KeyboardInterrupt
+
+    detect_with(clip, plain(model), output=tmp_path / "local")
+    monkeypatch.setattr(detecting, "write_run", killed)
+    with pytest.raises(KeyboardInterrupt):
+        detect_with(clip, plain(model), output=place)
+    monkeypatch.setattr(detecting, "write_run", original)
+    (local,) = (here / "runs").iterdir()
+    assert not bucket.files.exists(f"{bucket.name}/runs")
+    with pytest.raises(OutputExistsError, match=f"^{place}: an unfinished run for it lies in {local}; --resume to go"):
+        detect_with(clip, plain(model), output=place)
+    detect_with(clip, plain(model), output=place, resume=True)
+    assert run_of(got(bucket, "runs/night", tmp_path / "got")) == run_of(tmp_path / "local")
+    assert not local.exists()
+
+
 def test_a_place_that_cannot_be_written_is_refused_at_once(
     bucket: Bucket, model: Path, clip: Path, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
