@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
@@ -16,8 +16,9 @@ from crowdad.errors import ConfigError, StorageError, StorageNotFoundError, Stor
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
+    from fsspec.callbacks import Callback
 
-__all__ = ["SCHEMES", "Url", "is_stored", "local_spec", "on_this_machine"]
+__all__ = ["SCHEMES", "Url", "is_stored", "local_spec", "on_this_machine", "telling"]
 
 
 @dataclass(frozen=True)
@@ -25,13 +26,14 @@ class _Store:
     """A kind of store.
 
     driver: what fsspec needs beside itself.  install: how to get it.  credentials: where they are looked for.
-    login: what the driver calls user and password of an address, None where it takes none.
+    login: what the driver calls user and password of an address, None where it takes none.  options: of the driver.
     """
 
     driver: str
     install: str
     credentials: str
     login: tuple[str, str] | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 _STORES = {
@@ -40,6 +42,9 @@ _STORES = {
         "pip install 'crowdad[url]'",
         "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; for a public bucket FSSPEC_S3_ANON=true",
         ("key", "secret"),
+        # One part of a file after the other: a connection that breaks is then taken up where it broke, and ten parts
+        # of 50 MB need not be in memory.  Several files, such as pictures, still come side by side.
+        {"max_concurrency": 1},
     ),
     "gs": _Store(
         "gcsfs",
@@ -145,7 +150,7 @@ class Url:
         import fsspec
 
         login = {} if self.login is None or store.login is None else dict(zip(store.login, self.login, strict=True))
-        system: AbstractFileSystem = fsspec.filesystem(self.scheme, use_listings_cache=False, **login)
+        system: AbstractFileSystem = fsspec.filesystem(self.scheme, use_listings_cache=False, **store.options, **login)
         return system
 
     def _told(self, error: Exception, store: _Store) -> StorageError | None:
@@ -165,6 +170,18 @@ class Url:
         if isinstance(error, OSError) or type(error).__module__.partition(".")[0] in _DRIVERS:
             return StorageError(f"{self}: the store refuses ({said or type(error).__name__}); check the address")
         return None
+
+
+def telling(tell: Callable[[float], None]) -> Callback:
+    """What fsspec's transfers take to say how far they are: `tell` is given the share that is done, 0..1."""
+    from fsspec.callbacks import Callback
+
+    class Telling(Callback):
+        def call(self, hook_name: str | None = None, **_: Any) -> None:
+            if self.size:
+                tell(min(self.value / self.size, 1.0))
+
+    return Telling()
 
 
 def on_this_machine(error: BaseException) -> bool:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from crowdad.storage import Url
+
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
@@ -28,7 +30,7 @@ _numbers = itertools.count(1)
 
 @dataclass(frozen=True)
 class Bucket:
-    """An empty bucket.  url: `s3://<name>`."""
+    """An empty bucket.  url: `s3://<name>`.  files: the store, as crowdad reaches it."""
 
     url: str
     files: AbstractFileSystem
@@ -66,9 +68,7 @@ def served() -> Iterator[str]:
 
 def new_bucket() -> Bucket:
     """A bucket of its own in the running store."""
-    import fsspec
-
-    files = fsspec.filesystem("s3", use_listings_cache=False)
-    name = f"bucket-{next(_numbers)}"
-    files.mkdir(name)
-    return Bucket(f"s3://{name}", files)
+    url = Url.of(f"s3://bucket-{next(_numbers)}")
+    with url.reached() as files:
+        files.mkdir(url.path)
+    return Bucket(str(url), files)

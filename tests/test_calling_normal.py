@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from crowdad.errors import DataError, OutputNotReadableError, SourceNotFoundError
+from crowdad.errors import DataError, OutputNotReadableError, SourceNotFoundError, UnreadableSourceError
 from crowdad.sources import open_source
 from crowdad.workflows.calling_normal import ticked_spans
+from tests.object_store import Bucket
 
 
 def ticks(path: Path, name: str, sha256: str | None = None, **more: Any) -> Path:
@@ -41,6 +42,16 @@ def test_a_folder_of_pictures_has_no_hash(tiny_folder: Path, tmp_path: Path) -> 
     file = ticks(tmp_path / "t.json", str(tiny_folder), fps=8.0, stride=2)
     ((source, _),) = ticked_spans([file])
     assert source.fps == 4
+
+
+def test_footage_is_found_in_an_object_store(bucket: Bucket, tiny_video: Path, tmp_path: Path) -> None:
+    file = ticks(tmp_path / "t.json", bucket.put(tiny_video, "clip.mp4"), open_source(tiny_video).sha256())
+    assert len(ticked_spans([file])) == 1
+    bucket.put(file, "clip.mp4")
+    with pytest.raises(UnreadableSourceError, match=r"clip\.mp4: not a video file"):
+        ticked_spans([file])
+    shutil.copy(tiny_video, tmp_path / "clip.mp4")
+    assert len(ticked_spans([file])) == 1, "beside the file it needs no fetching"
 
 
 def test_footage_that_is_not_there_or_another(tiny_video: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import platformdirs
@@ -21,11 +22,12 @@ from crowdad.errors import (
 )
 from crowdad.outputs.folder import RUN_FILES
 from crowdad.outputs.results import RunResults, parse_results
-from crowdad.storage import Url, is_stored
+from crowdad.storage import Url, is_stored, telling
 
 __all__ = ["RemoteRun"]
 
 _WHOLE = "results.json"
+_PART_BYTES = 2**24
 
 
 def staging_folder() -> Path:
@@ -118,8 +120,10 @@ class RemoteRun:
                 for name in gone:  # results.json before the others: who reads meanwhile finds no whole run
                     store.rm_file((self.url / name).path)
                 for path in files:
-                    store.put_file(str(path), (self.url / path.name).path)
-                    done += path.stat().st_size
+                    size = path.stat().st_size
+                    share = telling(partial(_tell, on_bytes, done, size, total))
+                    store.put_file(str(path), (self.url / path.name).path, callback=share, chunksize=_PART_BYTES)
+                    done += size
                     on_bytes(done, total)
         except StorageError as error:
             raise OutputNotWritableError(
@@ -148,6 +152,10 @@ class RemoteRun:
                     raise
                 return set()
         return {str(path).rstrip("/").rpartition("/")[2] for path in paths}
+
+
+def _tell(on_bytes: Callable[[int, int], None], done: int, size: int, total: int, share: float) -> None:
+    on_bytes(done + round(share * size), total)
 
 
 def _why(error: CrowdadError, url: Url) -> str:

@@ -16,18 +16,17 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import platformdirs
 
 from crowdad.errors import SourceNotFoundError, StorageError, StorageNotFoundError, UnreadableSourceError
 from crowdad.sources._holding import hold, is_still, let_go, open_folder
 from crowdad.sources._remote import RemoteFootage, file_at, members
-from crowdad.storage import on_this_machine
+from crowdad.storage import on_this_machine, telling
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
-    from fsspec.callbacks import Callback
 
 __all__ = ["CACHE_BYTES", "Fetched", "OnBytes", "cache_folder", "fetch"]
 
@@ -158,7 +157,8 @@ def _fetch_into(place: Path, footage: RemoteFootage, tell: OnBytes) -> None:
 
 
 def _download(store: AbstractFileSystem, footage: RemoteFootage, part: Path, tell: OnBytes) -> None:
-    callback = _telling(tell, footage)
+    # Of a folder, the share is counted in files.
+    callback = telling(lambda share: tell(round(share * footage.size_bytes), footage.size_bytes))
     if footage.pictures:
         now, pictures, others = members(store, footage.url)
         if now == footage:
@@ -173,19 +173,6 @@ def _download(store: AbstractFileSystem, footage: RemoteFootage, part: Path, tel
         now = file_at(footage.url, store.info(footage.url.path))
     if now != footage:
         raise UnreadableSourceError(f"{footage}: changed while it was fetched; try again once it is whole")
-
-
-def _telling(tell: OnBytes, footage: RemoteFootage) -> Callback:
-    from fsspec.callbacks import Callback
-
-    class Telling(Callback):
-        """Of a file in bytes, of a folder in files."""
-
-        def call(self, hook_name: str | None = None, **_: Any) -> None:
-            if self.size:
-                tell(round(min(self.value / self.size, 1) * footage.size_bytes), footage.size_bytes)
-
-    return Telling()
 
 
 def _make_room(needed: int, keep: Path) -> None:
