@@ -129,6 +129,8 @@ def _is_held(opened: int | None, place: Path, footage: RemoteFootage, tell: OnBy
         if not hold(opened, alone=True) or not is_still(opened, place.parent):
             return False
         if not place.exists():
+            for left in place.parent.iterdir():  # by a process that was killed
+                _remove(left)
             _fetch_into(place, footage, tell)
         # Not in one step: somebody who makes room may come in between.
         if not hold(opened, alone=False):
@@ -137,8 +139,6 @@ def _is_held(opened: int | None, place: Path, footage: RemoteFootage, tell: OnBy
 
 
 def _fetch_into(place: Path, footage: RemoteFootage, tell: OnBytes) -> None:
-    for left in place.parent.iterdir():  # of a process that was killed
-        _remove(left)
     _make_room(footage.size_bytes, place.parent)
     part = place.with_name(f"{uuid.uuid4().hex}.part")
     tell(0, footage.size_bytes)

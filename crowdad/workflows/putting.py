@@ -44,9 +44,9 @@ def whole_there(run: RemoteRun, spec: Any) -> RunResults | None:
 
     Raises OutputExistsError where it is of other footage, OutputNotReadableError, StorageError.
     """
-    results = None if run.waits() else run.results()
+    results = run.results()
     if results is not None and not is_of(results, spec):
         raise OutputExistsError(
             f"{run}: holds a whole run of {results.source.name}; choose another place, or --overwrite to replace it"
         )
-    return results
+    return None if run.waits() else results

@@ -166,7 +166,13 @@ def test_what_cannot_be_put_stays_here(
     bucket.files.rm(f"{bucket.name}/runs", recursive=True)
     with pytest.raises(OutputExistsError, match=f"a whole run for it lies in {local} and was not put there; --resume"):
         detect_with(clip, plain(model), output=place)
-    monkeypatch.setattr("crowdad.workflows.preparing.fitted_scene", never)
+    text = (local / "results.json").read_text()
+    results = f"{bucket.name}/runs/night/results.json"
+    bucket.files.pipe_file(results, text.replace(str(clip), "/other.mp4").encode())
+    with pytest.raises(OutputExistsError, match=r"holds a whole run of /other\.mp4"):
+        detect_with(clip, plain(model), output=place, resume=True)
+    bucket.files.rm_file(results)
+    monkeypatch.setattr("crowdad.workflows.detecting.score_into", never)
     detect_with(clip, plain(model), output=place, resume=True)
     assert bucket.names("runs/night") == ["frames.csv", "heatmaps.npz", "results.json", "timeline.png"]
     assert not local.exists()
