@@ -27,7 +27,7 @@ __all__ = ["FORMAT_VERSION", "SceneModel"]
 
 FORMAT_VERSION = 2
 _FORMAT = "crowdad-scene"
-_CHUNK = 256  # tubes encoded at once
+_CHUNK = 128  # tubes encoded at once; from 256 on each takes twice as long, as memory is asked for anew
 _HOW = ("one-class", "unlabelled", "self-fitted")
 _UNIT_SLACK = 1e-3
 _CHANNELS = 3  # what tubes tell of motion, see patches
@@ -113,7 +113,14 @@ class SceneModel:
 
         if not len(features):
             return np.zeros(0, np.float32)
-        return normality(self.codes(features), self.centres)
+        import torch
+
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)  # the next tubes are found meanwhile: two threads here would take turns with that
+        try:
+            return normality(self.codes(features), self.centres)
+        finally:
+            torch.set_num_threads(threads)
 
     def fitted_to(self, size_hw: tuple[int, int], fps: float) -> SceneModel:
         """This scene for footage of another size or frame rate; raises ModelError where the shape differs."""

@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             data=_data(options.data),
             settings=load_settings(overrides=QUICK if options.quick else ()),
             repeats=options.repeats or (1 if options.quick else 5),
-            frames=120 if options.quick else 400,
+            frames=120 if options.quick else 250,
             quick=options.quick,
         )
         for part in _named(options.only, PARTS):
