@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.rows import Row, write_rows
+from benchmarks.rows import Row, read_rows, write_rows
 from benchmarks.speed.bars import bar_lines
 from benchmarks.speed.footage import FOOTAGE
 from benchmarks.speed.measuring import Measuring
@@ -37,7 +37,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     options = _parser().parse_args(arguments)
     out = options.json or (None if options.quick else RESULTS)
-    rows: list[Row] = []
     known = provenance(["python", "-m", "benchmarks.speed", *arguments])
     try:
         measuring = Measuring(
@@ -48,8 +47,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             frames=120 if options.quick else 250,
             quick=options.quick,
         )
-        for part in _named(options.only, PARTS):
-            for row in measuring.rows(part, _named(options.footage, tuple(FOOTAGE))):
+        parts, names = _named(options.only, PARTS), _named(options.footage, tuple(FOOTAGE))
+        rows = [] if out is None else [row for row in read_rows(out) if not _is_among(row, parts, names)]
+        for part in parts:
+            for row in measuring.rows(part, names):
                 rows.append({**row, **known})
                 if out is not None:
                     write_rows(out, rows)
@@ -67,7 +68,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="120 frames, once; not written unless --json is given")
     parser.add_argument("--data", type=Path, help="folder with UCSD Ped2 (default: $CROWDAD_DATA; without: left out)")
     parser.add_argument("--footage", default=",".join(FOOTAGE), help="some of it, comma between (default: %(default)s)")
-    parser.add_argument("--only", default=",".join(PARTS), help="some parts, comma between (default: %(default)s)")
+    parser.add_argument(
+        "--only",
+        default=",".join(PARTS),
+        help="some parts, comma between; the rows of others stay (default: %(default)s)",
+    )
     parser.add_argument("--repeats", type=int, help="of each measurement; the median counts (default: 5)")
     parser.add_argument("--folder", type=Path, help=f"where footage and models are kept (default: {KEPT})")
     parser.add_argument("--json", type=Path, help=f"results file (default: {RESULTS})")
@@ -80,6 +85,11 @@ def _named(given: str, known: Sequence[str]) -> list[str]:
         if name not in known:
             raise ConfigError(f"nothing called {name!r} is measured; choose among {', '.join(known)}")
     return names
+
+
+def _is_among(row: Row, parts: Sequence[str], footage: Sequence[str]) -> bool:
+    """Whether a row is about to be measured anew."""
+    return row["part"] in parts and row.get("footage", footage[0]) in footage
 
 
 def _data(given: Path | None) -> Path | None:

@@ -1,7 +1,7 @@
 """Seconds of each stage over the same footage, one after the other in one process.
 
-python -m benchmarks.speed.stages VIDEO MODEL REPEATS prints {stage: [seconds, ...]}; how many cores it has is for
-whoever starts it to say.  Each stage reads what the one before it left in memory; the first round warms up.
+python -m benchmarks.speed.stages VIDEO MODEL REPEATS [--no-overlay] prints {stage: [seconds, ...]}; how many cores it
+has is for whoever starts it to say.  Each stage reads what the one before it left in memory; the first round warms up.
 """
 
 from __future__ import annotations
@@ -44,17 +44,17 @@ STAGES = {
 _BATCH_STEPS = 8  # as the detector takes them
 
 
-def stage_seconds(video: Path, scene: SceneModel, repeats: int) -> dict[str, list[float]]:
-    """Seconds of every stage, `repeats` of each after a warm-up."""
-    taken: dict[str, list[float]] = {name: [] for name in STAGES}
+def stage_seconds(video: Path, scene: SceneModel, repeats: int, *, overlay: bool = True) -> dict[str, list[float]]:
+    """Seconds of every stage (without `overlay` of all but that), `repeats` of each after a warm-up."""
+    taken: dict[str, list[float]] = {}
     for repeat in range(repeats + 1):
-        for name, seconds in _round(video, scene).items():
+        for name, seconds in _round(video, scene, overlay).items():
             if repeat:
-                taken[name].append(seconds)
+                taken.setdefault(name, []).append(seconds)
     return taken
 
 
-def _round(video: Path, scene: SceneModel) -> dict[str, float]:
+def _round(video: Path, scene: SceneModel, overlay: bool) -> dict[str, float]:
     source = open_source(video)
     fitted = scene.fitted_to(source.info.size_hw, source.fps)
     gap = fitted.scale.gap
@@ -81,8 +81,9 @@ def _round(video: Path, scene: SceneModel) -> dict[str, float]:
     voting_s = _timed(lambda: [list(voter.push(*step)) for step in scored] + [list(voter.finish())])
     results = list(Detector(fitted).run(source.frames()))
     taken["heatmap and events"] = voting_s + _timed(lambda: find_events(results, source.fps))
-    with tempfile.TemporaryDirectory(prefix="crowdad-") as folder:
-        taken["overlay"] = _timed(lambda: _overlay(video, results, Path(folder) / "overlay.mp4"))
+    if overlay:
+        with tempfile.TemporaryDirectory(prefix="crowdad-") as folder:
+            taken["overlay"] = _timed(lambda: _overlay(video, results, Path(folder) / "overlay.mp4"))
     return taken
 
 
@@ -125,4 +126,5 @@ def _timed(work: Callable[[], object]) -> float:
 
 
 if __name__ == "__main__":
-    print(json.dumps(stage_seconds(Path(sys.argv[1]), SceneModel.load(sys.argv[2]), int(sys.argv[3]))))
+    drawn = "--no-overlay" not in sys.argv
+    print(json.dumps(stage_seconds(Path(sys.argv[1]), SceneModel.load(sys.argv[2]), int(sys.argv[3]), overlay=drawn)))

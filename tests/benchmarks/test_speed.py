@@ -108,6 +108,17 @@ def test_an_unknown_part_is_one_line(capsys: pytest.CaptureFixture[str]) -> None
     assert "stagez" in capsys.readouterr().err
 
 
+def test_what_is_not_measured_again_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "speed.json"
+    out.write_text(json.dumps({"rows": rows()}))
+    again = {"part": "starting", "what": "crowdad --help", "seconds": {"median": 0.1, "least": 0.1, "largest": 0.1}}
+    monkeypatch.setattr("benchmarks.speed.measuring.Measuring.rows", lambda *_: iter([again]))
+    assert speed.main(["--only", "starting", "--json", str(out)]) == 0
+    written = json.loads(out.read_text())["rows"]
+    assert len(written) == len(rows())
+    assert [row["seconds"]["median"] for row in written if row["part"] == "starting"] == [0.1]
+
+
 @pytest.mark.slow
 def test_quick_writes_rows_of_every_part(tmp_path: Path) -> None:
     out = tmp_path / "speed.json"
