@@ -28,7 +28,7 @@ RESULTS = ROOT / "benchmarks" / "results" / "speed.json"
 KEPT = ROOT / "benchmarks" / "private" / "speed"
 """Footage and models from one run to the next; git ignores it."""
 
-PARTS = ("stages", "commands", "starting", "growth", "fit")
+PARTS = ("stages", "commands", "starting", "growth", "fit", "accuracy")
 QUICK = ("encoder.epochs=2", "encoder.max_tubes=8000", "normality.clusters=64")
 
 

@@ -19,8 +19,10 @@ from benchmarks.speed.commands import detect_run, first_line_s, fit_run, help_s,
 from benchmarks.speed.footage import FOOTAGE, Footage, prepared, repeated, resized
 from benchmarks.speed.stages import STAGES
 from crowdad.config import Settings
+from crowdad.datasets.catalogue import find_dataset
 from crowdad.metrics import FrameScores, frame_auc_micro
 from crowdad.outputs.tables import read_frames_csv
+from crowdad.workflows import score
 
 __all__ = ["COMMANDS", "Measuring"]
 
@@ -67,6 +69,7 @@ class Measuring:
             "starting": self._starting,
             "growth": self._growth,
             "fit": self._fit,
+            "accuracy": self._accuracy,
         }
         for row in parts[part](names):
             _tell(row)
@@ -154,9 +157,21 @@ class Measuring:
             run = fit_run(self.data, Path(place) / "scene.safetensors", cores=self.cores[-1])
         yield {"part": "fit", "footage": "ped2", "cores": self.cores[-1]} | _spreads([run])
 
+    def _accuracy(self, names: Sequence[str]) -> Iterator[Row]:
+        if "ped2" not in names or self.data is None or self.quick:
+            return
+        clips = find_dataset("ped2", self.data).test
+        model = self._of("ped2").model
+        for runtime in ("torch", "onnx"):
+            scored = []
+            for clip in clips:
+                anomaly = [result.anomaly for result in score(clip.open(), model, runtime=runtime)]
+                scored.append(FrameScores(clip.name, np.array(anomaly, np.float32), clip.labels()))
+            yield {"part": "accuracy", "footage": "ped2", "runtime": runtime, "frame_auc": frame_auc_micro(scored)}
+
 
 def _auc(run: Path, footage: Footage) -> float:
-    """Frame AUC, micro, of a run over all of the test clips in one video."""
+    """Frame AUC, micro, of a run over all of the test clips in one video, seams and all."""
     assert footage.labels is not None
     return frame_auc_micro([FrameScores(footage.name, read_frames_csv(run / "frames.csv").anomaly, footage.labels)])
 
@@ -175,10 +190,13 @@ def _spread(values: Sequence[float]) -> dict[str, float]:
 
 
 def _tell(row: Row) -> None:
-    named = [str(row[key]) for key in ("part", "footage", "what", "stage", "form", "with", "lines") if key in row]
+    named = [
+        str(row[key]) for key in ("part", "footage", "what", "stage", "form", "with", "lines", "runtime") if key in row
+    ]
     cores = f" on {row['cores']}" if "cores" in row else ""
     figures = [f"{row['fps']:.0f} frames a second" if "fps" in row else ""]
     figures += [f"{row[key]['median']:.2f} s" for key in ("seconds", "after_s") if key in row]
+    figures += [f"frame AUC {row['frame_auc']:.4f}" if "frame_auc" in row else ""]
     if "per_frame_s" in row:
         figures.append(f"{1000 * float(np.sum(list(row['per_frame_s'].values()))):.1f} ms a frame")
     print(f"{', '.join(named)}{cores}: {', '.join(filter(None, figures))}", flush=True)
