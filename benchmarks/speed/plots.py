@@ -60,10 +60,12 @@ def _growth(rows: Rows, path: Path) -> Path:
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
     frames = [row["frames"] for row in length]
     left.plot(frames, [row["after_s"]["median"] for row in length], "o-", label="seconds")
-    left.set(xlabel="frames", ylabel="seconds after the first frame", xlim=(0, None), ylim=(0, None))
+    longest_s = max(row["after_s"]["median"] for row in length)
+    left.set(xlabel="frames", ylabel="seconds after the first frame", xlim=(0, None), ylim=(0, 1.2 * longest_s))
     memory = left.twinx()
-    memory.plot(frames, [row["peak_mb"]["median"] for row in length], "s--", color="tab:grey", label="peak memory")
-    memory.set(ylabel="peak memory, MB", ylim=(0, None))
+    peaks_mb = [row["peak_mb"]["median"] for row in length]
+    memory.plot(frames, peaks_mb, "s--", color="tab:grey", label="peak memory")
+    memory.set(ylabel="peak memory, MB", ylim=(0, 1.4 * max(peaks_mb)))
     left.set_title("240x360, longer and longer")
     handles = [*left.get_lines(), *memory.get_lines()]
     left.legend(handles, [str(line.get_label()) for line in handles], fontsize="small", loc="upper left")
