@@ -19,10 +19,11 @@ import pytest
 from crowdad.config import Settings, load_settings
 from crowdad.datasets.generated import GeneratedClip, write_clip
 from crowdad.scene import SceneModel
-from tests.object_store import Bucket, new_bucket, served
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+    from tests.object_store import Bucket
 
 TINY_FPS = 10
 TINY_COUNT = 24
@@ -138,12 +139,16 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def object_store() -> Iterator[str]:
     """The endpoint of an object store on loopback; the environment leads to it."""
+    from tests.object_store import served
+
     yield from served()
 
 
 @pytest.fixture
 def bucket(object_store: str) -> Bucket:
     """An empty bucket of the object store."""
+    from tests.object_store import new_bucket
+
     return new_bucket()
 
 
