@@ -61,7 +61,7 @@ def shows_frame(page: Page, wanted: float, slack: float = 0.0) -> bool:
     page.set_checked("#heat-on", False)
     page.set_checked("#boxes-on", False)
     settled(page)
-    give_up_s = time.monotonic() + 5
+    give_up_s = time.monotonic() + 15
     while time.monotonic() < give_up_s:
         picture = cv2.imdecode(np.frombuffer(page.locator(".picture").screenshot(), np.uint8), cv2.IMREAD_GRAYSCALE)
         assert picture is not None

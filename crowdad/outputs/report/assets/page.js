@@ -46,7 +46,8 @@ class Report {
     const { video } = this;
     const show = (videoS) => this.#showTime(videoS + this.data.video.offset_s);
     const start = () => {
-      if (this.#toVideo(this.nowS) > 0) this.seek(this.nowS);
+      // Not from nowS: the video's very first frame may have been shown before this is heard of.
+      if (video.currentTime === 0 && this.#toVideo(this.data.start_s) > 0) this.seek(this.data.start_s);
     };
     if (video.readyState >= HTMLMediaElement.HAVE_METADATA) start();
     else video.addEventListener("loadedmetadata", start, { once: true });
