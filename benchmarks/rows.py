@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from crowdad.config import Settings
 from crowdad.errors import DataError
 from crowdad.evaluation import provenance
 
-__all__ = ["Row", "measured_with", "metric_cell", "read_rows", "write_report", "write_rows"]
+__all__ = ["Row", "measured_with", "metric_cell", "read_rows", "spread", "write_report", "write_rows"]
 
 Row = dict[str, Any]
 
@@ -47,6 +48,11 @@ def metric_cell(metric: Mapping[str, Any] | None, seeds: int) -> str:
     spread = f" ± {metric['spread']:.3f}" if seeds > 1 else ""
     interval = "" if metric["low"] is None else f" [{metric['low']:.3f}, {metric['high']:.3f}]"
     return f"{metric['mean']:.3f}{spread}{interval}"
+
+
+def spread(values: Sequence[float]) -> dict[str, float]:
+    """Median, least and largest of repeats."""
+    return {"median": statistics.median(values), "least": min(values), "largest": max(values)}
 
 
 def write_report(path: Path, report: Mapping[str, Any], command: Sequence[str]) -> None:

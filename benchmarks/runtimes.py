@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -21,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.rows import write_report
+from benchmarks.rows import spread, write_report
 from crowdad.config import load_settings
 from crowdad.datasets.catalogue import find_dataset
 from crowdad.datasets.generated import GeneratedClip, write_clip
@@ -119,7 +118,7 @@ def _throughput(video: Path, model: Path, repeats: int) -> dict[str, dict[str, A
                 runtime.normality(batch)
             if repeat:  # the first round is the warm-up
                 rates[name].append(tubes / (time.perf_counter() - began_s))
-    return {name: {"tubes_per_s": _spread(values)} for name, values in rates.items()}
+    return {name: {"tubes_per_s": spread(values)} for name, values in rates.items()}
 
 
 def _runtimes(scene: SceneModel, model: Path) -> dict[str, Runtime]:
@@ -190,11 +189,7 @@ def _processes(video: Path, model: Path, repeats: int) -> dict[str, dict[str, An
             if told.pop("torch") != (name == "torch"):
                 raise RuntimeError(f"{name}: torch was loaded where it must not be, or was not where it must")
             runs.append({"first_frame_s": told.pop("first_at_s") - began_s, **told})
-    return {name: {key: _spread([run[key] for run in runs]) for key in runs[0]} for name, runs in found.items()}
-
-
-def _spread(values: Sequence[float]) -> dict[str, float]:
-    return {"median": statistics.median(values), "least": min(values), "largest": max(values)}
+    return {name: {key: spread([run[key] for run in runs]) for key in runs[0]} for name, runs in found.items()}
 
 
 def _print(report: Mapping[str, Any]) -> None:

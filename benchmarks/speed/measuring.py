@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.rows import Row
+from benchmarks.rows import Row, spread
 from benchmarks.speed.commands import detect_run, first_line_s, fit_run, help_s, on_cores
 from benchmarks.speed.footage import FOOTAGE, Footage, prepared, repeated, resized
 from benchmarks.speed.stages import STAGES
@@ -96,7 +96,7 @@ class Measuring:
                         "stage": stage,
                         "frames": footage.frames,
                     }
-                    row |= {"seconds": _spread(taken[stage]), **_rate(footage, statistics.median(taken[stage]))}
+                    row |= {"seconds": spread(taken[stage]), **_rate(footage, statistics.median(taken[stage]))}
                     yield row | {"of_decode": round(statistics.median(taken[stage]) / floor, 3)}
 
     def _commands(self, names: Sequence[str]) -> Iterator[Row]:
@@ -128,7 +128,7 @@ class Measuring:
             }
             for what, wait in waits.items():
                 wait()
-                yield {"part": "starting", "what": what, "seconds": _spread([wait() for _ in range(self.repeats)])}
+                yield {"part": "starting", "what": what, "seconds": spread([wait() for _ in range(self.repeats)])}
 
     def _growth(self, names: Sequence[str]) -> Iterator[Row]:
         cores = self.cores[-1]
@@ -182,11 +182,7 @@ def _rate(footage: Footage, seconds: float) -> Row:
 
 
 def _spreads(runs: Sequence[Mapping[str, float]]) -> Row:
-    return {key: _spread([run[key] for run in runs]) for key in runs[0]}
-
-
-def _spread(values: Sequence[float]) -> dict[str, float]:
-    return {"median": statistics.median(values), "least": min(values), "largest": max(values)}
+    return {key: spread([run[key] for run in runs]) for key in runs[0]}
 
 
 def _tell(row: Row) -> None:

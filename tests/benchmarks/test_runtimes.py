@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from benchmarks import runtimes
+from benchmarks.rows import spread
 from tests.conftest import TinyCamera
 
 
 def test_a_cell_tells_median_range_and_ratio_to_torch() -> None:
-    assert runtimes._cell(runtimes._spread([3.0, 1.0, 2.0]), 4.0) == "2 (1-3) 0.50x"
+    assert runtimes._cell(spread([3.0, 1.0, 2.0]), 4.0) == "2 (1-3) 0.50x"
     assert runtimes._cell(None, 4.0) == ""
 
 
