@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import heapq
-import json
 import math
 import sys
 from collections import deque
@@ -22,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.rows import Row, write_rows
+from benchmarks.rows import Row, published_ped2, write_rows
 
 __all__ = ["SCALE_TABLES", "Fleet", "costs", "frames_per_core", "main", "simulate"]
 
@@ -63,8 +62,7 @@ class Fleet:
 
 def frames_per_core(results: Path = RESULTS) -> float:
     """Frames of 240x360 scored a second and core: ped2.json, one-class, mean of its seeds, over its machine's cores."""
-    rows = json.loads((results / "ped2.json").read_text(encoding="utf-8"))["rows"]
-    row = next(row for row in rows if row["protocol"] == "one-class" and row["variant"] == "native")
+    row = published_ped2(results)
     return float(np.mean(row["fps"])) / int(row["machine"]["cores"])
 
 

@@ -13,7 +13,7 @@ from crowdad.config import Settings
 from crowdad.errors import DataError
 from crowdad.evaluation import provenance
 
-__all__ = ["Row", "measured_with", "metric_cell", "read_rows", "spread", "write_report", "write_rows"]
+__all__ = ["Row", "measured_with", "metric_cell", "published_ped2", "read_rows", "spread", "write_report", "write_rows"]
 
 Row = dict[str, Any]
 
@@ -26,6 +26,15 @@ def read_rows(path: Path) -> list[Row]:
         return list(json.loads(path.read_text(encoding="utf-8"))["rows"])
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path}: not a file of rows ({error}); move it away to start afresh") from error
+
+
+def published_ped2(results: Path = Path(__file__).parent / "results") -> Row:
+    """The row of the default on Ped2 as it is, one-class, in `results`/ped2.json.  Raises DataError without one."""
+    path = results / "ped2.json"
+    for row in read_rows(path):
+        if (row["protocol"], row["variant"]) == ("one-class", "native"):
+            return row
+    raise DataError(f"{path}: no row of Ped2 as it is, one-class; run python -m benchmarks.ped2")
 
 
 def write_rows(path: Path, rows: Sequence[Row]) -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from benchmarks.rows import published_ped2
 from benchmarks.speed.footage import FOOTAGE
 from benchmarks.speed.stages import STAGES
-from crowdad.errors import DataError
 
 __all__ = ["SPEED_TABLES", "Bar", "bar_lines", "bars", "published_auc"]
 
@@ -36,12 +34,9 @@ class Bar:
         return self.measured >= self.wanted if self.at_least else self.measured <= self.wanted
 
 
-def published_auc(path: Path = Path(__file__).parents[1] / "results" / "ped2.json") -> float:
+def published_auc() -> float:
     """Frame AUC, micro, of the published default on Ped2, one-class."""
-    for row in json.loads(path.read_text(encoding="utf-8"))["rows"]:
-        if (row["protocol"], row["variant"]) == ("one-class", "native"):
-            return float(row["metrics"]["frame AUC, micro"]["mean"])
-    raise DataError(f"{path}: no row of Ped2 as it is, one-class; run python -m benchmarks.ped2")
+    return float(published_ped2()["metrics"]["frame AUC, micro"]["mean"])
 
 
 def bars(rows: Rows) -> list[Bar]:
