@@ -1,4 +1,4 @@
-"""A cut is another picture; drifting light, noise, flicker and moving people are not."""
+"""A cut is another place or another time; light, noise, flicker, jolts and moving people are not."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import numpy.typing as npt
 import pytest
 
 from crowdad.cuts import CutFinder
+from crowdad.datasets.catalogue import Dataset, find_dataset
+from crowdad.errors import CrowdadError
 from crowdad.records import Frame
 from tests.tiny_scene import texture, walkers
 
@@ -60,3 +62,52 @@ def test_people_who_pass_are_no_cut():
 def test_pictures_of_another_size_are_compared_too():
     assert cuts([place(1), place(1), place(2, (48, 64))]) == [2]
     assert cuts([place(1), place(1)[::2, ::2]]) == []
+
+
+def crowd(count: int = 200) -> Pictures:
+    """Many who walk to and fro, at all heights."""
+    return walkers(count, speeds=(1, -1.5, 0.5, -1, 1.5, -0.5), size_hw=(240, 320), background_seed=5)
+
+
+def test_the_same_place_at_another_time_is_a_cut():
+    pictures = crowd()
+    assert cuts(np.concatenate([pictures[:110], pictures[150:]])) == [110]
+    assert cuts(pictures) == []
+
+
+def test_a_crowd_whose_frames_come_five_times_each_is_no_cut():
+    assert cuts(np.repeat(crowd(60), 5, axis=0)) == []
+
+
+@pytest.mark.parametrize("shift", [(0, 3), (4, 0), (-3, -3)])
+def test_a_jolt_of_the_camera_is_no_cut(shift):
+    pictures = crowd()
+    pictures[120] = np.roll(pictures[120], shift, axis=(0, 1))
+    assert cuts(pictures) == []
+
+
+def test_brighter_light_from_one_frame_to_the_next_is_no_cut():
+    pictures = crowd()
+    pictures[120:] = np.clip(pictures[120:] * 1.2, 0, 255).astype(np.uint8)
+    assert cuts(pictures) == []
+
+
+def test_what_goes_on_changing_is_a_cut_at_its_beginning_only():
+    pictures = noisy(place(1), 150, 2)
+    pictures[100:] = [noisy(place(seed), 1, 2)[0] // 4 + 60 for seed in range(2, 52)]
+    assert 1 <= len(cuts(pictures)) <= 8
+    assert max(cuts(pictures)) < 110
+
+
+@pytest.fixture(scope="module")
+def ped2() -> Dataset:
+    try:
+        return find_dataset("ped2", None)
+    except CrowdadError as error:
+        pytest.skip(f"UCSD Ped2 is not at hand, set CROWDAD_DATA: {error}")
+
+
+def test_clips_of_one_camera_are_told_apart_and_nothing_within_them(ped2: Dataset):
+    clips = [[frame.luma for frame in clip.open().frames()] for clip in ped2.test]
+    ends = np.cumsum([len(pictures) for pictures in clips])
+    assert cuts(picture for pictures in clips for picture in pictures) == ends[:-1].tolist()
