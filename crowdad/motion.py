@@ -47,10 +47,18 @@ class BackwardFlow:
         Returns float32 (H // 2, W // 2, 2): x and y, in pixels of the full-size picture.
         """
         height, width = luma.shape
+        size = (width // 2, height // 2)
         earlier_luma = in_the_same_light(earlier_luma, luma)
+        later, earlier = (
+            cv2.resize(x, size, interpolation=cv2.INTER_AREA).astype(np.float32) for x in (luma, earlier_luma)
+        )
+        change = _difference(later, earlier)
+        if not _around(change > _LEAST_CHANGE).any():  # most of a night: the flow need not be known
+            return np.zeros((*later.shape, 2), np.float32)
         flow = self._dis.calc(np.ascontiguousarray(luma), np.ascontiguousarray(earlier_luma), None)  # type: ignore[call-overload]
-        half = np.asarray(cv2.resize(flow, (width // 2, height // 2), interpolation=cv2.INTER_AREA), np.float32)
-        return np.asarray(half * _changed(luma, earlier_luma, half)[..., None], np.float32)
+        half = np.asarray(cv2.resize(flow, size, interpolation=cv2.INTER_AREA), np.float32)
+        changed = _around(change > max(4 * _noise(later, earlier, half), _LEAST_CHANGE))
+        return np.asarray(half * changed[..., None], np.float32)
 
 
 def in_the_same_light(luma: npt.NDArray[np.uint8], like: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
@@ -61,23 +69,22 @@ def in_the_same_light(luma: npt.NDArray[np.uint8], like: npt.NDArray[Any]) -> np
     return np.asarray(cv2.convertScaleAbs(luma, alpha=gain, beta=8 * (gain - 1)), np.uint8)
 
 
-def _changed(luma: npt.NDArray[np.uint8], earlier_luma: npt.NDArray[np.uint8], flow: Array) -> Array:
-    """1 around what changed by more than the picture's noise, else 0: float32 (H // 2, W // 2).
+def _difference(later: Array, earlier: Array) -> Array:
+    return np.abs(cv2.GaussianBlur(later - earlier, (0, 0), 1.0))
 
-    The noise is what the flow leaves unexplained in most of the picture, so a moving camera is not taken for noise.
-    """
-    size = flow.shape[1::-1]
-    later, earlier = (
-        cv2.resize(x, size, interpolation=cv2.INTER_AREA).astype(np.float32) for x in (luma, earlier_luma)
-    )
+
+def _around(places: npt.NDArray[np.bool_]) -> Array:
+    """1 where enough of the pixels around are such places, else 0: float32 (h, w)."""
+    return np.asarray(cv2.blur(places.astype(np.float32), (_REACH, _REACH)) > _LEAST_SUPPORT, np.float32)
+
+
+def _noise(later: Array, earlier: Array, flow: Array) -> float:
+    """What the flow leaves unexplained in most of the picture, grey values: a moving camera is not taken for noise."""
     rows, columns = np.indices(flow.shape[:2], np.float32)
-    follow = cv2.remap(
+    moved = cv2.remap(
         earlier, columns + flow[..., 0] / 2, rows + flow[..., 1] / 2, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE
     )
-    change, unexplained = (np.abs(cv2.GaussianBlur(later - other, (0, 0), 1.0)) for other in (earlier, follow))
-    noise = 1.4826 * float(np.median(unexplained[::2, ::2]))
-    support = cv2.blur((change > max(4 * noise, _LEAST_CHANGE)).astype(np.float32), (_REACH, _REACH))
-    return np.asarray(support > _LEAST_SUPPORT, np.float32)
+    return 1.4826 * float(np.median(_difference(later, np.asarray(moved, np.float32))[::2, ::2]))
 
 
 def ground_shift(flow: Array, luma: npt.NDArray[np.uint8]) -> Array:
@@ -87,6 +94,8 @@ def ground_shift(flow: Array, luma: npt.NDArray[np.uint8]) -> Array:
     (0, 0) where as much of the texture stands still, or no shift is common enough to be the ground's.
     """
     none = np.zeros(2, np.float32)
+    if not flow.any():
+        return none
     small = cv2.resize(luma, flow.shape[1::-1], interpolation=cv2.INTER_AREA)[::2, ::2].astype(np.float32)
     down, right = np.gradient(small)
     texture = np.abs(right) + np.abs(down)
@@ -154,6 +163,9 @@ def motion_maps(
     across, along = flow[..., 0], flow[..., 1] * shortening
     speed = _length(across, along)
     moving = (speed > settings.moving * unit_px).astype(np.float32)
+    if not moving.any():
+        still = np.zeros((*flow.shape[:2], 4), np.float32)
+        return MotionMaps(still, still[..., 0], still[..., :2], still[..., :2])
     stacked = np.dstack([across * moving, along * moving, speed * moving, speed * speed * moving, moving])
     half = person_px / 2
 

@@ -198,6 +198,26 @@ def test_noise_is_no_motion_and_a_walker_in_it_is():
     assert np.median(flow[24:36, 23:30, 0]) == pytest.approx(-3, abs=0.5)
 
 
+def test_where_no_place_changes_no_flow_is_sought():
+    """A night costs next to nothing, and gets what the flow would have been made into afterwards."""
+    ground = texture((120, 160), 1)
+    noise = np.random.default_rng(0).normal(0, 1, (2, *ground.shape))
+    flow = BackwardFlow()
+    flow._dis = None  # type: ignore[assignment]
+    found = flow(*np.clip(ground + noise, 0, 255).astype(np.uint8))
+    assert found.shape == (*HALF_HW, 2) and found.dtype == np.float32 and not found.any()
+    with pytest.raises(AttributeError):
+        flow(ground, texture((120, 160), 2))
+
+
+def test_the_maps_of_a_still_say_that_nothing_moves():
+    still, walk = maps_of(uniform(0, 0)), maps_of(uniform(3, 0))
+    for name in ("channels", "density", "velocity", "centre_shift"):
+        found, like = getattr(still, name), getattr(walk, name)
+        assert (found.shape, found.dtype) == (like.shape, like.dtype)
+        assert not found.any()
+
+
 def test_a_change_of_light_is_no_motion():
     luma = texture((120, 160), 5)
     brighter = np.clip(luma * 1.1, 0, 255).astype(np.uint8)
