@@ -15,15 +15,16 @@ import math
 import sys
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.rows import Row, published_ped2, write_rows
+from benchmarks.rows import Row, read_rows, write_rows
+from crowdad.errors import DataError
 
-__all__ = ["SCALE_TABLES", "Fleet", "costs", "frames_per_core", "main", "simulate"]
+__all__ = ["SCALE_TABLES", "Fleet", "Scorer", "costs", "main", "scorers", "simulate"]
 
 RESULTS = Path(__file__).parent / "results"
 CAMERAS = (10, 1000, 100_000)
@@ -36,11 +37,21 @@ BUSY = 0.7
 MEGABITS = 1.0
 """Assumed for a camera's stream at 240x360 in H.264; its own figure is known to its owner."""
 
-MEMORY_MB = {"torch": 756, "onnx": 229}
-"""Highest resident memory of `crowdad detect` over 60 s of 240x360 without overlay and report, one process."""
-
 RESULT_BYTES = 175
-"""A frame in frames.csv, heatmaps.npz and results.json of the same run."""
+"""A frame in frames.csv, heatmaps.npz and results.json of `crowdad detect` over 60 s of 240x360."""
+
+RUNTIMES = {"torch": "scores, torch", "ONNX Runtime": "scores, ONNX Runtime"}
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """What was measured of `crowdad detect` over 240x360, on all cores of one machine.
+
+    per_core: frames scored a second and core.  memory_mb: highest resident memory of one process.
+    """
+
+    per_core: float
+    memory_mb: float
 
 
 @dataclass(frozen=True)
@@ -60,22 +71,30 @@ class Fleet:
     back_after_s: float = 600.0
 
 
-def frames_per_core(results: Path = RESULTS) -> float:
-    """Frames of 240x360 scored a second and core: ped2.json, one-class, mean of its seeds, over its machine's cores."""
-    row = published_ped2(results)
-    return float(np.mean(row["fps"])) / int(row["machine"]["cores"])
+def scorers(results: Path = RESULTS) -> dict[str, Scorer]:
+    """By runtime, from speed.json; raises DataError where it holds none."""
+    path = results / "speed.json"
+    rows = [row for row in read_rows(path) if (row["part"], row.get("footage")) == ("commands", "ped2")]
+    found = {}
+    for name, form in RUNTIMES.items():
+        of_form = [row for row in rows if row["form"] == form]
+        if not of_form:
+            raise DataError(f"{path}: no row of Ped2, {form}; run python -m benchmarks.speed --only commands")
+        row = max(of_form, key=lambda row: row["cores"])
+        found[name] = Scorer(row["fps"] / row["cores"], row["peak_mb"]["median"])
+    return found
 
 
-def costs(cameras: int, per_core: float) -> Row:
-    """What so many cameras need.  per_core: frames scored a second and core."""
-    cores = math.ceil(cameras * CAMERA_FPS / per_core / BUSY)
+def costs(cameras: int, by_runtime: Mapping[str, Scorer]) -> Row:
+    """What so many cameras need."""
+    cores = {name: math.ceil(cameras * CAMERA_FPS / scorer.per_core / BUSY) for name, scorer in by_runtime.items()}
     day_s = 86_400
     return {
         "table": "costs",
         "cameras": cameras,
         "cores": cores,
-        "nodes": math.ceil(cores / NODE_CORES),
-        "memory_gb": {name: round(cores * megabytes / 1000, 1) for name, megabytes in MEMORY_MB.items()},
+        "nodes": {name: math.ceil(count / NODE_CORES) for name, count in cores.items()},
+        "memory_gb": {name: round(cores[name] * by_runtime[name].memory_mb / 1000, 1) for name in cores},
         "network_mbit_s": cameras * MEGABITS,
         "footage_tb_day": cameras * MEGABITS / 8 * day_s / 1e6,
         "results_gb_day": cameras * CAMERA_FPS * day_s * RESULT_BYTES / 1e9,
@@ -174,18 +193,21 @@ def _delay_rows(per_core: float, hours: float, shares: Sequence[float]) -> list[
 def costs_table(rows: Sequence[Row]) -> str:
     """What cameras need, a row for each number of them."""
     lines = [
-        "| cameras | cores | 16-core nodes | memory, GB (torch / onnx) | network in, Mbit/s | footage, TB a day | "
-        "results, GB a day | pieces a second |",
+        "| cameras | cores (torch / ONNX Runtime) | 16-core nodes | memory, GB | network in, Mbit/s | "
+        "footage, TB a day | results, GB a day | pieces a second |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for row in (row for row in rows if row["table"] == "costs"):
-        torch_gb, onnx_gb = row["memory_gb"]["torch"], row["memory_gb"]["onnx"]
+        cores, nodes, memory = (_both(row[key]) for key in ("cores", "nodes", "memory_gb"))
         lines.append(
-            f"| {row['cameras']:,} | {row['cores']:,} | {row['nodes']:,} | {torch_gb:,.0f} / {onnx_gb:,.0f} | "
-            f"{row['network_mbit_s']:,.0f} | {row['footage_tb_day']:,.2f} | {row['results_gb_day']:,.1f} | "
-            f"{row['pieces_a_second']:,.1f} |"
+            f"| {row['cameras']:,} | {cores} | {nodes} | {memory} | {row['network_mbit_s']:,.0f} | "
+            f"{row['footage_tb_day']:,.2f} | {row['results_gb_day']:,.1f} | {row['pieces_a_second']:,.1f} |"
         )
     return "\n".join(lines)
+
+
+def _both(by_runtime: Mapping[str, float]) -> str:
+    return " / ".join(f"{by_runtime[name]:,.0f}" for name in RUNTIMES)
 
 
 def delays_table(rows: Sequence[Row]) -> str:
@@ -231,10 +253,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--hours", type=float, default=4.0, help="simulated time")
     parser.add_argument("--output", type=Path, default=RESULTS)
     options = parser.parse_args(arguments)
-    per_core = frames_per_core()
-    rows = [{"table": "source", "fps_per_core": per_core, "file": "ped2.json"}]
-    rows += [costs(cameras, per_core) for cameras in CAMERAS]
-    rows += _delay_rows(per_core, options.hours, (0.5, 0.7, 0.8, 0.9, 0.95))
+    by_runtime = scorers()
+    rows = [{"table": "source", "file": "speed.json", **{name: asdict(one) for name, one in by_runtime.items()}}]
+    rows += [costs(cameras, by_runtime) for cameras in CAMERAS]
+    rows += _delay_rows(by_runtime["ONNX Runtime"].per_core, options.hours, (0.5, 0.7, 0.8, 0.9, 0.95))
     write_rows(options.output / "scale.json", rows)
     _plot(rows, options.output / "scale.png")
     print(costs_table(rows), delays_table(rows), sep="\n\n")
