@@ -1,4 +1,4 @@
-"""Hard cuts: where the footage jumps to another place or another time, nothing is followed across."""
+"""Cuts: where the footage jumps to another place or another time, nothing is followed across."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class Detector:
         for result in detector.run(source.frames()):
             print(result.time_s, result.anomaly)
 
-    `scene` and `runtime` are what scores.  After or during a run: `cuts` (times of hard cuts, seconds), `strangeness`
+    `scene` and `runtime` are what scores.  After or during a run: `cuts` (times of cuts, seconds), `strangeness`
     (share of tubes less normal than all but 5 % of the fitting footage's: about 0.05 on the scene it was fitted on),
     `drift` (distance of the tubes' mean motion from the fitting footage's, in its spreads: well under 1 on the scene it
     was fitted on).  `batches`, where set to a list, collects what each batch adds to these counts.
@@ -136,7 +136,7 @@ class Detector:
         what it then `told` is given again as it was, and not computed.
         began: with a checkpoint of `entrance`: frames are given from its `from_frame` on, of footage that is unbroken
         since the frame of that number, and results from the frame `told` on.
-        finder: of hard cuts; default: one that knows none of what comes before.
+        finder: of cuts; default: one that knows none of what comes before.
         """
         told = iter(told)
         finder = CutFinder() if finder is None else finder

@@ -67,7 +67,7 @@ def measure_people(sources: Sequence[Source], settings: Settings, progress: Prog
 
 
 def _with_breaks(frames: Iterable[Frame]) -> Iterator[tuple[Frame, bool]]:
-    """Each frame and whether nothing may be followed into it: the first, a new segment, a hard cut."""
+    """Each frame and whether nothing may be followed into it: the first, a new segment, a cut."""
     finder, segment = CutFinder(), None
     for frame in frames:
         cut = finder.is_cut(frame)

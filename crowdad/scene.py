@@ -8,6 +8,7 @@ import math
 import os
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -115,10 +116,12 @@ class SceneModel:
             return np.zeros(0, np.float32)
         import torch
 
+        # The next tubes are found meanwhile: two threads here would take turns with that, and spin while they wait.
         threads = torch.get_num_threads()
-        torch.set_num_threads(1)  # the next tubes are found meanwhile: two threads here would take turns with that
+        torch.set_num_threads(1)
         try:
-            return normality(self.codes(features), self.centres)
+            with _blas().limit(limits=1, user_api="blas"):
+                return normality(self.codes(features), self.centres)
         finally:
             torch.set_num_threads(threads)
 
@@ -198,6 +201,14 @@ class SceneModel:
         """SHA-256 of a model file, hexadecimal."""
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@cache
+def _blas() -> Any:
+    """The threads of the libraries that multiply NumPy's matrices, as they are now."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def _header(path: Path, metadata: dict[str, str]) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def same(one: FrameResult, other: FrameResult) -> bool:
 
 
 def broken_footage() -> list[Frame]:
-    """110 frames: a break of the footage after 30, a hard cut after 75, a frame of another size at 90."""
+    """110 frames: a break of the footage after 30, a cut after 75, a frame of another size at 90."""
     pictures = walkers(110)
     pictures[75:] = 255 - pictures[75:]
     frames = frames_of(pictures[:30]) + frames_of(pictures[30:], first=30, segment=1)

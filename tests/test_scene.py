@@ -7,8 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from safetensors import safe_open
 from safetensors.numpy import save_file
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from crowdad.errors import CrowdadError, ModelError, ModelFormatError, ModelVersionError, OutputNotWritableError
 from crowdad.scene import FORMAT_VERSION, SceneModel, _digest
@@ -270,3 +272,24 @@ def test_the_voters_cells_are_a_share_of_a_person_in_pixels_of_the_picture():
     assert voter.cell_px == pytest.approx(scene.settings.heatmap.cell * PERSON_PX)
     assert voter.shape == (12, 16)
     assert scene.fitted_to((192, 256), 10.0).voter().shape == (12, 16)
+
+
+def test_scoring_keeps_to_one_thread_and_gives_the_others_back(monkeypatch: pytest.MonkeyPatch):
+    """Threads that wait for their next product spin, and take the time that finding the next tubes needs."""
+    scene = model_of()
+    features = np.random.default_rng(0).normal(size=(40, *scene.mean.shape[:1], 5, 5, 3)).astype(np.float32)
+    seen: list[set[int]] = []
+
+    def threads() -> set[int]:
+        return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+
+    def noting(codes, centres):
+        seen.append({*threads(), torch.get_num_threads()})
+        return np.ones(len(codes), np.float32)
+
+    monkeypatch.setattr("crowdad.normality.normality", noting)
+    with threadpool_limits(2, user_api="blas"):
+        before = threads(), torch.get_num_threads()
+        scene.normality(features)
+        assert seen == [{1}]
+        assert (threads(), torch.get_num_threads()) == before

@@ -179,7 +179,9 @@ class RunResults(_Record):
     settings: Settings = Field(default_factory=dict)
     threshold: ThresholdRecord
     counts: CountsRecord
-    cuts: list[Seconds] = Field(default_factory=list, description="hard cuts; nothing was followed across them")
+    cuts: list[Seconds] = Field(
+        default_factory=list, description="the footage jumps to another place or time; nothing was followed across"
+    )
     warnings: list[Text] = Field(default_factory=list)
     events: list[EventRecord] = Field(default_factory=list, description="in order of start")
     timing: TimingRecord

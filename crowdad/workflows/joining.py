@@ -20,7 +20,7 @@ class Joined:
     """Pieces that fit each other, in order.
 
     starts: numbers of the frames before which the footage breaks, by the
-    container's times or by a hard cut; cuts: of the latter alone.
+    container's times or by a cut; cuts: of the latter alone.
     """
 
     pieces: tuple[Piece, ...]
@@ -46,7 +46,7 @@ class Seams:
     """Takes the outcomes of pieces in order, and tells whether each began as a run from the start would have come by.
 
     A piece has to guess two things that only what comes before it tells: since when the footage is unbroken, and how
-    much its frames usually change, by which hard cuts are told.  Every frame's change is noted, so the guesses can be
+    much its frames usually change, by which cuts are told.  Every frame's change is noted, so the guesses can be
     checked without a look at the footage.
 
     breaks: as in `pieces_of`.

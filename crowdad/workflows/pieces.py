@@ -63,7 +63,7 @@ class PieceOutcome:
     """What scoring a piece told beside its results.
 
     changes: how much each frame from `max(first, 1)` on changed, lead-out included, grey levels.
-    cuts: numbers of those that were taken for hard cuts.  batches: counts of the batches that are exact.
+    cuts: numbers of those that were taken for cuts.  batches: counts of the batches that are exact.
     """
 
     piece: Piece

@@ -65,7 +65,7 @@ def test_a_cut_in_the_lead_out_is_its_owners() -> None:
 
 
 def test_restless_footage_is_scored_with_what_only_its_past_tells() -> None:
-    """20 grey levels are a hard cut where frames usually change by 1, and nothing where they change by 17."""
+    """20 grey levels are a cut where frames usually change by 1, and nothing where they change by 17."""
     past = [17.0] * 99
     finder = CutFinder()
     assert not any(finder.judge(change) for change in past)

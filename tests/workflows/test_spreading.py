@@ -76,7 +76,7 @@ def test_pieces_give_what_one_run_gives(model: Path, tmp_path: Path) -> None:
 
 
 def test_breaks_and_cuts_are_found_where_one_run_finds_them(model: Path, tmp_path: Path) -> None:
-    """A gap in the times, hard cuts in the midst of a piece and right at a seam: what follows is scored anew."""
+    """A gap in the times, cuts in the midst of a piece and right at a seam: what follows is scored anew."""
     pictures = walkers(260, background_seed=3)
     pictures[90:] = 255 - pictures[90:]
     pictures[180:] = 255 - pictures[180:]

@@ -40,7 +40,7 @@ def facts_of(results: RunResults) -> list[tuple[str, str]]:
         ("threshold", f"{threshold.raw:.4g} raw, {threshold.chosen_by}"),
         *([("false alarms wanted", f"{wanted:g} an hour")] if wanted is not None else []),
         *([("threshold note", threshold.note)] if threshold.note else []),
-        *([("hard cuts", ", ".join(clock_text(at_s) for at_s in results.cuts[:20]))] if results.cuts else []),
+        *([("cuts", ", ".join(clock_text(at_s) for at_s in results.cuts[:20]))] if results.cuts else []),
         ("warnings", "; ".join(results.warnings) or "none"),
     ]
     if source.sha256:
