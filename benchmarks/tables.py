@@ -19,6 +19,7 @@ from benchmarks.digits.tables import DIGIT_TABLES
 from benchmarks.false_alarms import FALSE_ALARM_TABLES
 from benchmarks.fleet_simulation import SCALE_TABLES
 from benchmarks.generated import GENERATED_TABLES
+from benchmarks.joins import JOIN_TABLES
 from benchmarks.live import LIVE_TABLES
 from benchmarks.ped2 import PED2_TABLES
 from benchmarks.speed.bars import SPEED_TABLES
@@ -38,6 +39,7 @@ TABLES: dict[str, Mapping[str, Callable[[Sequence[Row]], str]]] = {
     "ablations.json": ABLATION_TABLES,
     "false_alarms.json": FALSE_ALARM_TABLES,
     "generated.json": GENERATED_TABLES,
+    "joins.json": JOIN_TABLES,
     "live.json": LIVE_TABLES,
     "scale.json": SCALE_TABLES,
     "speed.json": SPEED_TABLES,
