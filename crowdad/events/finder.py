@@ -1,134 +1,19 @@
-"""Heatmap -> regions -> tracks -> events: what a person is told, found frame by frame in bounded memory.
-
-Two hystereses keep events whole.  In space a region needs one cell at the threshold and then grows over its neighbours
-down to a lower level.  In time a place at the lower level may carry a track on from one frame above the threshold to
-the next, but neither starts it nor ends it.
-"""
+"""Regions -> tracks -> events, frame by frame in bounded memory."""
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
-from scipy.ndimage import find_objects, label, maximum
 from scipy.optimize import linear_sum_assignment
 
-from crowdad.records import Box, ClosedEvent, Event, FrameResult, Heatmap, OpenEvent, Region
+from crowdad.events.boxes import overlap_sides, union
+from crowdad.events.regions import grown_regions
+from crowdad.events.tracks import NEVER, Candidate, OpenTrack, link_cost
+from crowdad.records import Box, ClosedEvent, Event, FrameResult, OpenEvent, Region
 
-__all__ = ["EventFinder", "find_events", "find_regions"]
-
-_EIGHT_CONNECTED = np.ones((3, 3), dtype=np.int8)
-_NEVER = 1e6
-_REACH = 0.75
-_PATH_S = 0.6
-
-Boxes = npt.NDArray[np.float64]
-"""(N, 4) boxes, xyxy, in pixels of the displayed picture."""
-
-
-def find_regions(
-    heatmap: Heatmap, frame_index: int, time_s: float, level: float = 0.5, low: float = 0.4
-) -> list[Region]:
-    """8-connected places of cells >= `low` that hold at least one cell >= `level`, from the top left on.
-
-    Boxes are clipped to the displayed picture; `peak_anomaly` is the region's hottest cell.
-    """
-    return [region for region in _grown_regions(heatmap, frame_index, time_s, low) if region.peak_anomaly >= level]
-
-
-def _grown_regions(heatmap: Heatmap, frame_index: int, time_s: float, low: float) -> list[Region]:
-    labels, count = label(heatmap.anomaly >= low, structure=_EIGHT_CONNECTED)
-    if not count:
-        return []
-    peaks = maximum(heatmap.anomaly, labels, np.arange(1, count + 1))
-    height, width = heatmap.size_hw
-    regions = []
-    for place, peak in zip(find_objects(labels), peaks, strict=True):
-        rows, columns = place
-        x0, y0 = columns.start * heatmap.cell_px, rows.start * heatmap.cell_px
-        x1, y1 = min(columns.stop * heatmap.cell_px, width), min(rows.stop * heatmap.cell_px, height)
-        if x1 > x0 and y1 > y0:
-            box = (float(x0), float(y0), float(x1), float(y1))
-            regions.append(Region(frame_index, time_s, box, float(peak)))
-    return regions
-
-
-@dataclass(eq=False)
-class _OpenTrack:
-    """A subject still followed: where it was, how it moves, and the regions that may become an event."""
-
-    first: Region
-    frames: int = 1
-    path: deque[Region] = field(default_factory=deque)
-    seen: list[Region] = field(default_factory=list)
-    unsure: list[Region] = field(default_factory=list)
-    last: Region = field(init=False)
-    last_strong_s: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.last = self.first
-        self.last_strong_s = self.first.time_s
-        self.seen = [self.first]
-        self.path.append(self.first)
-
-    def predict(self, time_s: float) -> Boxes:
-        """The box (4,) moved on to `time_s` at the mean speed of the last moments."""
-        oldest, latest = self.path[0], self.path[-1]
-        lasted_s = latest.time_s - oldest.time_s
-        before, now = np.asarray(oldest.box_xyxy), np.asarray(latest.box_xyxy)
-        if lasted_s <= 0:
-            return now
-        return now + np.tile(_centres(now) - _centres(before), 2) * ((time_s - latest.time_s) / lasted_s)
-
-    def follow(self, region: Region, strong: bool) -> None:
-        """Add a region; weak ones count only once a strong one follows them."""
-        self.last = region
-        self.path.append(region)
-        # The maps are coarse, so a speed from one frame to the next would be mostly noise.
-        while region.time_s - self.path[0].time_s > _PATH_S:
-            self.path.popleft()
-        self.unsure.append(region)
-        if strong:
-            self.seen += self.unsure
-            self.unsure = []
-            self.last_strong_s = region.time_s
-
-
-@dataclass(eq=False)
-class _Candidate:
-    """Tracks that belong together; becomes an event when the last of them has ended.
-
-    keys: its own and those of the candidates that joined it.  strong_frames: in which it was at the level, counted up
-    to now.  peak, now: its region with its common box, in its hottest frame and in the last one.
-    """
-
-    open_tracks: list[_OpenTrack]
-    keys: list[int]
-    peak: Region
-    now: Region
-    ended: list[Region] = field(default_factory=list)
-    strong_frames: int = 0
-    last_strong_frame: int = -1
-    start_s: float = field(init=False)
-    start_frame: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.start_s, self.start_frame = self.peak.time_s, self.peak.frame_index
-
-    def see(self, region: Region, strong: bool) -> None:
-        """Take note of one of this frame's regions."""
-        if region.frame_index == self.now.frame_index:
-            peak_anomaly = max(region.peak_anomaly, self.now.peak_anomaly)
-            region = replace(region, box_xyxy=_union(self.now.box_xyxy, region.box_xyxy), peak_anomaly=peak_anomaly)
-        self.now = region
-        if region.peak_anomaly > self.peak.peak_anomaly or region.frame_index == self.peak.frame_index:
-            self.peak = region
-        if strong and region.frame_index != self.last_strong_frame:
-            self.last_strong_frame = region.frame_index
-            self.strong_frames += 1
+__all__ = ["EventFinder", "find_events"]
 
 
 class EventFinder:
@@ -171,8 +56,8 @@ class EventFinder:
         self.weak_s = weak_s
         self.touch_share = touch_share
         self.max_duration_s = max_duration_s
-        self._candidates: list[_Candidate] = []
-        self._touches: dict[tuple[_OpenTrack, _OpenTrack], int] = {}
+        self._candidates: list[Candidate] = []
+        self._touches: dict[tuple[OpenTrack, OpenTrack], int] = {}
         self._waiting: list[Event] = []
         self._segment: int | None = None
         self._next_id = 1
@@ -193,7 +78,7 @@ class EventFinder:
         # The map of a quiet frame needs no labelling: nothing can start, and what is open has `gap_s` left.
         if not tracks and not np.any(result.heatmap.anomaly >= self.level):
             return told
-        regions = _grown_regions(result.heatmap, result.index, result.time_s, self.low)
+        regions = grown_regions(result.heatmap, result.index, result.time_s, self.low)
         assigned = self._link(tracks, regions, result.time_s)
         self._count_touches(regions, assigned, result.time_s)
         self._end_tracks(result.time_s)
@@ -228,19 +113,19 @@ class EventFinder:
             self._end_track(track)
         return self._tell()
 
-    def _open_tracks(self) -> list[_OpenTrack]:
+    def _open_tracks(self) -> list[OpenTrack]:
         return [track for candidate in self._candidates for track in candidate.open_tracks]
 
-    def _link(self, tracks: list[_OpenTrack], regions: list[Region], time_s: float) -> dict[int, _OpenTrack]:
+    def _link(self, tracks: list[OpenTrack], regions: list[Region], time_s: float) -> dict[int, OpenTrack]:
         """Carry tracks on with this frame's regions and start new ones; returns region number -> track."""
-        assigned: dict[int, _OpenTrack] = {}
+        assigned: dict[int, OpenTrack] = {}
         for track in tracks:
             track.frames += 1
         if tracks and regions:
             predicted = np.stack([track.predict(time_s) for track in tracks])
-            cost = _link_cost(predicted, np.asarray([region.box_xyxy for region in regions]))
+            cost = link_cost(predicted, np.asarray([region.box_xyxy for region in regions]))
             for row, column in zip(*linear_sum_assignment(cost), strict=True):
-                if cost[row, column] < _NEVER:
+                if cost[row, column] < NEVER:
                     assigned[int(column)] = tracks[row]
         for number, region in enumerate(regions):
             strong = region.peak_anomaly >= self.level
@@ -253,20 +138,20 @@ class EventFinder:
             self._candidate_of(assigned[number]).see(region, strong)
         return assigned
 
-    def _begin(self, region: Region) -> _OpenTrack:
-        track = _OpenTrack(region)
-        self._candidates.append(_Candidate([track], [self._next_key], region, region))
+    def _begin(self, region: Region) -> OpenTrack:
+        track = OpenTrack(region)
+        self._candidates.append(Candidate([track], [self._next_key], region, region))
         self._next_key += 1
         return track
 
-    def _count_touches(self, regions: list[Region], assigned: dict[int, _OpenTrack], time_s: float) -> None:
+    def _count_touches(self, regions: list[Region], assigned: dict[int, OpenTrack], time_s: float) -> None:
         """Count the frames in which two tracks touch, or one lies where the other was just lost."""
         tracks = self._open_tracks()
         if len(tracks) < 2:
             return
         present = {track: regions[number].box_xyxy for number, track in assigned.items()}
         boxes = np.stack([np.asarray(present[t]) if t in present else t.predict(time_s) for t in tracks])
-        touching = np.triu(_overlap_sides(boxes, boxes).min(axis=-1) >= 0, k=1)
+        touching = np.triu(overlap_sides(boxes, boxes).min(axis=-1) >= 0, k=1)
         for first, second in zip(*np.nonzero(touching), strict=True):
             pair = tracks[first], tracks[second]
             if pair[0] in present or pair[1] in present:
@@ -285,7 +170,7 @@ class EventFinder:
         for track in ending:
             self._end_track(track)
 
-    def _end_track(self, track: _OpenTrack) -> None:
+    def _end_track(self, track: OpenTrack) -> None:
         """Close a track and join its candidate with those of the tracks it kept touching."""
         home = self._candidate_of(track)
         for pair in [pair for pair in self._touches if track in pair]:
@@ -299,7 +184,7 @@ class EventFinder:
             self._candidates.remove(home)
             self._close(home)
 
-    def _belong_together(self, pair: tuple[_OpenTrack, _OpenTrack]) -> bool:
+    def _belong_together(self, pair: tuple[OpenTrack, OpenTrack]) -> bool:
         return self._touches[pair] >= self.touch_share * min(pair[0].frames, pair[1].frames)
 
     def _parts(self) -> dict[int, int]:
@@ -312,10 +197,10 @@ class EventFinder:
                     oldest[key] = min(first, second)
         return {key: root for key, root in oldest.items() if key != root}
 
-    def _candidate_of(self, track: _OpenTrack) -> _Candidate:
+    def _candidate_of(self, track: OpenTrack) -> Candidate:
         return next(candidate for candidate in self._candidates if track in candidate.open_tracks)
 
-    def _join(self, first: _Candidate, second: _Candidate) -> _Candidate:
+    def _join(self, first: Candidate, second: Candidate) -> Candidate:
         if first is second:
             return first
         self._candidates.remove(second)
@@ -329,7 +214,7 @@ class EventFinder:
         first.now = max(first.now, second.now, key=lambda region: region.frame_index)
         return first
 
-    def _close(self, candidate: _Candidate) -> None:
+    def _close(self, candidate: Candidate) -> None:
         strong_frames = {r.frame_index for r in candidate.ended if r.peak_anomaly >= self.level}
         if self._lasts(len(strong_frames)):
             event = self._event(candidate.ended)
@@ -344,7 +229,7 @@ class EventFinder:
         by_frame: dict[int, Box] = {}
         for region in sorted(regions, key=lambda r: r.frame_index):
             before = by_frame.get(region.frame_index)
-            by_frame[region.frame_index] = region.box_xyxy if before is None else _union(before, region.box_xyxy)
+            by_frame[region.frame_index] = region.box_xyxy if before is None else union(before, region.box_xyxy)
         first = min(regions, key=lambda r: r.frame_index)
         last = max(regions, key=lambda r: r.frame_index)
         peak = min(regions, key=lambda r: (-r.peak_anomaly, r.frame_index))
@@ -377,38 +262,3 @@ def find_events(results: Iterable[FrameResult], fps: float, **settings: float) -
     finder = EventFinder(fps, **settings)
     events = [event for result in results for event in finder.push(result)]
     return events + finder.finish()
-
-
-def _link_cost(tracks_xyxy: Boxes, regions_xyxy: Boxes) -> npt.NDArray[np.float64]:
-    """(N, M) cost of carrying track i on with region j: 1 - IoU + centre distance in box diagonals."""
-    sides = _overlap_sides(tracks_xyxy, regions_xyxy)
-    overlap = np.prod(np.maximum(sides, 0), axis=-1)
-    areas, diagonals = [], []
-    for boxes in (tracks_xyxy, regions_xyxy):
-        size = boxes[:, 2:] - boxes[:, :2]
-        areas.append(size.prod(axis=1))
-        diagonals.append(np.hypot(size[:, 0], size[:, 1]))
-    iou = overlap / (areas[0][:, None] + areas[1][None] - overlap)
-    apart = np.linalg.norm(_centres(tracks_xyxy)[:, None] - _centres(regions_xyxy)[None], axis=-1)
-    distance = apart / np.maximum(diagonals[0][:, None], diagonals[1][None])
-    return np.where((overlap > 0) | (distance <= _REACH), 1 - iou + distance, _NEVER)
-
-
-def _overlap_sides(first_xyxy: Boxes, second_xyxy: Boxes) -> npt.NDArray[np.float64]:
-    """(N, M, 2) width and height of the overlap of every pair of boxes; negative = the gap between them."""
-    upper = np.minimum(first_xyxy[:, None, 2:], second_xyxy[None, :, 2:])
-    lower = np.maximum(first_xyxy[:, None, :2], second_xyxy[None, :, :2])
-    return upper - lower
-
-
-def _centres(boxes_xyxy: Boxes) -> npt.NDArray[np.float64]:
-    return (boxes_xyxy[..., :2] + boxes_xyxy[..., 2:]) / 2
-
-
-def _union(first: Box, second: Box) -> Box:
-    return (
-        min(first[0], second[0]),
-        min(first[1], second[1]),
-        max(first[2], second[2]),
-        max(first[3], second[3]),
-    )
