@@ -193,7 +193,10 @@ def fit_tail(peaks: Floats, hours: float, *, tail: float, trusted: float = 1.0) 
     note = ""
     if hours < _SHORT_HOURS:
         length = f"{hours * 60:.0f} minutes" if hours > 1 / 30 else f"{hours * 3600:.0f} seconds"
-        note = f"calibrated on {length} of footage: rates below {1 / hours:.0f} an hour are extrapolated"
+        note = (
+            f"calibrated on {length} of footage: rates below {1 / hours:.0f} an hour are extrapolated, and events may "
+            "be missed; learn from more footage, or allow more false alarms"
+        )
     long_enough = trusted >= 1 and (1 - tail) * len(values) >= _MIN_EXCESSES
     level = float(np.quantile(values, tail if long_enough else _SHORT_TAIL))
     excess = values[values > level] - level

@@ -166,7 +166,10 @@ class SceneModel:
         part = path.with_name(path.name + ".part")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            part.touch()
+            mode = part.stat().st_mode
             save_file(arrays, str(part), metadata)
+            part.chmod(mode)  # whoever may read the other files may read this one, too
             os.replace(part, path)
         except (OSError, SafetensorError) as error:
             with suppress(OSError):
@@ -191,6 +194,8 @@ class SceneModel:
         except ModelError:
             raise
         except (SafetensorError, OSError, KeyError, ValueError, TypeError, AttributeError, ValidationError) as error:
+            if not _is_safetensors(path):
+                raise ModelFormatError(f"{path}: no crowdad scene model; give one that crowdad fit wrote") from error
             what = _what_is_wrong(error)
             raise ModelFormatError(
                 f"{path}: not a whole crowdad scene model ({what}); fit it again with: crowdad fit"
@@ -209,6 +214,13 @@ def _blas() -> Any:
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()
+
+
+def _is_safetensors(path: Path) -> bool:
+    """Whether the file begins as one, whole or not: with the length of a header in JSON."""
+    with suppress(OSError), path.open("rb") as file:
+        return file.read(9)[8:] == b"{"
+    return True
 
 
 def _header(path: Path, metadata: dict[str, str]) -> dict[str, Any]:

@@ -107,7 +107,8 @@ def test_the_censored_scale_by_hand():
 def test_short_footage_falls_back_to_an_exponential_and_says_so():
     tail = fit_tail(np.linspace(0.1, 0.5, 20), 0.01, tail=0.9)
     assert tail.how == "exponential tail"
-    assert tail.note == "calibrated on 36 seconds of footage: rates below 100 an hour are extrapolated"
+    assert tail.note.startswith("calibrated on 36 seconds of footage: rates below 100 an hour are extrapolated, and")
+    assert tail.note.endswith("learn from more footage, or allow more false alarms")
 
 
 def test_peaks_of_one_height_stay_below_the_threshold_for_a_rare_alarm():

@@ -20,6 +20,7 @@ from crowdad.cli.options import seconds
 from crowdad.outputs.tables import read_frames_csv
 from crowdad.sources import open_source
 from tests.conftest import TINY_SETTINGS, TinyCamera, write_folder, write_video
+from tests.tiny_scene import texture
 
 VERBS = ("fit", "detect", "overlay", "export", "info", "demo", "benchmark", "data", "data get")
 
@@ -70,6 +71,8 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         ["detect"],
         ["detekt", "a.mp4"],
         ["detect", "a.mp4", "--start", "noon"],
+        ["detect", "a.mp4", "--start", "9:99"],
+        ["overlay", "a.mp4", "run", "--strength", "7"],
         ["detect", "a.mp4", "--set", "encoder.epoch=3"],
         ["detect", "a.mp4", "--set", "encoder.epochs=0"],
         ["detect", "a.mp4", "--patches", "cubes"],
@@ -83,6 +86,29 @@ def test_wrong_usage_is_2(arguments: list[str], capsys: pytest.CaptureFixture[st
 
 def test_times_are_written_either_way() -> None:
     assert [seconds(text) for text in ("90", "1:30", "0:01:30", "1:02:03.5", None)] == [90, 90, 90, 3723.5, None]
+
+
+def test_a_wrong_option_for_footage_is_wrong_usage(tiny_camera: TinyCamera, tmp_path: Path) -> None:
+    assert run("detect", tiny_camera.unusual, "-m", tiny_camera.model, "--runtime", "onx", "-o", tmp_path / "run") == 2
+    assert run("detect", tiny_camera.unusual, "-m", tiny_camera.model, "--stride", "0", "-o", tmp_path / "run") == 2
+
+
+def test_what_is_no_model_is_told_from_half_of_one(
+    tiny_camera: TinyCamera, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("detect", tiny_camera.unusual, "-m", tiny_camera.normal) == 1
+    assert "no crowdad scene model; give one that crowdad fit wrote" in capsys.readouterr().err
+    half = tmp_path / "half.safetensors"
+    half.write_bytes(tiny_camera.model.read_bytes()[:-100])
+    assert run("detect", tiny_camera.unusual, "-m", half) == 1
+    assert "not a whole crowdad scene model" in capsys.readouterr().err
+
+
+def test_cuts_are_told(tiny_camera: TinyCamera, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    here = lumas(tiny_camera, 40)
+    video = write_video(tmp_path / "two.mp4", [*here, *[texture(here[0].shape, 7, coarseness=40)] * 30])
+    assert run("detect", video, "-m", tiny_camera.model, "--no-overlay", "-o", tmp_path / "run") == 0
+    assert "  cuts, followed across by nobody: 0:04.0" in capsys.readouterr().out
 
 
 def test_detect_tells_what_was_found(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from crowdad.cli.ending import FAILED, USAGE
 from crowdad.cli.options import (
     Config,
     Device,
@@ -173,7 +174,7 @@ def _found(footage: list[str]) -> tuple[list[Spec], int]:
 
 
 def _in_turn(specs: list[Spec], options: DetectOptions, places: Places, bars: Bars, quiet: bool) -> int:
-    """Score one after the other; 1 where one failed."""
+    """Score one after the other; FAILED where one failed, USAGE where an option was wrong for one."""
     from crowdad.outputs.folder import RunFolder
     from crowdad.workflows import detecting
 
@@ -192,7 +193,7 @@ def _in_turn(specs: list[Spec], options: DetectOptions, places: Places, bars: Ba
                 )
         except CrowdadError as error:
             notice(str(error))
-            code = 1
+            code = max(code, USAGE if isinstance(error, ConfigError) else FAILED)
             continue
         bars.close()
         _tell(spec, results, place.path if isinstance(place, RunFolder) else place, quiet)

@@ -11,7 +11,7 @@ import typer
 from crowdad.cli.terminal import notice
 from crowdad.errors import ConfigError, CrowdadError
 
-__all__ = ["guarded"]
+__all__ = ["FAILED", "USAGE", "guarded"]
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 _TRACEBACKS_FROM = 2

@@ -79,7 +79,7 @@ def describe_scene(scene: SceneModel, settings: bool = False) -> str:
         f"walking      {scale.walk * scale.fps:.2f} person heights a second; flow over {scale.gap} frames",
         f"clusters     {len(scene.centres)} of unit codes in {scene.centres.shape[1]} dimensions",
         f"calibration  {calibration.how}, {calibration.hours * 60:.1f} minutes; threshold "
-        f"{calibration.threshold(rate):.4g} raw for {rate:g} false alarms an hour",
+        f"{calibration.threshold(rate):.4g} raw for {rate:g} false {'alarm' if rate == 1 else 'alarms'} an hour",
     ]
     if calibration.note:
         lines.append(f"note         {calibration.note}")

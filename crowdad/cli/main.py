@@ -27,7 +27,7 @@ labels, no pretrained detector.
   crowdad watch rtsp://host/stream                      tell what is unusual while it happens
   crowdad demo                                          try it on a generated crowd
 
-Each run has a folder (runs/<name>) with overlay.mp4, timeline.png, frames.csv and results.json.
+Each run has a folder (runs/<name>) with report.html, overlay.mp4, timeline.png, frames.csv and results.json.
 
 Exit codes: 0 done, 1 failure, 2 usage, 130 interrupted."""
 

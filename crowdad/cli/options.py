@@ -44,7 +44,7 @@ def seconds(text: str | None) -> float | None:
     """Seconds of "90", "1:30" or "1:02:03.5"; raises typer.BadParameter."""
     if text is None:
         return None
-    if not re.fullmatch(r"(\d+:){0,2}\d+(\.\d+)?", text):
+    if not re.fullmatch(r"\d+(\.\d+)?|(\d+:)?\d+:[0-5]?\d(\.\d+)?", text):
         raise typer.BadParameter(f"{text!r} is no time; write seconds (90) or HH:MM:SS (0:01:30)")
     total = 0.0
     for part in text.split(":"):

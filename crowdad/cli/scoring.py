@@ -126,7 +126,7 @@ def overlay(
             "--threshold", help="Anomaly in (0, 1) from which heat is shown and events begin.  [0.5, the run's]"
         ),
     ] = None,
-    strength: Annotated[float, typer.Option("--strength", help="Opacity of full heat, 0 to 1.")] = 0.65,
+    strength: Annotated[float, typer.Option("--strength", min=0, max=1, help="Opacity of full heat.")] = 0.65,
     verbose: Verbose = 0,
     quiet: Quiet = False,
 ) -> int:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Bars", "describe_run", "describe_runs", "notice", "speaks"]
 
 _MOST_EVENTS = 12
+_MOST_CUTS = 8
 
 
 def speaks() -> bool:
@@ -101,6 +102,10 @@ def describe_run(results: RunResults, place: Place) -> str:
         )
     if len(events) > _MOST_EVENTS:
         lines.append(f"  ... {len(events) - _MOST_EVENTS} more in results.json")
+    if results.cuts:
+        places = [clock_text(at_s) for at_s in results.cuts[:_MOST_CUTS]]
+        more = f" and {len(results.cuts) - _MOST_CUTS} more" if len(results.cuts) > _MOST_CUTS else ""
+        lines.append(f"  cuts, followed across by nobody: {', '.join(places)}{more}")
     if results.threshold.note:
         lines.append(f"  threshold: {results.threshold.note}")
     names = ("report.html", "overlay.mp4", "timeline.png")

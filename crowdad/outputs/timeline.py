@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
 from crowdad.outputs.clock import clock_text
@@ -46,6 +47,7 @@ def write_timeline(
     events: Sequence[Event],
     thumbnails: Mapping[int, npt.NDArray[np.uint8]] | None = None,
     *,
+    cuts: Sequence[float] = (),
     threshold: float = 0.5,
     title: str = "",
 ) -> None:
@@ -53,6 +55,7 @@ def write_timeline(
 
     time_s, anomaly: (N,), rising times and scores in [0, 1]; long footage is drawn by its smallest and largest scores.
     thumbnails: event id -> uint8 (H, W, 3), blue, green, red; shown above the curve, about eight fit.
+    cuts: times where the footage jumps, drawn as dotted lines.
     """
     figure = Figure(figsize=(_SIZE_PX[0] / _DPI, _SIZE_PX[1] / _DPI), dpi=_DPI, facecolor="white")
     FigureCanvasAgg(figure)
@@ -62,12 +65,15 @@ def write_timeline(
     span_s = (float(time_s[0]), max(float(time_s[-1]), float(time_s[0]) + 1e-3)) if len(time_s) else (0.0, 1.0)
     _draw_events(axes, events, span_s)
     _draw_curve(axes, time_s, anomaly, threshold)
+    for at_s in cuts:
+        axes.axvline(at_s, color=_QUIET, lw=0.8, ls=":", zorder=2)
     _dress(axes, span_s, threshold)
     if thumbnails:
         _hang_thumbnails(figure, shown, thumbnails, span_s, top)
     count = "1 event" if len(events) == 1 else f"{len(events)} events"
     figure.text(_LEFT, 0.945, drawable(title), fontsize=14, weight="bold", color=_INK, va="center", parse_math=False)
-    about = f"{count} in {clock_text(span_s[1] - span_s[0])}"
+    last_s = float(np.median(np.diff(time_s))) if len(time_s) > 1 else 0.0  # how long the last frame is shown
+    about = f"{count} in {clock_text(span_s[1] - span_s[0] + last_s)}"
     figure.text(_RIGHT, 0.945, about, fontsize=12, color=_QUIET, va="center", ha="right")
     figure.savefig(path, format="png", dpi=_DPI, metadata={"Software": None})
 
@@ -128,6 +134,7 @@ def _dress(axes: Axes, span_s: tuple[float, float], threshold: float) -> None:
         fontsize=9,
         color=_INK,
         zorder=5,
+        path_effects=[withStroke(linewidth=3, foreground="white")],
     )
     axes.set_xlim(*span_s)
     axes.set_ylim(0, _HEADROOM)

@@ -235,4 +235,5 @@ def _write_timeline(folder: RunFolder, run: Run, scored: Scored, seen: Seen) -> 
 
     pictures = seen.peaks.of_strongest(TIMELINE_PICTURES)
     with folder.part("timeline.png") as path:
-        write_timeline(path, scored.table.time_s, scored.table.anomaly, scored.events, pictures, title=run.source.name)
+        table, cuts = scored.table, run.detector.cuts
+        write_timeline(path, table.time_s, table.anomaly, scored.events, pictures, cuts=cuts, title=run.source.name)

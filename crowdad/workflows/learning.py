@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from crowdad.config import Settings
@@ -167,6 +168,8 @@ def _free_path(path: Path, overwrite: bool, without: str = "") -> Path:
     folder = path.absolute().parent
     while not folder.exists():
         folder = folder.parent
-    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-        raise OutputNotWritableError(f"{path}: {folder} cannot be written; give another place with -o")
-    return path
+    try:
+        with TemporaryFile(dir=folder):
+            return path
+    except OSError as error:
+        raise OutputNotWritableError(f"{path}: {folder} cannot be written; give another place with -o") from error

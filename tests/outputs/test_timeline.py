@@ -46,6 +46,12 @@ def test_events_are_hot_where_they_are(tmp_path: Path) -> None:
     assert columns.max() == pytest.approx(1600 * (0.048 + 0.937 * 2 / 3), abs=12)
 
 
+def test_cuts_are_dotted_lines(tmp_path: Path) -> None:
+    plain, cut = draw(tmp_path / "plain.png"), draw(tmp_path / "cut.png", cuts=[10.0])
+    columns = np.flatnonzero((plain != cut).any(axis=(0, 2)))
+    assert columns == pytest.approx(1600 * (0.048 + 0.937 * 10 / 29.9), abs=3)
+
+
 def test_thumbnails_hang_above_in_their_own_colours(tmp_path: Path) -> None:
     events = [event(number, 3.0 * number, 3.0 * number + 1) for number in range(1, 9)]
     blue = np.zeros((120, 160, 3), dtype=np.uint8)
