@@ -106,7 +106,7 @@ def _footage_of(results: RunResults, spec: Any, progress: Progress) -> Source:
     own, given = results.source.sha256, source.sha256()
     if own is not None and given is not None and own != given:
         raise OutputNotReadableError(
-            f"{source.name}: is not the footage of this run (its hash differs); use {results.source.name} as it was then"
+            f"{source.name}: is not the footage of this run (its hash differs); use {results.source.name} of then"
         )
     return source
 
