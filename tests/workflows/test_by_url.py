@@ -266,6 +266,15 @@ def test_several_by_url_each_to_a_place_of_its_own(
     assert bucket.names("runs") == ["cam10", "cam2", "cam2-2"]
 
 
+def test_an_output_without_a_bucket_is_wrong_usage(
+    model: Path, clip: Path, command: Callable[..., tuple[Any, str, str]]
+) -> None:
+    code, out, err = command("detect", clip, "-m", model, "-o", "s3://")
+    assert (code, out) == (2, "")
+    assert "s3://: names no bucket" in err
+    assert err.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -279,7 +288,6 @@ def test_several_by_url_each_to_a_place_of_its_own(
             ("detect", "{clip}", "-m", "{model}", "-o", "s3://no-such-bucket/night"),
             "s3://no-such-bucket/night: no such",
         ),
-        (("detect", "{clip}", "-m", "{model}", "-o", "s3://"), "s3://: names no bucket"),
         (("fit", "{clip}", "-o", "{url}/scene.safetensors"), "models are written to a file, not to an address"),
         (("info", "{url}/nothing.mp4"), "{url}/nothing.mp4: no such bucket"),
     ],
