@@ -12,9 +12,10 @@ __all__ = ["EventsFile"]
 
 
 class EventsFile(Sink):
-    """Appends to a file that may be there from an earlier start; a line is in it whole or not at all.
+    """Appends to a file that may be there from an earlier start; what has a line break at its end is whole.
 
-    Raises OSError where the disk refuses.
+    Only a kill in the very moment of writing leaves a piece of a line, without a line break; the next start cuts it
+    off, and `read_messages` leaves it out.  Raises OSError where the disk refuses.
     """
 
     def __init__(self, path: Path) -> None:
@@ -26,7 +27,7 @@ class EventsFile(Sink):
         before = os.fstat(self._file).st_size
         whole = line.encode() + b"\n"
         try:
-            # One call for the whole line: a process that is killed has written it or not.
+            # One call for the whole line, but the kernel copies it page by page and a kill stops it between two pages.
             written = os.write(self._file, whole)
         except OSError:
             os.ftruncate(self._file, before)
@@ -39,7 +40,7 @@ class EventsFile(Sink):
         os.close(self._file)
 
     def _cut_unfinished_line(self) -> None:
-        """A disk that filled up, or a machine that went down, may have left half a line."""
+        """A program that was killed, or a machine that went down, may have left a piece of a line."""
         end = os.lseek(self._file, 0, os.SEEK_END)
         tail = os.pread(self._file, min(end, 2**16), max(0, end - 2**16))
         if tail and not tail.endswith(b"\n"):

@@ -72,17 +72,22 @@ def message_line(message: EventMessage | StatusMessage) -> str:
 
 
 def read_messages(path: str | os.PathLike[str]) -> Iterator[EventMessage | StatusMessage]:
-    """The messages of an events.jsonl.  Raises OutputNotReadableError for what is none."""
+    """The messages of an events.jsonl, also of one that is being written: a line counts once its line break is there.
+
+    Raises OutputNotReadableError for what is none.
+    """
     number = 0
     try:
-        with Path(path).open(encoding="utf-8") as lines:
+        with Path(path).open("rb") as lines:
             for line in lines:
                 number += 1
+                if not line.endswith(b"\n"):
+                    return
                 yield _MESSAGE.validate_json(line)
     except ValidationError as error:
         what = error.errors()[0]["msg"]
         raise OutputNotReadableError(f"{path}: line {number} is no message of crowdad watch ({what})") from error
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise OutputNotReadableError(f"{path}: cannot be read ({error}); give the folder of a watch") from error
 
 

@@ -1,4 +1,4 @@
-"""events.jsonl: whole lines only, whatever ended the program or filled the disk."""
+"""events.jsonl: nothing told is lost and no line stays half, whatever ended the program or filled the disk."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_half_a_line_is_cut_off(found: bytes, kept: bytes, tmp_path: Path) -> No
     assert path.read_bytes() == kept
 
 
-def test_a_killed_program_leaves_whole_lines(tmp_path: Path) -> None:
+def test_after_a_killed_program_the_next_start_goes_on_with_whole_lines(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     with subprocess.Popen([sys.executable, "-c", _WRITER, str(path)], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
@@ -51,9 +51,16 @@ def test_a_killed_program_leaves_whole_lines(tmp_path: Path) -> None:
         while not path.exists() or path.stat().st_size < 200_000:
             assert process.poll() is None
         process.kill()
+    left = path.read_bytes()
+    told = left.count(b"\n")
+    assert len(left) >= 200_000
+    sink = EventsFile(path)
+    sink.send(json.dumps({"number": told}))
+    sink.close()
     content = path.read_bytes()
+    assert content.startswith(left[: left.rindex(b"\n") + 1])
     assert content.endswith(b"\n")
-    assert [json.loads(line)["number"] for line in content.splitlines()] == list(range(content.count(b"\n")))
+    assert [json.loads(line)["number"] for line in content.splitlines()] == list(range(told + 1))
 
 
 def test_a_line_that_the_disk_took_in_part_is_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,5 +74,16 @@ def test_what_is_no_message_is_told_with_its_line(text: str, tmp_path: Path) -> 
         list(read_messages(tmp_path / "nothing.jsonl"))
 
 
+def test_a_line_that_is_being_written_does_not_count_yet(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    lost = StatusMessage(run="r", camera="rtsp://host/live", state="offline", wall_clock=clock_of(0), reason="ü")
+    content = f"{message_line(STATUS)}\n{message_line(lost)}\n".encode()
+    for written in range(len(message_line(STATUS)) + 1, len(content)):
+        path.write_bytes(content[:written])
+        assert list(read_messages(path)) == [STATUS]
+    path.write_bytes(content)
+    assert list(read_messages(path)) == [STATUS, lost]
+
+
 def test_the_schema_in_docs_is_current() -> None:
     assert (ROOT / "docs" / "events.schema.json").read_text(encoding="utf-8") == messages_schema()
