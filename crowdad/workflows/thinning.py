@@ -14,13 +14,17 @@ _WINDOW_S = 10.0
 _SHARE = 0.1
 _MOST = 10
 _LOST_AT_MOST = 2
+_PATIENCE_S = 60.0
+_LONGEST_PATIENCE_S = 3600.0
 
 
 class Thinning:
-    """Decides which frames are scored.
+    """Decides which frames are scored: fewer where many are dropped, more again after a minute without a dropped one.
+
+    Where more turn out too many, the next try comes after twice the time, an hour at most.
 
     dropped: how many frames were dropped up to now because scoring was late.  count: told the reason for each frame
-    that is left out.  notice: told when more are left out from now on.
+    that is left out.  notice: told when more, or fewer, are left out from now on.
 
     stride: every so many-th frame is scored.
     """
@@ -31,9 +35,12 @@ class Thinning:
         self._notice = notice
         self.stride = 1
         self._window: tuple[float, int, int] | None = None  # when it began, index and dropped then
+        self._calm_from_s = 0.0  # nothing was dropped since, and the stride stayed
+        self._patience_s = _PATIENCE_S
+        self._eased_s: float | None = None  # when more frames were tried last
 
     def scores(self, frame: LiveFrame) -> bool:
-        """Whether the frame is to be scored; the stride may rise here."""
+        """Whether the frame is to be scored; the stride may change here."""
         self._look(frame.index)
         if frame.index % self.stride == 0:
             return True
@@ -44,17 +51,24 @@ class Thinning:
         now_s = time.monotonic()
         if self._window is None:
             self._window = (now_s, index, self._dropped())
+            self._calm_from_s = now_s
             return
         began_s, first, before = self._window
         if now_s - began_s < _WINDOW_S:
             return
         lost = self._dropped() - before
         self._window = (now_s, index, before + lost)
+        if lost:
+            self._calm_from_s = now_s
         if lost > _SHARE * max(index - first, 1) and self.stride < _MOST:
+            failed = self._eased_s is not None and now_s - self._eased_s < self._patience_s
+            self._patience_s = min(2 * self._patience_s, _LONGEST_PATIENCE_S) if failed else _PATIENCE_S
             self.stride += 1
-            self._notice(
-                f"this machine is too slow for every frame; from now on every {_ordinal(self.stride)} one is scored"
-            )
+            self._notice(f"this machine is too slow for every frame; from now on {_which(self.stride)} is scored")
+        elif self.stride > 1 and now_s - self._calm_from_s >= self._patience_s:
+            self._calm_from_s = self._eased_s = now_s
+            self.stride -= 1
+            self._notice(f"this machine has time again; from now on {_which(self.stride)} is scored")
 
 
 class Breaks:
@@ -69,5 +83,6 @@ class Breaks:
         return last is not None and (stride != last[1] or index - last[0] > stride + _LOST_AT_MOST)
 
 
-def _ordinal(number: int) -> str:
-    return {2: "2nd", 3: "3rd"}.get(number, f"{number}th")
+def _which(stride: int) -> str:
+    ordinal = {2: "2nd", 3: "3rd"}.get(stride, f"{stride}th")
+    return "every frame" if stride == 1 else f"every {ordinal} one"

@@ -66,12 +66,45 @@ def test_one_that_is_too_slow_scores_every_second_frame_and_if_need_be_every_thi
     assert len(machine.left_out) >= len(scored) - 1
     machine.play(12, 0.5)
     assert machine.thinning.stride == 3
-    machine.play(60, 0.0)
+    machine.play(45, 0.0)
     assert machine.thinning.stride == 3
     assert machine.notices == [
         "this machine is too slow for every frame; from now on every 2nd one is scored",
         "this machine is too slow for every frame; from now on every 3rd one is scored",
     ]
+
+
+def test_a_machine_that_was_busy_for_a_while_scores_every_frame_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine(monkeypatch)
+    machine.play(22, 0.5)
+    assert machine.thinning.stride == 3
+    machine.play(150, 0.0)
+    assert machine.notices[2:] == [
+        "this machine has time again; from now on every 2nd one is scored",
+        "this machine has time again; from now on every frame is scored",
+    ]
+    assert machine.play(5, 0.0) == list(range(machine.index - 49, machine.index + 1))
+
+
+def test_one_that_stays_too_slow_tries_ever_more_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine(monkeypatch)
+    tried_s: list[float] = []
+    for _ in range(6 * 3600):
+        before = machine.thinning.stride
+        machine.play(1, 0.5 if machine.thinning.stride == 1 else 0.0)
+        if machine.thinning.stride < before:
+            tried_s.append(machine.now_s)
+    waits = np.diff(tried_s)
+    assert waits[0] > 60
+    assert np.all(waits[1:6] > 1.5 * waits[:5])
+    assert np.all(waits[6:] < 3700)
+
+
+def test_a_dropped_frame_now_and_then_leaves_the_stride_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine(monkeypatch)
+    machine.play(10.5, 0.5)
+    machine.play(600, 0.02)
+    assert machine.thinning.stride == 2
 
 
 def test_there_is_an_end_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
