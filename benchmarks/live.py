@@ -19,6 +19,7 @@ from crowdad.config import load_settings
 from crowdad.datasets.catalogue import find_dataset
 from crowdad.datasets.clips import Dataset
 from crowdad.detector import Detector
+from crowdad.errors import CrowdadError
 from crowdad.evaluation import ClipScores, measure, provenance
 from crowdad.live import tube_lag
 from crowdad.scene import SceneModel
@@ -33,27 +34,31 @@ _METRIC = "frame AUC, micro"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print and write; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.live", description=__doc__)
-    parser.add_argument("--data", type=Path, help="folder with UCSD Ped2 (default: $CROWDAD_DATA)")
+    parser.add_argument("--data", type=Path, help="data folder; default: CROWDAD_DATA, then the user's cache")
     parser.add_argument("--model", type=Path, help="model of Ped2 (default: one is fitted)")
     parser.add_argument("--set", dest="overrides", action="append", default=[], help="SECTION.KEY=VALUE of the fit")
     parser.add_argument("--resamples", type=int, default=1000, help="of the bootstrap over clips")
     parser.add_argument("--json", type=Path, default=RESULTS, help=f"results file (default: {RESULTS})")
     options = parser.parse_args(arguments)
-    dataset = find_dataset("ped2", options.data)
-    settings = load_settings(overrides=options.overrides)
-    scene = (
-        fit([clip.open() for clip in dataset.train], settings=settings)
-        if options.model is None
-        else SceneModel.load(options.model)
-    )
-    common = {
-        "settings": scene.settings.model_dump(mode="json"),
-        **provenance(["python", "-m", "benchmarks.live", *(sys.argv[1:] if arguments is None else arguments)]),
-    }
-    rows: list[Row] = []
-    for name, lag in (("offline", None), ("a tube late", tube_lag(scene)), ("at once", 0)):
-        rows.append({"name": name, **_measured(scene, dataset, lag, options.resamples), **common})
-        write_rows(options.json, rows)
+    try:
+        dataset = find_dataset("ped2", options.data)
+        settings = load_settings(overrides=options.overrides)
+        scene = (
+            fit([clip.open() for clip in dataset.train], settings=settings)
+            if options.model is None
+            else SceneModel.load(options.model)
+        )
+        common = {
+            "settings": scene.settings.model_dump(mode="json"),
+            **provenance(["python", "-m", "benchmarks.live", *(sys.argv[1:] if arguments is None else arguments)]),
+        }
+        rows: list[Row] = []
+        for name, lag in (("offline", None), ("a tube late", tube_lag(scene)), ("at once", 0)):
+            rows.append({"name": name, **_measured(scene, dataset, lag, options.resamples), **common})
+            write_rows(options.json, rows)
+    except CrowdadError as error:
+        print(f"benchmarks.live: {error}", file=sys.stderr)
+        return 1
     print(live_table(rows))
     return 0
 

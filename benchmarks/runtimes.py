@@ -23,9 +23,10 @@ import numpy.typing as npt
 from benchmarks.rows import spread, write_report
 from crowdad.config import load_settings
 from crowdad.datasets.catalogue import find_dataset
+from crowdad.datasets.clips import Dataset
 from crowdad.datasets.generated import GeneratedClip, write_clip
 from crowdad.detector import Detector
-from crowdad.errors import GraphMismatchError
+from crowdad.errors import CrowdadError, GraphMismatchError
 from crowdad.metrics import FrameScores, frame_auc_micro
 from crowdad.patches import Extractor
 from crowdad.runtimes import GRAPH_RUNTIMES, OnnxRuntime, Runtime, TorchRuntime
@@ -59,14 +60,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     frames = options.frames or (200 if options.quick else 1000)
     repeats = options.repeats or (2 if options.quick else 5)
-    with tempfile.TemporaryDirectory(prefix="crowdad-") as place:
-        video, model, exported = _prepared(Path(place), options.scene, frames, options.model, quick=options.quick)
-        rows = _throughput(video, model, repeats)
-        for name, figures in _processes(video, model, repeats).items():
-            rows[name] |= figures
-        if options.data is not None:
-            for name, auc in _on_ped2(options.data, options.model).items():
-                rows[name]["ped2_frame_auc"] = auc
+    try:
+        dataset = None if options.data is None else find_dataset("ped2", options.data)
+        with tempfile.TemporaryDirectory(prefix="crowdad-") as place:
+            video, model, exported = _prepared(Path(place), options.scene, frames, options.model, quick=options.quick)
+            rows = _throughput(video, model, repeats)
+            for name, figures in _processes(video, model, repeats).items():
+                rows[name] |= figures
+            if dataset is not None:
+                for name, auc in _on_ped2(dataset, options.model).items():
+                    rows[name]["ped2_frame_auc"] = auc
+    except CrowdadError as error:
+        print(f"benchmarks.runtimes: {error}", file=sys.stderr)
+        return 1
     report = {"benchmark": "runtimes", "scene": options.scene, "frames": frames, "repeats": repeats}
     report |= {"exported": exported, "rows": rows}
     _print(report)
@@ -131,9 +137,8 @@ def _runtimes(scene: SceneModel, model: Path) -> dict[str, Runtime]:
     return runtimes
 
 
-def _on_ped2(data: Path, given: Path | None) -> dict[str, float]:
+def _on_ped2(dataset: Dataset, given: Path | None) -> dict[str, float]:
     """Frame AUC (micro) of Ped2's test clips by every runtime; given: a model of Ped2, else one is fitted."""
-    dataset = find_dataset("ped2", data)
     scene = fit([clip.open() for clip in dataset.train]) if given is None else SceneModel.load(given)
     with tempfile.TemporaryDirectory(prefix="crowdad-") as place:
         model = scene.save(Path(place) / "ped2.safetensors")

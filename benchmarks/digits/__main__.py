@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from benchmarks.digits.runner import TABLES, Runner
 from benchmarks.digits.store import RowStore, device_name, provenance
 from crowdad.config_digits import load_digit_settings
 from crowdad.datasets.digits import DIGIT_SETS, load_digits
+from crowdad.datasets.root import data_root
 from crowdad.errors import ConfigError, CrowdadError
 from crowdad.evaluation_digits import CLUSTERING_METHODS
 
@@ -66,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
         help="some rows of clustering, normalisation, anomaly and shared (default: %(default)s)",
     )
     parser.add_argument("--dataset", choices=tuple(DIGIT_SETS), help="one data set instead of both")
-    parser.add_argument("--data", type=Path, help="folder of the data sets (default: $CROWDAD_DATA)")
+    parser.add_argument("--data", type=Path, help="data folder; default: CROWDAD_DATA, then the user's cache")
     parser.add_argument("--seeds", type=int, help="number of seeds (default: the configuration's)")
     parser.add_argument("--first-seed", type=int, default=0, help="the first seed (default: 0)")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", dest="overrides")
@@ -79,7 +79,7 @@ def _run(options: argparse.Namespace, arguments: Sequence[str]) -> None:
     out = options.out or (PRIVATE / "quick.json" if options.quick else RESULTS)
     store = RowStore(out, provenance(arguments))
     if options.plots:
-        draw_plots(store.rows, PRIVATE, out.parent, _data_dir(options.data))
+        draw_plots(store.rows, PRIVATE, out.parent, data_root(options.data))
         return
     tables = _named(options.only, TABLES, "table") if options.only else TABLES
     methods = _named(options.methods, tuple(CLUSTERING_METHODS), "method")
@@ -89,12 +89,12 @@ def _run(options: argparse.Namespace, arguments: Sequence[str]) -> None:
         overrides = [f"dataset={name}", *(QUICK if options.quick else ()), *options.overrides]
         settings = load_digit_settings(ROOT / "configs" / f"{name}.toml", overrides)
         count = options.seeds or (1 if options.quick else settings.seeds)
-        digits = load_digits(name, _data_dir(options.data))
+        digits = load_digits(name, data_root(options.data))
         codes_dir = None if options.quick else PRIVATE
         runner = Runner(digits, settings, store, device, device_name(device), codes_dir, methods)
         runner.run(tables, range(options.first_seed, options.first_seed + count))
     if not options.quick:
-        draw_plots(store.rows, PRIVATE, out.parent, _data_dir(options.data))
+        draw_plots(store.rows, PRIVATE, out.parent, data_root(options.data))
 
 
 def _named(given: str, known: Sequence[str], what: str) -> list[str]:
@@ -104,13 +104,6 @@ def _named(given: str, known: Sequence[str], what: str) -> list[str]:
         if name not in known:
             raise ConfigError(f"no {what} called {name!r}; some of {', '.join(known)} are needed")
     return names
-
-
-def _data_dir(given: Path | None) -> Path:
-    folder = given or os.environ.get("CROWDAD_DATA")
-    if folder is None:
-        raise ConfigError("no data folder; give --data DIR or set CROWDAD_DATA")
-    return Path(folder)
 
 
 if __name__ == "__main__":

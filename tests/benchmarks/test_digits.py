@@ -127,12 +127,13 @@ def test_a_run_draws_plots_without_digits_and_keeps_the_digits_apart(tiny_data, 
         (["--quick", "--data", "/nowhere/at/all"], "no such folder"),
         (["--only", "tables", "--data", "."], "no table called 'tables'"),
         (["--all", "--methods", "cae,dae", "--data", "."], "no method called 'dae'"),
-        (["--quick"], "CROWDAD_DATA"),
+        (["--quick"], "no cache here/crowdad: no such folder"),
         (["--quick", "--data", ".", "--set", "anomaly.epoch=3"], "anomaly.epochs"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_1(arguments, message, capsys, monkeypatch, tmp_path):
     monkeypatch.delenv("CROWDAD_DATA", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", "/no cache here")
     assert command.main([*arguments, "--out", str(tmp_path / "rows.json")]) == 1
     error = capsys.readouterr().err
     assert message in error

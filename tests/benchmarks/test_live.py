@@ -37,6 +37,14 @@ def test_the_table_tells_lag_auc_and_flagged_normal_frames() -> None:
     assert "python -m benchmarks.live" in live.live_table([])
 
 
+def test_missing_data_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert live.main(["--data", str(tmp_path), "--json", str(tmp_path / "live.json")]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("benchmarks.live: ped2 was not found")
+    assert error.count("\n") == 1
+    assert not (tmp_path / "live.json").exists()
+
+
 @pytest.mark.slow
 def test_every_lag_is_measured(tmp_path: Path) -> None:
     out = tmp_path / "live.json"

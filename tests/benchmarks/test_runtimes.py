@@ -17,6 +17,16 @@ def test_a_cell_tells_median_range_and_ratio_to_torch() -> None:
     assert runtimes._cell(None, 4.0) == ""
 
 
+def test_missing_data_is_one_line_before_anything_is_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert runtimes.main(["--data", str(tmp_path), "--json", str(tmp_path / "runtimes.json")]) == 1
+    told = capsys.readouterr()
+    assert told.err.startswith("benchmarks.runtimes: ped2 was not found")
+    assert told.err.count("\n") == 1
+    assert not told.out
+
+
 @pytest.mark.slow
 def test_every_runtime_has_its_figures(tiny_camera: TinyCamera, tmp_path: Path) -> None:
     out = tmp_path / "runtimes.json"
