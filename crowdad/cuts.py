@@ -2,36 +2,52 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from crowdad.records import Frame
 
-__all__ = ["CutFinder"]
+__all__ = ["Change", "CutFinder"]
 
 Array = npt.NDArray[np.float32]
 
 _CELLS = 24  # a side of the thumbnail
 _SMALL = 144  # pixels, about: the shorter side of the picture that is looked at
 _JUMP, _RATIO = 1.5, 3.5  # grey levels, and times the usual change: more than people's steps make
+_RATIO_APART = 2.5
 _RISE, _FALL = 0.3, 0.02  # large changes soon are usual, also where most frames come twice
 _RISE_AT_CUT = 0.2  # what goes on changing like that is no cut for long
-_USUAL_AT_FIRST, _LEAST_USUAL = 5.0, 0.1  # at first only another camera is a cut
 _MOST_GAIN = 0.25  # of a change of light
 _MOST_SHIFT = 0.1  # of a jolt, times the side of the picture
+
+
+class Change(NamedTuple):
+    """How much a frame differs from the one before, apart from light and jolts: grey levels, mean over its thumbnail.
+
+    whole: everywhere.  apart: without the half of the columns, side by side, that differ most; a lorry right before
+    the camera changes little there.
+    """
+
+    whole: float
+    apart: float
+
+
+_USUAL_AT_FIRST, _LEAST_USUAL = Change(5.0, 2.5), Change(0.1, 0.03)  # at first only another camera is a cut
 
 
 class CutFinder:
     """Compares each frame's thumbnail with the one before.
 
     Another camera is a cut, and so is the same camera at another time, where everybody is elsewhere at once.  A change
-    of light or a jolt of the camera alone is none.
+    of light or a jolt of the camera alone is none, nor is something large that passes.
 
-    usual: the usual change from frame to frame, grey levels; what comes next is measured by it.
+    usual: the usual change from frame to frame; what comes next is measured by it.
     """
 
-    def __init__(self, usual: float = _USUAL_AT_FIRST) -> None:
+    def __init__(self, usual: Change = _USUAL_AT_FIRST) -> None:
         self.usual = usual
         self._last: Array | None = None
 
@@ -42,42 +58,59 @@ class CutFinder:
         last, self._last = self._last, small
         return last is not None and self.judge(_change(small, last))
 
-    def judge(self, change: float) -> bool:
-        """Whether a change of so many grey levels, mean over the thumbnail, is a cut."""
-        cut = change > max(_JUMP, _RATIO * self.usual)
-        more = change - self.usual
-        if cut:
-            self.usual += min(_RISE_AT_CUT * more, self.usual)
-        else:
-            self.usual = max(self.usual + (_RISE if more > 0 else _FALL) * more, _LEAST_USUAL)
+    def judge(self, change: Change) -> bool:
+        """Whether so large a change is a cut."""
+        cut = change.whole > max(_JUMP, _RATIO * self.usual.whole) and change.apart > _RATIO_APART * self.usual.apart
+        follow = _after_cut if cut else _onward
+        self.usual = Change(*map(follow, self.usual, change, _LEAST_USUAL))
         return cut
 
 
-def _change(later: Array, earlier: Array) -> float:
-    """How much two pictures differ, apart from light and a jolt of the camera: grey levels, mean over a thumbnail."""
+def _after_cut(usual: float, now: float, _least: float) -> float:
+    return usual + min(_RISE_AT_CUT * (now - usual), usual)
+
+
+def _onward(usual: float, now: float, least: float) -> float:
+    more = now - usual
+    return max(usual + (_RISE if more > 0 else _FALL) * more, least)
+
+
+def _change(later: Array, earlier: Array) -> Change:
+    """How much two pictures of any size differ."""
     if later.shape != earlier.shape:
         earlier = _resized(earlier, later.shape[::-1])
-    change = _unlike(later, earlier)
-    if change <= _JUMP:
-        return change
+    unlike = _unlike(later, earlier)
+    if unlike.mean() > _JUMP:
+        moved = _moved_as(later, earlier)
+        if moved is not None:
+            unlike = min(unlike, _unlike(later, moved), key=np.mean)
+    columns = unlike.mean(axis=0)
+    half = _CELLS // 2
+    most = np.convolve(columns, np.ones(half), mode="valid").max()
+    return Change(float(columns.mean()), float(columns.sum() - most) / _CELLS)
+
+
+def _moved_as(later: Array, earlier: Array) -> Array | None:
+    """`earlier` moved by the jolt after which the camera saw `later`; None where it was no jolt."""
     height, width = later.shape
     window = cv2.createHanningWindow((width, height), cv2.CV_32F)
     (right, down), _ = cv2.phaseCorrelate(earlier * window, later * window)
     if not 0 < max(abs(right) / width, abs(down) / height) < _MOST_SHIFT:
-        return change
+        return None
     shift = np.array([[1, 0, right], [0, 1, down]])
-    moved = cv2.warpAffine(earlier, shift, (width, height), borderMode=cv2.BORDER_REPLICATE)
-    return min(change, _unlike(later, np.asarray(moved, np.float32)))
+    return np.asarray(cv2.warpAffine(earlier, shift, (width, height), borderMode=cv2.BORDER_REPLICATE), np.float32)
 
 
 def _resized(picture: Array, size_wh: tuple[int, ...]) -> Array:
     return np.asarray(cv2.resize(picture, size_wh, interpolation=cv2.INTER_AREA), np.float32)
 
 
-def _unlike(later: Array, earlier: Array) -> float:
-    """Mean absolute difference of their thumbnails that no change of light explains."""
+def _unlike(later: Array, earlier: Array) -> Array:
+    """Absolute differences of their thumbnails that no change of light explains: (_CELLS, _CELLS), grey levels."""
     later, earlier = (_resized(picture, (_CELLS, _CELLS)) for picture in (later, earlier))
     later, earlier = later - later.mean(), earlier - earlier.mean()
     gain = float((later * earlier).sum() / max((earlier * earlier).sum(), 1.0))
     gain = min(max(gain, 1 - _MOST_GAIN), 1 + _MOST_GAIN)
-    return float(min(np.abs(later - earlier).mean(), np.abs(later - gain * earlier).mean()))
+    # The median again: what is large and new moves the mean, and with it all that stayed as it was.
+    offs = [off - np.median(off) for off in (later - earlier, later - gain * earlier)]
+    return min((np.abs(off) for off in offs), key=np.mean)

@@ -79,6 +79,17 @@ def test_a_crowd_whose_frames_come_five_times_each_is_no_cut():
     assert cuts(np.repeat(crowd(60), 5, axis=0)) == []
 
 
+@pytest.mark.parametrize("frames", [30, 10, 6])
+def test_what_passes_right_before_the_camera_is_no_cut(frames: int):
+    pictures = crowd()
+    lorry = texture((190, 110), 9, coarseness=40) // 3
+    for passed in range(1, frames):
+        front = round(passed / frames * (320 + 110))
+        first, last = max(front - 110, 0), min(front, 320)
+        pictures[100 + passed, 50:, first:last] = lorry[:, first - front + 110 : last - front + 110]
+    assert cuts(pictures) == []
+
+
 @pytest.mark.parametrize("shift", [(0, 3), (4, 0), (-3, -3)])
 def test_a_jolt_of_the_camera_is_no_cut(shift):
     pictures = crowd()

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from crowdad.cuts import CutFinder
+from crowdad.cuts import Change, CutFinder
 from crowdad.detector import Detector
 from crowdad.records import FrameResult
 from crowdad.sources import Listing
@@ -54,7 +54,7 @@ class Seams:
 
     breaks: frozenset[int]
     began: int = 0
-    _usual: float = CutFinder().usual
+    _usual: Change = CutFinder().usual
     _pieces: list[Piece] = field(default_factory=list)
     _cuts: list[int] = field(default_factory=list)
 

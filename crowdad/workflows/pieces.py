@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from crowdad.cuts import CutFinder
+from crowdad.cuts import Change, CutFinder
 from crowdad.detector import BatchCounts
 from crowdad.errors import UnreadableSourceError
 from crowdad.outputs.folder import PIECES, RunFolder
@@ -49,25 +49,25 @@ class Piece:
     """The results of the frames `first` up to and without `until`, counted from 0 over what is read of the footage.
 
     began: number of the frame since which the footage is taken to be unbroken.  usual: how much a frame usually changes
-    before `first`, grey levels; None: as the lead-in shows.
+    before `first`; None: as the lead-in shows.
     """
 
     first: int
     until: int
     began: int = 0
-    usual: float | None = None
+    usual: Change | None = None
 
 
 @dataclass(frozen=True)
 class PieceOutcome:
     """What scoring a piece told beside its results.
 
-    changes: how much each frame from `max(first, 1)` on changed, lead-out included, grey levels.
+    changes: how much each frame from `max(first, 1)` on changed, lead-out included.
     cuts: numbers of those that were taken for cuts.  batches: counts of the batches that are exact.
     """
 
     piece: Piece
-    changes: tuple[float, ...]
+    changes: tuple[Change, ...]
     cuts: tuple[int, ...]
     batches: tuple[BatchCounts, ...]
 
@@ -80,12 +80,12 @@ class _NotingFinder(CutFinder):
 
     def __init__(self, last: int, piece: Piece) -> None:
         super().__init__()
-        self.changes: list[float] = []
+        self.changes: list[Change] = []
         self.cuts: list[int] = []
         self._last_number = last
         self._piece = piece
 
-    def judge(self, change: float) -> bool:
+    def judge(self, change: Change) -> bool:
         self._last_number += 1
         if self._last_number == self._piece.first and self._piece.usual is not None:
             self.usual = self._piece.usual
@@ -134,7 +134,9 @@ def outcome_of(folder: Path, piece: Piece) -> PieceOutcome | None:
     try:
         known = json.loads(_place(folder, piece, "json").read_text(encoding="utf-8"))
         batches = tuple(BatchCounts(**{**counts, "motion": tuple(counts["motion"])}) for counts in known["batches"])
-        outcome = PieceOutcome(Piece(**known["piece"]), tuple(known["changes"]), tuple(known["cuts"]), batches)
+        usual = known["piece"].pop("usual")
+        own = Piece(**known["piece"], usual=None if usual is None else Change(*usual))
+        outcome = PieceOutcome(own, tuple(Change(*each) for each in known["changes"]), tuple(known["cuts"]), batches)
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return outcome if outcome.piece == piece else None

@@ -6,13 +6,18 @@ from dataclasses import replace
 
 import pytest
 
-from crowdad.cuts import CutFinder
+from crowdad.cuts import Change, CutFinder
 from crowdad.workflows.joining import Seams, pieces_of
 from crowdad.workflows.pieces import Piece, PieceOutcome
 
 
-def outcome(piece: Piece, changes: list[float], cuts: tuple[int, ...] = ()) -> PieceOutcome:
-    return PieceOutcome(piece, tuple(changes), cuts, ())
+def everywhere(levels: float) -> Change:
+    """So many grey levels all over the picture."""
+    return Change(levels, levels / 2)
+
+
+def outcome(piece: Piece, levels: list[float], cuts: tuple[int, ...] = ()) -> PieceOutcome:
+    return PieceOutcome(piece, tuple(map(everywhere, levels)), cuts, ())
 
 
 @pytest.mark.parametrize("count", [1, 9, 10, 19, 20, 21, 30, 55])
@@ -68,7 +73,7 @@ def test_restless_footage_is_scored_with_what_only_its_past_tells() -> None:
     """20 grey levels are a cut where frames usually change by 1, and nothing where they change by 17."""
     past = [17.0] * 99
     finder = CutFinder()
-    assert not any(finder.judge(change) for change in past)
+    assert not any(finder.judge(everywhere(levels)) for levels in past)
     seams = Seams(frozenset())
     assert seams.take(outcome(Piece(0, 100), [*past, 20.0, 20.0])) is None
     guessed = outcome(Piece(100, 200), [20.0] * 100, tuple(range(100, 200)))
