@@ -126,6 +126,8 @@ def detect(
     """
     if overwrite and resume:
         raise ConfigError("both --overwrite and --resume were given; give one of them")
+    if model is not None and seed is not None:
+        raise ConfigError("--seed is for learning, and --model has learned; give one of them")
     with Bars(quiet) as bars:
         from crowdad.scene import SceneModel
         from crowdad.sources import at_hand, pinned
@@ -135,7 +137,7 @@ def detect(
 
         given = None if model is None else pinned(model)
         base = None if given is None else SceneModel.load(at_hand(given, in_bytes(bars, "fetching the model"))).settings
-        settings = chosen_settings(config, overrides, seed if model is None else None, patches, base)
+        settings = chosen_settings(config, overrides, seed, patches, base)
         options = DetectOptions(
             model=given,
             settings=settings,

@@ -74,3 +74,8 @@ def test_a_cluster_is_asked_for_what_a_task_needs(
     assert capsys.readouterr().out == ""
     assert run(bad, "--ray", "auto", "--jobs", 2) == 2
     assert "both --jobs and --ray" in capsys.readouterr().err
+
+
+def test_a_seed_beside_a_model_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(tmp_path / "a.mp4", "--model", tmp_path / "scene.safetensors", "--seed", 3) == 2
+    assert capsys.readouterr().err == "crowdad: --seed is for learning, and --model has learned; give one of them\n"
