@@ -23,6 +23,7 @@ Row = dict[str, Any]
 
 _MAP_SAMPLES = 2000
 _SHOWN_DIGITS = 32
+_LABEL = {"boxstyle": "circle,pad=0.15", "facecolor": "white", "alpha": 0.8, "linewidth": 0}
 _COLOURS = {"cae": "tab:gray", "cae-l2": "tab:blue", "cae-batchnorm": "tab:orange", "cae-layernorm": "tab:green"}
 
 
@@ -114,7 +115,11 @@ def _maps(private: Path, path: Path, dataset: str) -> None:
         kept = np.load(private / f"{dataset}-{method}.npz")
         chosen = np.random.default_rng(0).permutation(len(kept["classes"]))[:_MAP_SAMPLES]
         plane = TSNE(init="pca", random_state=0).fit_transform(kept["codes"][chosen])
-        axes.scatter(*plane.T, c=kept["classes"][chosen], cmap="tab10", s=3, vmin=0, vmax=9)
+        classes = kept["classes"][chosen]
+        axes.scatter(*plane.T, c=classes, cmap="tab10", s=3, vmin=0, vmax=9)
+        for cls in np.unique(classes):
+            column, row = np.median(plane[classes == cls], axis=0)
+            axes.text(column, row, str(cls), size=11, weight="bold", ha="center", va="center", bbox=_LABEL)
         axes.set(xticks=[], yticks=[], title=f"{dataset} {method}: codes")
     _save(figure, path)
 
