@@ -68,13 +68,18 @@ def check_max_pixels(max_pixels: int) -> None:
         raise ConfigError(f"max_pixels is {max_pixels}; at least {MIN_SIDE_PX**2} are needed for any footage")
 
 
+def too_large(name: str, size: str, max_pixels: int) -> UnreadableSourceError:
+    """What is raised for footage of larger pictures than are read."""
+    return UnreadableSourceError(
+        f"{name}: pictures of {size}, more than {max_pixels} pixels are not read; "
+        "scale the footage down, or raise --max-pixels"
+    )
+
+
 def check_size(name: str, height: int, width: int, max_pixels: int) -> None:
     """Raise UnreadableSourceError for footage whose pictures are too large to read, or too small to show anything."""
     if width * height > max_pixels:
-        raise UnreadableSourceError(
-            f"{name}: pictures of {width}x{height}, more than {max_pixels} pixels are not read; "
-            "scale the footage down, or raise --max-pixels"
-        )
+        raise too_large(name, f"{width}x{height}", max_pixels)
     if 0 < min(width, height) < MIN_SIDE_PX:
         raise UnreadableSourceError(
             f"{name}: pictures of {width}x{height}, at least {MIN_SIDE_PX}x{MIN_SIDE_PX} are needed to see anybody; "

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+import warnings
 from collections.abc import Iterator
 from functools import cached_property, partial
+from io import BytesIO
 from os import PathLike
 from pathlib import Path, PurePath
 from typing import Any
@@ -13,6 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from crowdad.errors import SourceNotFoundError, UnreadableSourceError
 from crowdad.records import SourceInfo
@@ -26,6 +29,7 @@ from crowdad.sources._base import (
     check_fps,
     check_max_pixels,
     check_size,
+    too_large,
 )
 from crowdad.sources._report import Tally
 
@@ -85,7 +89,11 @@ class ImageFolder(Source):
     @cached_property
     def info(self) -> SourceInfo:
         pictures, _ = self._listed()
-        first = next((luma for luma in map(_read_gray, pictures) if luma is not None), None)
+        try:
+            found = (_read(path, cv2.IMREAD_GRAYSCALE, self._max_pixels) for path in pictures)
+            first = next((luma for luma in found if luma is not None), None)
+        except _TooLargeError as error:
+            raise too_large(self.name, str(error), self._max_pixels) from None
         if first is None:
             raise UnreadableSourceError(
                 f"{self.name}: none of its {len(pictures)} pictures can be read; use another copy of the folder"
@@ -142,31 +150,59 @@ class ImageFolder(Source):
         return pictures, [path for path in files if not is_picture(path) and not path.name.startswith("._")]
 
 
+class _TooLargeError(Exception):
+    """A picture has more pixels than are read; the message is its size."""
+
+
 def _load(path: Path, time_s: float, max_pixels: int, tally: Tally, color: bool) -> Pixels | None:
-    luma = _read_gray(path)
-    if luma is not None and luma.size > max_pixels:
+    try:
+        luma = _read(path, cv2.IMREAD_GRAYSCALE, max_pixels)
+    except _TooLargeError:
         tally.skip(f"picture of more than {max_pixels} pixels", time_s, path.name)
         return None
     # Read a second time for colour: brightness made from colours differs by a level or two from what the codec
     # itself gives, and scores must not depend on whether somebody also wants a picture.
-    bgr = _read(path, cv2.IMREAD_COLOR) if color and luma is not None else None
+    bgr = _read(path, cv2.IMREAD_COLOR, max_pixels) if color and luma is not None else None
     if luma is None or (color and bgr is None):
         tally.skip("picture cannot be read", time_s, path.name)
         return None
     return luma, bgr
 
 
-def _read_gray(path: Path) -> npt.NDArray[np.uint8] | None:
-    return _read(path, cv2.IMREAD_GRAYSCALE)
-
-
-def _read(path: Path, flag: int) -> npt.NDArray[np.uint8] | None:
+def _read(path: Path, flag: int, max_pixels: int) -> npt.NDArray[np.uint8] | None:
     """uint8 (H, W) or BGR (H, W, 3), turned as EXIF asks; None where it cannot be read.
 
     From bytes, not by name: OpenCV's own file access fails on some names.
+    Raises _TooLargeError, before the pixels take memory where the header tells.
     """
     try:
-        blob = np.frombuffer(path.read_bytes(), np.uint8)
-        return cv2.imdecode(blob, flag) if len(blob) else None  # type: ignore[return-value]
+        blob = path.read_bytes()
+        _check_header(blob, max_pixels)
+        picture = cv2.imdecode(np.frombuffer(blob, np.uint8), flag) if blob else None
     except (OSError, cv2.error):
         return None
+    if picture is not None:
+        _check_pixels(picture.shape[0], picture.shape[1], max_pixels)
+    return picture  # type: ignore[return-value]
+
+
+def _check_header(blob: bytes, max_pixels: int) -> None:
+    """Raise _TooLargeError where the header tells of too many pixels; what it does not tell is for OpenCV to find."""
+    most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(BytesIO(blob)) as header:
+                height, width = header.height, header.width
+    except Image.DecompressionBombError:
+        if max_pixels <= most:
+            raise _TooLargeError(f"more than {most} pixels") from None
+        return
+    except Exception:  # whatever a parser of foreign bytes comes upon
+        return
+    _check_pixels(height, width, max_pixels)
+
+
+def _check_pixels(height: int, width: int, max_pixels: int) -> None:
+    if height * width > max_pixels:
+        raise _TooLargeError(f"{width}x{height}")

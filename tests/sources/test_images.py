@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 
 import cv2
@@ -114,6 +116,28 @@ def test_pictures_left_out_are_not_opened(tmp_path: Path) -> None:
     source = open_source(folder, stride=2)
     assert [frame.index for frame in source.frames()] == [0, 2, 4]
     assert source.report.frames_skipped == 0
+
+
+def test_a_picture_that_is_too_large_is_not_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures = [np.zeros((96, 128), np.uint8), np.zeros((6000, 5000), np.uint8)]
+    source = open_source(write_folder(tmp_path / "bomb", pictures))
+    decoded: list[int] = []
+    decode = cv2.imdecode
+    monkeypatch.setattr(cv2, "imdecode", lambda blob, flag: decoded.append(len(blob)) or decode(blob, flag))
+    assert [frame.index for frame in source.frames()] == [0]
+    assert source.report.skip_counts == {"picture of more than 25000000 pixels": 1}
+    assert len(decoded) == 1
+
+
+def test_a_picture_of_a_few_bytes_and_a_thousand_million_pixels_is_refused(tmp_path: Path) -> None:
+    header = struct.pack(">IIBBBBB", 32_000, 32_000, 1, 0, 0, 0, 0)
+    chunks = [
+        struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+        for name, content in ((b"IHDR", header), (b"IDAT", zlib.compress(bytes(4001))))
+    ]
+    (tmp_path / "1.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
+    with pytest.raises(UnreadableSourceError, match="more than 25000000 pixels are not read"):
+        open_source(tmp_path)
 
 
 def test_pictures_of_too_many_pixels_are_skipped_or_refused(tmp_path: Path) -> None:
