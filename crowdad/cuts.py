@@ -17,7 +17,7 @@ Array = npt.NDArray[np.float32]
 _CELLS = 24  # a side of the thumbnail
 _SMALL = 144  # pixels, about: the shorter side of the picture that is looked at
 _JUMP, _RATIO = 1.5, 3.5  # grey levels, and times the usual change: more than people's steps make
-_RATIO_APART = 2.5
+_RATIO_APART = 2.5  # times what is usual apart from where most changed: more than a lorry's passing makes there
 _RISE, _FALL = 0.3, 0.02  # large changes soon are usual, also where most frames come twice
 _RISE_AT_CUT = 0.2  # what goes on changing like that is no cut for long
 _MOST_GAIN = 0.25  # of a change of light
@@ -25,7 +25,7 @@ _MOST_SHIFT = 0.1  # of a jolt, times the side of the picture
 
 
 class Change(NamedTuple):
-    """How much a frame differs from the one before, apart from light and jolts: grey levels, mean over its thumbnail.
+    """How much a frame differs from the one before, light and jolts left out: grey levels, mean over its thumbnail.
 
     whole: everywhere.  apart: without the half of the columns, side by side, that differ most; a lorry right before
     the camera changes little there.
