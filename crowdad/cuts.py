@@ -79,15 +79,17 @@ def _change(later: Array, earlier: Array) -> Change:
     """How much two pictures of any size differ."""
     if later.shape != earlier.shape:
         earlier = _resized(earlier, later.shape[::-1])
-    unlike = _unlike(later, earlier)
-    if unlike.mean() > _JUMP:
+    offs = _offs(later, earlier)
+    if _least(offs).mean() > _JUMP:
         moved = _moved_as(later, earlier)
         if moved is not None:
-            unlike = min(unlike, _unlike(later, moved), key=np.mean)
-    columns = unlike.mean(axis=0)
+            offs = np.concatenate([offs, _offs(later, moved)])
+    # The median, as what is large and new moves the mean, and with it all that stayed as it was.
+    middle = np.partition(offs.reshape(len(offs), -1), _CELLS * _CELLS // 2)[:, _CELLS * _CELLS // 2]
+    columns = _least(offs - middle[:, None, None]).mean(axis=0)
     half = _CELLS // 2
     most = np.convolve(columns, np.ones(half), mode="valid").max()
-    return Change(float(columns.mean()), float(columns.sum() - most) / _CELLS)
+    return Change(float(_least(offs).mean()), float(columns.sum() - most) / _CELLS)
 
 
 def _moved_as(later: Array, earlier: Array) -> Array | None:
@@ -105,12 +107,16 @@ def _resized(picture: Array, size_wh: tuple[int, ...]) -> Array:
     return np.asarray(cv2.resize(picture, size_wh, interpolation=cv2.INTER_AREA), np.float32)
 
 
-def _unlike(later: Array, earlier: Array) -> Array:
-    """Absolute differences of their thumbnails that no change of light explains: (_CELLS, _CELLS), grey levels."""
+def _offs(later: Array, earlier: Array) -> Array:
+    """What is left of their thumbnails' difference where the light grew by so much, or by such a factor: (2, H, W)."""
     later, earlier = (_resized(picture, (_CELLS, _CELLS)) for picture in (later, earlier))
     later, earlier = later - later.mean(), earlier - earlier.mean()
     gain = float((later * earlier).sum() / max((earlier * earlier).sum(), 1.0))
     gain = min(max(gain, 1 - _MOST_GAIN), 1 + _MOST_GAIN)
-    # The median again: what is large and new moves the mean, and with it all that stayed as it was.
-    offs = [off - np.median(off) for off in (later - earlier, later - gain * earlier)]
-    return min((np.abs(off) for off in offs), key=np.mean)
+    return np.stack([later - earlier, later - gain * earlier])
+
+
+def _least(offs: Array) -> Array:
+    """Of the differences (N, H, W) that which explains most, without its signs."""
+    sizes = np.abs(offs)
+    return np.asarray(sizes[sizes.mean(axis=(1, 2)).argmin()])
