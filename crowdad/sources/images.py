@@ -90,7 +90,8 @@ class ImageFolder(Source):
     def info(self) -> SourceInfo:
         pictures, _ = self._listed()
         try:
-            found = (_read(path, cv2.IMREAD_GRAYSCALE, self._max_pixels) for path in pictures)
+            most = self._max_pixels
+            found = (_decoded(_blob(path, most), cv2.IMREAD_GRAYSCALE, most) for path in pictures)
             first = next((luma for luma in found if luma is not None), None)
         except _TooLargeError as error:
             raise too_large(self.name, str(error), self._max_pixels) from None
@@ -156,30 +157,38 @@ class _TooLargeError(Exception):
 
 def _load(path: Path, time_s: float, max_pixels: int, tally: Tally, color: bool) -> Pixels | None:
     try:
-        luma = _read(path, cv2.IMREAD_GRAYSCALE, max_pixels)
+        blob = _blob(path, max_pixels)
+        luma = _decoded(blob, cv2.IMREAD_GRAYSCALE, max_pixels)
     except _TooLargeError:
         tally.skip(f"picture of more than {max_pixels} pixels", time_s, path.name)
         return None
-    # Read a second time for colour: brightness made from colours differs by a level or two from what the codec
+    # Decoded a second time for colour: brightness made from colours differs by a level or two from what the codec
     # itself gives, and scores must not depend on whether somebody also wants a picture.
-    bgr = _read(path, cv2.IMREAD_COLOR, max_pixels) if color and luma is not None else None
+    bgr = _decoded(blob, cv2.IMREAD_COLOR, max_pixels) if color and luma is not None else None
     if luma is None or (color and bgr is None):
         tally.skip("picture cannot be read", time_s, path.name)
         return None
     return luma, bgr
 
 
-def _read(path: Path, flag: int, max_pixels: int) -> npt.NDArray[np.uint8] | None:
-    """uint8 (H, W) or BGR (H, W, 3), turned as EXIF asks; None where it cannot be read.
+def _blob(path: Path, max_pixels: int) -> bytes:
+    """What the file holds, nothing where it cannot be read; raises _TooLargeError where its header tells so.
 
-    From bytes, not by name: OpenCV's own file access fails on some names.
-    Raises _TooLargeError, before the pixels take memory where the header tells.
+    Pictures are decoded from bytes, not by name: OpenCV's own file access fails on some names.
     """
     try:
         blob = path.read_bytes()
-        _check_header(blob, max_pixels)
+    except OSError:
+        return b""
+    _check_header(blob, max_pixels)
+    return blob
+
+
+def _decoded(blob: bytes, flag: int, max_pixels: int) -> npt.NDArray[np.uint8] | None:
+    """uint8 (H, W) or BGR (H, W, 3), turned as EXIF asks; None where it is no picture.  Raises _TooLargeError."""
+    try:
         picture = cv2.imdecode(np.frombuffer(blob, np.uint8), flag) if blob else None
-    except (OSError, cv2.error):
+    except cv2.error:
         return None
     if picture is not None:
         _check_pixels(picture.shape[0], picture.shape[1], max_pixels)
