@@ -80,16 +80,18 @@ def _change(later: Array, earlier: Array) -> Change:
     if later.shape != earlier.shape:
         earlier = _resized(earlier, later.shape[::-1])
     offs = _offs(later, earlier)
-    if _least(offs).mean() > _JUMP:
+    whole = _least(offs).mean()
+    if whole > _JUMP:
         moved = _moved_as(later, earlier)
         if moved is not None:
             offs = np.concatenate([offs, _offs(later, moved)])
+            whole = _least(offs).mean()
     # The median, as what is large and new moves the mean, and with it all that stayed as it was.
     middle = np.partition(offs.reshape(len(offs), -1), _CELLS * _CELLS // 2)[:, _CELLS * _CELLS // 2]
     columns = _least(offs - middle[:, None, None]).mean(axis=0)
     half = _CELLS // 2
     most = np.convolve(columns, np.ones(half), mode="valid").max()
-    return Change(float(_least(offs).mean()), float(columns.sum() - most) / _CELLS)
+    return Change(float(whole), float(columns.sum() - most) / _CELLS)
 
 
 def _moved_as(later: Array, earlier: Array) -> Array | None:
