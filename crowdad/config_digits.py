@@ -48,12 +48,17 @@ class AnomalySettings(_Section):
     """Table IV: each digit in turn the anomaly."""
 
     digits: tuple[int, ...] = Field(default=tuple(range(10)), description="each in turn the anomaly")
-    epochs: int = Field(default=60, ge=1, description="passes over the training split")
+    epochs: int = Field(default=60, ge=1, description="passes over the nine other digits of the training split")
+    contaminated_epochs: int = Field(default=30, ge=1, description="passes where the anomalous digit is among them")
     clusters: int = Field(default=9, ge=2, description="k of k-means")
     restarts: int = Field(default=20, ge=1, description="of k-means")
     contaminations: tuple[float, ...] = Field(
         default=(0.0, 0.01, 0.02, 0.05), description="shares of the training pictures that are the anomalous digit"
     )
+
+    def epochs_at(self, contamination: float) -> int:
+        """Passes where this share, in [0, 1), of the training pictures is the anomalous digit."""
+        return self.contaminated_epochs if contamination else self.epochs
 
 
 class DuadSettings(_Section):

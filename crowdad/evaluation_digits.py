@@ -289,14 +289,15 @@ def anomaly_aucs(
     scored = pictures[digits.train_count :]
     anomalous = digits.classes[digits.train_count :] == digit
     wanted = settings.anomaly
+    epochs = wanted.epochs_at(contamination)
 
     def on_epoch(epoch: int, loss: float) -> None:
         if progress:
             label = f"{digits.name} {network} seed {seed} digit {digit} at {contamination:.0%}"
-            progress(label, epoch, wanted.epochs, loss)
+            progress(label, epoch, epochs, loss)
 
     model = CLUSTERING_METHODS[network].build(learned, seed)
-    train_digits(model, learned, settings, epochs=wanted.epochs, seed=seed, on_epoch=on_epoch)
+    train_digits(model, learned, settings, epochs=epochs, seed=seed, on_epoch=on_epoch)
     kmeans = UnitKMeans(wanted.clusters, n_init=wanted.restarts, max_iter=300, seed=seed)
     kmeans.fit(encode_all(model, learned))
     normality = kmeans.score(normalize(encode_all(model, scored)))

@@ -141,6 +141,23 @@ def test_both_anomaly_methods_of_a_network_get_an_auc(network):
     assert all(0 <= auc <= 1 for auc in aucs.values())
 
 
+@pytest.mark.parametrize(("contamination", "epochs"), [(0.0, 3), (0.05, 1)])
+def test_clean_and_contaminated_pictures_have_their_own_epochs(contamination, epochs):
+    settings = quick_settings("anomaly.epochs=3", "anomaly.contaminated_epochs=1")
+    seen = []
+    anomaly_aucs(
+        DIGITS,
+        9,
+        "cae-l2",
+        settings,
+        seed=0,
+        contamination=contamination,
+        device="cpu",
+        progress=lambda _name, epoch, of, _loss: seen.append((epoch, of)),
+    )
+    assert seen == [(epoch, epochs) for epoch in range(1, epochs + 1)]
+
+
 def test_reconstruction_finds_the_odd_bar():
     settings = quick_settings("anomaly.epochs=6")
     aucs = anomaly_aucs(DIGITS, 9, "cae", settings, seed=0, contamination=0.0, device="cpu")

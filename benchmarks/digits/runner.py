@@ -88,13 +88,14 @@ class Runner:
     def _anomaly(self, seed: int) -> None:
         wanted = self.settings.anomaly
         for contamination in wanted.contaminations:
+            epochs = wanted.epochs_at(contamination)
             for network in ANOMALY_NETWORKS:
                 if network not in self.methods:
                     continue
                 for digit in wanted.digits:
                     # Of a network's two rows this one is stored last, so that a stop in between repeats the digit.
                     stored = self.store.find("anomaly", self.digits.name, f"{network}-clusters", seed, contamination)
-                    if not self.store.has_digit(stored, str(digit), wanted.epochs):
+                    if not self.store.has_digit(stored, str(digit), epochs):
                         self._anomalous_digit(network, digit, contamination, seed)
 
     def _anomalous_digit(self, network: str, digit: int, contamination: float, seed: int) -> None:
@@ -118,7 +119,7 @@ class Runner:
                 self.digits.name,
                 method,
                 seed,
-                wanted.epochs,
+                wanted.epochs_at(contamination),
                 seconds,
                 self.device_name,
                 auc={str(digit): auc},

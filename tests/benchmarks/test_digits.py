@@ -18,6 +18,7 @@ from benchmarks.digits.duad import (
     TABULAR,
     contaminated_rows,
     digit_task,
+    duad_epochs,
     run_duad,
     tabular_task,
 )
@@ -26,7 +27,7 @@ from benchmarks.digits.store import RowStore
 from crowdad.config_digits import BeyondSettings, load_digit_settings
 from crowdad.datasets.digits import Digits
 from crowdad.errors import DataError
-from crowdad.evaluation_digits import DigitRow
+from crowdad.evaluation_digits import CLUSTERING_METHODS, DigitRow
 
 TINY = [
     "clustering.dense_epochs=1",
@@ -34,6 +35,7 @@ TINY = [
     "clustering.looks=2",
     "clustering.restarts=1",
     "anomaly.epochs=1",
+    "anomaly.contaminated_epochs=1",
     "anomaly.restarts=1",
     "duad.epochs_per_round=1",
     "duad.max_rounds=2",
@@ -184,6 +186,29 @@ def test_rows_differ_by_seed_and_contamination_and_replace_their_like(tmp_path):
     assert sorted(each["accuracy"] for each in store.rows) == [0.2, 0.3, 0.4]
     assert store.find("anomaly", "usps", "m", 0, 0.05)["accuracy"] == 0.3
     assert store.find("anomaly", "usps", "m", 7, 0.05) is None
+
+
+def expected_epochs(published: dict) -> int:
+    """Epochs that `--all` gives a row of this table, data set and method."""
+    name = "mnist" if published["dataset"] == "mnist" else "usps"
+    settings = load_digit_settings(command.ROOT / "configs" / f"{name}.toml")
+    match published["table"]:
+        case "anomaly":
+            return settings.anomaly.epochs_at(published["contamination"])
+        case "duad":
+            return duad_epochs(settings)
+        case "beyond":
+            clustered = published["method"].endswith("-clustered")
+            return settings.beyond.epochs_augmented + clustered * settings.beyond.epochs_clustered
+    dense = published["table"] == "clustering" and CLUSTERING_METHODS[published["method"]].kind == "dense"
+    return settings.clustering.dense_epochs if dense else settings.clustering.conv_epochs
+
+
+def test_all_keeps_every_published_row():
+    published = json.loads(command.RESULTS.read_text())["rows"]
+    assert published
+    for each in published:
+        assert each["epochs"] == expected_epochs(each), each
 
 
 def test_a_damaged_results_file_is_not_overwritten(tmp_path):
