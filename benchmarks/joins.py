@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.cameras import cameras
-from benchmarks.rows import read_rows, write_rows
+from benchmarks.rows import Row, read_rows, write_rows
 from crowdad.cuts import CutFinder
 from crowdad.datasets.generated import GeneratedClip, SceneConfig, scene_config
 from crowdad.datasets.ucsd import find_clips
@@ -35,7 +35,6 @@ from crowdad.records import Frame
 
 __all__ = ["JOIN_TABLES", "main"]
 
-Row = dict[str, Any]
 Luma = npt.NDArray[np.uint8]
 
 RESULT = Path(__file__).parent / "results" / "joins.json"

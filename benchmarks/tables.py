@@ -7,12 +7,10 @@ A table stands between `<!-- table:NAME -->` and `<!-- /table:NAME -->`.
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from benchmarks.ablations import ABLATION_TABLES
 from benchmarks.digits.tables import DIGIT_TABLES
@@ -22,11 +20,10 @@ from benchmarks.generated import GENERATED_TABLES
 from benchmarks.joins import JOIN_TABLES
 from benchmarks.live import LIVE_TABLES
 from benchmarks.ped2 import PED2_TABLES
+from benchmarks.rows import Row, read_rows
 from benchmarks.speed.bars import SPEED_TABLES
 
-__all__ = ["TABLES", "fill", "load_rows", "main"]
-
-Row = dict[str, Any]
+__all__ = ["TABLES", "fill", "main"]
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -48,11 +45,6 @@ TABLES: dict[str, Mapping[str, Callable[[Sequence[Row]], str]]] = {
 _MARKED = re.compile(r"<!-- table:(?P<name>[\w-]+) -->\n.*?<!-- /table:(?P=name) -->", re.DOTALL)
 
 
-def load_rows(path: Path) -> list[Row]:
-    """Rows of one results file, `{"rows": [...]}`; none where there is no file yet."""
-    return json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else []
-
-
 def fill(page: str, results: Path = RESULTS) -> str:
     """`page` with every marked table written anew from the files in `results`.
 
@@ -65,7 +57,7 @@ def fill(page: str, results: Path = RESULTS) -> str:
         if name not in known:
             raise ValueError(f"no table called {name!r}; one of {', '.join(sorted(known))} is needed")
         file, table = known[name]
-        return f"<!-- table:{name} -->\n{table(load_rows(results / file)).strip()}\n<!-- /table:{name} -->"
+        return f"<!-- table:{name} -->\n{table(read_rows(results / file)).strip()}\n<!-- /table:{name} -->"
 
     return _MARKED.sub(written, page)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 
@@ -14,12 +13,11 @@ import numpy as np
 from matplotlib import pyplot
 from sklearn.manifold import TSNE
 
+from benchmarks.rows import Row
 from crowdad.datasets.digits import DIGIT_SETS, load_digits
 from crowdad.normality import UnitKMeans
 
 __all__ = ["draw_plots"]
-
-Row = dict[str, Any]
 
 _MAP_SAMPLES = 2000
 _SHOWN_DIGITS = 32

@@ -11,16 +11,13 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from crowdad.errors import DataError
+from benchmarks.rows import Row, read_rows
 from crowdad.evaluation_digits import DigitRow, mean_auc
 
 __all__ = ["RowStore", "device_name", "provenance"]
-
-Row = dict[str, Any]
 
 _IDENTITY = ("table", "dataset", "method", "contamination", "seed")
 
@@ -35,12 +32,7 @@ class RowStore:
     def __init__(self, path: Path, provenance: Row) -> None:
         self.path = path
         self.provenance = provenance
-        self.rows: list[Row] = []
-        if path.exists():
-            try:
-                self.rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
-            except (json.JSONDecodeError, KeyError, TypeError) as error:
-                raise DataError(f"{path}: not a file of rows ({error}); move it away to start afresh") from error
+        self.rows = read_rows(path)
 
     def find(self, table: str, dataset: str, method: str, seed: int, contamination: float | None = None) -> Row | None:
         """The stored row, or None."""

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["DIGIT_TABLES"]
+from benchmarks.rows import Row
 
-Row = dict[str, Any]
+__all__ = ["DIGIT_TABLES"]
 
 DATASETS = ("mnist", "usps")
 
