@@ -216,12 +216,13 @@ def _precision(frames: Sequence[Sequence[FrameScores]]) -> Metric:
 
 
 def metric_table(metrics: Sequence[Metric]) -> str:
-    """A table for the terminal."""
-    lines = [f"  {'':<31}{'mean':>7}{'± seeds':>9}{'95 % over clips':>18}"]
+    """A table for the terminal; intervals over clips only where one was drawn."""
+    over_clips = f"{'95 % over clips':>18}" if any(metric.low is not None for metric in metrics) else ""
+    lines = [f"  {'':<31}{'mean':>7}{'± seeds':>9}{over_clips}"]
     for metric in metrics:
         interval = "" if metric.low is None else f"{metric.low:.3f} to {metric.high:.3f}"
         note = f"   {metric.note}" if metric.note else ""
-        lines.append(f"  {metric.name:<31}{metric.mean:>7.4f}{metric.spread:>9.4f}{interval:>18}{note}")
+        lines.append(f"  {metric.name:<31}{metric.mean:>7.4f}{metric.spread:>9.4f}{interval:>18}{note}".rstrip())
     return "\n".join(lines)
 
 

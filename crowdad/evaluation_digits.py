@@ -30,6 +30,7 @@ from crowdad.encoders.fitting import (
     reconstruction,
     reconstruction_errors,
 )
+from crowdad.evaluation import Metric
 from crowdad.metrics import adjusted_rand_index, clustering_accuracy, normalised_mutual_information
 from crowdad.normality import UnitKMeans
 
@@ -45,6 +46,7 @@ __all__ = [
     "cluster_codes",
     "clustered_row",
     "confusion",
+    "digit_metrics",
     "digit_tensor",
     "evaluate_clustering",
     "headline_rows",
@@ -375,3 +377,14 @@ def headline_rows(
                         contamination=0.0,
                     )
                 )
+
+
+def digit_metrics(rows: Sequence[DigitRow]) -> tuple[Metric, ...]:
+    """Accuracy of the clustering rows, mean AUC of the anomaly rows: one metric a method, over its seeds."""
+    values: dict[tuple[str, str], list[float]] = {}
+    for row in rows:
+        if row.accuracy is not None:
+            values.setdefault((f"{row.method}, accuracy", "k-means, best one-to-one map"), []).append(row.accuracy)
+        if row.auc_mean is not None:
+            values.setdefault((f"{row.method}, mean AUC", "each digit in turn the anomaly"), []).append(row.auc_mean)
+    return tuple(Metric(name, protocol, tuple(seeds)) for (name, protocol), seeds in values.items())

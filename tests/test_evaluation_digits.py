@@ -10,27 +10,20 @@ from crowdad.datasets.digits import Digits
 from crowdad.evaluation_digits import (
     ANOMALY_NETWORKS,
     CLUSTERING_METHODS,
+    DigitRow,
     anomaly_aucs,
     anomaly_aucs_of_codes,
     anomaly_split,
     cluster_codes,
     confusion,
+    digit_metrics,
     digit_tensor,
     evaluate_clustering,
     headline_rows,
     mean_auc,
     train_digits,
 )
-
-
-def striped_digits(per_class: int = 24, test_per_class: int = 8) -> Digits:
-    """Class c is a bar at height c, on a noisy background."""
-    rng = np.random.default_rng(0)
-    classes = np.tile(np.arange(10), per_class + test_per_class)
-    pictures = rng.integers(0, 60, (len(classes), 16, 16))
-    for picture, kind in zip(pictures, classes, strict=True):
-        picture[kind + 3 : kind + 5] = 230
-    return Digits("stripes", pictures.astype(np.uint8), classes.astype(np.int64), 10 * per_class)
+from tests.striped_digits import striped_digits
 
 
 def quick_settings(*more: str) -> DigitSettings:
@@ -50,7 +43,7 @@ def quick_settings(*more: str) -> DigitSettings:
     )
 
 
-DIGITS = striped_digits()
+DIGITS = striped_digits(24, 8, "stripes")
 
 
 def test_pictures_become_tensors_between_0_and_1():
@@ -199,3 +192,17 @@ def test_training_keeps_to_the_settings():
     )
     assert epochs == [1, 2]
     assert 0 < loss < 1
+
+
+def test_a_method_is_one_metric_over_its_seeds():
+    given = {"dataset": "usps", "epochs": 1, "seconds": 1.0, "device": "cpu"}
+    rows = [
+        DigitRow("clustering", method="cae-l2", seed=0, accuracy=0.9, **given),
+        DigitRow("clustering", method="cae-l2", seed=1, accuracy=0.7, **given),
+        DigitRow("anomaly", method="cae-clusters", seed=0, auc={"4": 0.6}, auc_mean=0.6, **given),
+    ]
+    accuracy, auc = digit_metrics(rows)
+    assert accuracy.name == "cae-l2, accuracy"
+    assert accuracy.mean == pytest.approx(0.8)
+    assert accuracy.per_seed == (0.9, 0.7)
+    assert (auc.name, auc.per_seed) == ("cae-clusters, mean AUC", (0.6,))

@@ -18,8 +18,8 @@ ROOT = Path(__file__).parents[1]
 LEVELS = (
     ("crowdad", "__main__", "benchmarks"),
     ("cli",),
-    ("evaluation_video", "evaluation_ablations", "demo"),
-    ("evaluation", "evaluation_digits"),
+    ("evaluation_video", "evaluation_ablations", "evaluation_digits", "demo"),
+    ("evaluation",),
     ("workflows",),
     ("export",),
     ("page",),

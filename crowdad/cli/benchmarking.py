@@ -83,7 +83,14 @@ def benchmark(
       crowdad benchmark usps --data DIR                     digits: clusters and anomalies
     """
     if name in (Name.mnist, Name.usps):
-        return _digits(name.value, data, seeds, config, overrides, device, quiet)
+        if unsupervised or alone or everything or ablations or variant != Variant.native:
+            from crowdad.errors import ConfigError
+
+            raise ConfigError(
+                f"{name.value} holds digits; --unsupervised, --alone, --all, --ablations and --variant are of footage, "
+                "leave them out"
+            )
+        return _digits(name.value, data, range(seeds), config, overrides, device, json_path, quiet)
     if ablations:
         return _ablations(name.value, data, range(seeds), config, overrides, device, json_path, quiet)
     protocols = [protocol for protocol, asked in (("unsupervised", unsupervised), ("alone", alone)) if asked]
@@ -204,26 +211,43 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
 def _digits(
     name: str,
     data: Path | None,
-    seeds: int,
+    seeds: range,
     config: Path | None,
     overrides: list[str] | None,
     device: str,
+    json_path: Path | None,
     quiet: bool,
 ) -> int:
-    from crowdad.config_digits import load_digit_settings
-    from crowdad.datasets.digits import load_digits
-    from crowdad.datasets.root import data_root
-    from crowdad.evaluation_digits import DigitRow, headline_rows
-    from crowdad.workflows.footage import check_device
+    with Bars(quiet) as bars:
+        from crowdad.config_digits import load_digit_settings
+        from crowdad.datasets.digits import load_digits
+        from crowdad.datasets.root import data_root
+        from crowdad.evaluation import metric_table, provenance
+        from crowdad.evaluation_digits import DigitRow, digit_metrics, headline_rows
+        from crowdad.workflows.footage import check_device
+        from crowdad.workflows.progress import Stage
 
-    settings = load_digit_settings(config, [f"dataset={name}", *(overrides or ())])
+        settings = load_digit_settings(config, [f"dataset={name}", *(overrides or ())])
+        digits = load_digits(name, data_root(data))
+        bars.close()
+        passes = f"{settings.clustering.conv_epochs} passes, {settings.anomaly.epochs} for each digit as the anomaly"
+        print(f"{name}, seeds {seeds[0]} to {seeds[-1]}, {passes}", flush=True)
+        rows: list[DigitRow] = []
 
-    def show(row: DigitRow) -> None:
-        value = f"accuracy {row.accuracy:.4f}" if row.accuracy is not None else f"mean AUC {row.auc_mean:.4f}"
-        print(f"  {row.table:<12}{row.method:<28}seed {row.seed}  {value}  {row.seconds:.0f} s", flush=True)
+        def keep(row: DigitRow) -> None:
+            rows.append(row)
+            bars.close()
+            value = f"accuracy {row.accuracy:.4f}" if row.accuracy is not None else f"mean AUC {row.auc_mean:.4f}"
+            print(f"  {row.table:<12}{row.method:<28}seed {row.seed}  {value}  {row.seconds:.0f} s", flush=True)
+            if json_path is not None:
+                # After each row: an interrupted run keeps what it has measured.
+                known = provenance(["crowdad", *sys.argv[1:]])
+                content = {"benchmark": name, "settings": settings.model_dump(mode="json"), **known}
+                _write_json(json_path, {**content, "rows": [row.as_json() for row in rows]})
 
-    print(f"{name}, seeds 0 to {seeds - 1}, {settings.clustering.conv_epochs} passes")
-    headline_rows(
-        load_digits(name, data_root(data)), settings, seeds=range(seeds), device=check_device(device), on_row=show
-    )
+        def show(what: str, epoch: int, epochs: int, loss: float) -> None:
+            bars(Stage(f"{what}, loss {loss:.5f}", epoch, epochs, " epochs"))
+
+        headline_rows(digits, settings, seeds=seeds, device=check_device(device), on_row=keep, progress=show)
+    print(metric_table(digit_metrics(rows)))
     return 0

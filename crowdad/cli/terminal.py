@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,7 +59,7 @@ class Bars:
         if self._bar is None or name != self._name:
             self.close()
             self._name = name
-            self._bar = _bar(stage)
+            self._bar = _bar(stage, self.label)
         self._bar.set_description_str(f"{self.label}{stage.what}", refresh=False)
         self._bar.update(stage.done - self._bar.n)
 
@@ -77,11 +78,13 @@ class Bars:
         self.close()
 
 
-def _bar(stage: Stage) -> tqdm:
+def _bar(stage: Stage, label: str) -> tqdm:
+    bar = partial(tqdm, desc=f"{label}{stage.what}", total=stage.total, leave=False, dynamic_ncols=True)
     if stage.unit == "%":
         layout = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
-        return tqdm(total=stage.total, leave=False, bar_format=layout, dynamic_ncols=True)
-    return tqdm(total=stage.total, leave=False, unit=stage.unit, unit_scale=True, dynamic_ncols=True)
+        return bar(bar_format=layout)
+    # A few are counted one by one; thousands are rounded.
+    return bar(unit=stage.unit, unit_scale=stage.total is None or stage.total >= 1000)
 
 
 def describe_run(results: RunResults, place: Place) -> str:

@@ -25,9 +25,9 @@ from benchmarks.digits.duad import (
 from benchmarks.digits.runner import EpochBar
 from benchmarks.digits.store import RowStore
 from crowdad.config_digits import BeyondSettings, load_digit_settings
-from crowdad.datasets.digits import Digits
 from crowdad.errors import DataError
 from crowdad.evaluation_digits import CLUSTERING_METHODS, DigitRow
+from tests.striped_digits import striped_digits
 
 TINY = [
     "clustering.dense_epochs=1",
@@ -45,16 +45,6 @@ TINY = [
     "learning.batch_size=64",
 ]
 ONLY = "clustering,normalisation,anomaly,duad,beyond"
-
-
-def striped_digits(per_class: int = 16, test_per_class: int = 6) -> Digits:
-    """Class c is a bar at height c, on a noisy background."""
-    rng = np.random.default_rng(0)
-    classes = np.tile(np.arange(10), per_class + test_per_class)
-    pictures = rng.integers(0, 60, (len(classes), 16, 16))
-    for picture, kind in zip(pictures, classes, strict=True):
-        picture[kind + 3 : kind + 5] = 230
-    return Digits("usps", pictures.astype(np.uint8), classes.astype(np.int64), 10 * per_class)
 
 
 @pytest.fixture

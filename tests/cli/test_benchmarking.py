@@ -17,6 +17,7 @@ from crowdad.datasets.variants import VARIANTS
 from crowdad.evaluation import Metric
 from crowdad.evaluation_ablations import ABLATIONS, AblationOutcome
 from tests.datasets.layouts import avenue, ped1, shanghaitech
+from tests.striped_digits import striped_digits
 
 
 def run(*arguments: object) -> int:
@@ -100,6 +101,39 @@ def test_ablations_are_shown_and_written_row_by_row(
     assert len(json.loads(written.read_text())["rows"]) == 1
     assert run("benchmark", "avenue", "--data", tmp_path, "--ablations") == 2
     assert "ped2 only" in capsys.readouterr().err
+
+
+TINY_DIGITS = ("clustering.conv_epochs=1", "clustering.restarts=1", "anomaly.epochs=1", "anomaly.digits=[4]")
+
+
+def test_digits_show_their_progress_and_a_mean_over_seeds_and_are_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("crowdad.datasets.digits.load_digits", lambda *_: striped_digits())
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    written = tmp_path / "usps.json"
+    sets = [part for setting in TINY_DIGITS for part in ("--set", setting)]
+    assert run("benchmark", "usps", "--data", tmp_path, "--seeds", 2, "--json", written, *sets) == 0
+    said = capsys.readouterr()
+    methods = ("cae", "cae-l2", "cae-clusters", "cae-reconstruction", "cae-l2-clusters", "cae-l2-reconstruction")
+    for method in methods:
+        assert f"  {method},"[:30] in said.out, "no mean over the seeds"
+    assert "epochs" in said.err
+    assert "usps cae-l2 seed 1 digit 4 at 0%, loss" in said.err
+    content = json.loads(written.read_text())
+    assert [row["seed"] for row in content["rows"]] == [0] * 6 + [1] * 6
+    assert {row["method"] for row in content["rows"]} == set(methods)
+    assert content["settings"]["anomaly"]["epochs"] == 1
+    assert content["commit"]
+    assert run("benchmark", "usps", "--data", tmp_path, "--seeds", 1, "--quiet", *sets) == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("option", ["--unsupervised", "--alone", "--all", "--ablations", "--variant=warp"])
+def test_digits_have_no_footage(option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("benchmark", "mnist", "--data", tmp_path, option) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "mnist holds digits" in line
 
 
 def test_looks_at_ped2s_labels_are_counted() -> None:
