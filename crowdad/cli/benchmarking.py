@@ -246,7 +246,7 @@ def _digits(
                 _write_json(json_path, {**content, "rows": [row.as_json() for row in rows]})
 
         def show(what: str, epoch: int, epochs: int, loss: float) -> None:
-            bars(Stage(f"{what}, loss {loss:.5f}", epoch, epochs, " epochs"))
+            bars(Stage(f"{what}, loss {loss:.5f}", epoch, epochs, "epoch"))
 
         headline_rows(digits, settings, seeds=seeds, device=check_device(device), on_row=keep, progress=show)
     print(metric_table(digit_metrics(rows)))
