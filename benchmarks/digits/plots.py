@@ -55,7 +55,7 @@ def _accuracy(rows: Sequence[Row], path: Path, dataset: str) -> None:
         axes.plot(epochs, np.array(accuracies) * 100, ".-", color=_COLOURS[row["method"]], label=label, linewidth=1)
     axes.set(xlabel="epoch", ylabel="clustering accuracy, %", title=f"{dataset}: every seed")
     axes.grid(alpha=0.3)
-    axes.legend()
+    figure.legend(loc="outside lower center", ncols=len(named))
     _save(figure, path)
 
 
