@@ -13,8 +13,11 @@ import typer
 
 from crowdad.cli.options import Config, Data, Device, Overrides, Quiet, Verbose
 from crowdad.cli.terminal import Bars
+from crowdad.errors import ConfigError
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from crowdad.datasets.variants import VariantName
     from crowdad.evaluation_video import Outcome
 
@@ -84,8 +87,6 @@ def benchmark(
     """
     if name in (Name.mnist, Name.usps):
         if unsupervised or alone or everything or ablations or variant != Variant.native:
-            from crowdad.errors import ConfigError
-
             raise ConfigError(
                 f"{name.value} holds digits; --unsupervised, --alone, --all, --ablations and --variant are of footage, "
                 "leave them out"
@@ -169,8 +170,6 @@ def _ablations(
     quiet: bool,
 ) -> int:
     from crowdad.config import load_settings
-    from crowdad.errors import ConfigError
-    from crowdad.evaluation import provenance
     from crowdad.evaluation_ablations import ablation_table, ablations
 
     if name != "ped2":
@@ -181,9 +180,7 @@ def _ablations(
         for row in ablations(data, seeds=seeds, settings=settings, device=device, progress=bars):
             rows.append(row)
             if json_path is not None:
-                known = provenance(["crowdad", *sys.argv[1:]])
-                content = {"benchmark": "ped2 ablations", "settings": settings.model_dump(mode="json"), **known}
-                _write_json(json_path, {**content, "rows": [row.as_dict() for row in rows]})
+                _write_rows(json_path, "ped2 ablations", settings, [row.as_dict() for row in rows])
     print(ablation_table(rows))
     return 0
 
@@ -196,6 +193,14 @@ def _show(outcome: Outcome) -> None:
     print(metric_table(outcome.metrics))
     fit_s, fps = (sum(values) / len(values) for values in (outcome.fit_s, outcome.fps))
     print(f"  fit {fit_s:.0f} s, {fps:.0f} frames a second scored, decoding included", flush=True)
+
+
+def _write_rows(path: Path, measured: str, settings: BaseModel, rows: list[dict[str, Any]]) -> None:
+    """What was measured row by row, with settings, command, commit, machine and versions."""
+    from crowdad.evaluation import provenance
+
+    known = provenance(["crowdad", *sys.argv[1:]])
+    _write_json(path, {"benchmark": measured, "settings": settings.model_dump(mode="json"), **known, "rows": rows})
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
@@ -222,7 +227,7 @@ def _digits(
         from crowdad.config_digits import load_digit_settings
         from crowdad.datasets.digits import load_digits
         from crowdad.datasets.root import data_root
-        from crowdad.evaluation import metric_table, provenance
+        from crowdad.evaluation import metric_table
         from crowdad.evaluation_digits import DigitRow, digit_metrics, headline_rows
         from crowdad.workflows.footage import check_device
         from crowdad.workflows.progress import Stage
@@ -241,9 +246,7 @@ def _digits(
             print(f"  {row.table:<12}{row.method:<28}seed {row.seed}  {value}  {row.seconds:.0f} s", flush=True)
             if json_path is not None:
                 # After each row: an interrupted run keeps what it has measured.
-                known = provenance(["crowdad", *sys.argv[1:]])
-                content = {"benchmark": name, "settings": settings.model_dump(mode="json"), **known}
-                _write_json(json_path, {**content, "rows": [row.as_json() for row in rows]})
+                _write_rows(json_path, name, settings, [row.as_json() for row in rows])
 
         def show(what: str, epoch: int, epochs: int, loss: float) -> None:
             bars(Stage(f"{what}, loss {loss:.5f}", epoch, epochs, "epoch"))

@@ -55,12 +55,12 @@ class Bars:
     def __call__(self, stage: Stage) -> None:
         if self._silent:
             return
-        name = stage.what.partition(",")[0]
+        name, title = stage.what.partition(",")[0], f"{self.label}{stage.what}"
         if self._bar is None or name != self._name:
             self.close()
             self._name = name
-            self._bar = _bar(stage, self.label)
-        self._bar.set_description_str(f"{self.label}{stage.what}", refresh=False)
+            self._bar = _bar(stage, title)
+        self._bar.set_description_str(title, refresh=False)
         self._bar.update(stage.done - self._bar.n)
 
     def close(self) -> None:
@@ -78,8 +78,8 @@ class Bars:
         self.close()
 
 
-def _bar(stage: Stage, label: str) -> tqdm:
-    bar = partial(tqdm, desc=f"{label}{stage.what}", total=stage.total, leave=False, dynamic_ncols=True)
+def _bar(stage: Stage, title: str) -> tqdm:
+    bar = partial(tqdm, desc=title, total=stage.total, leave=False, dynamic_ncols=True)
     if stage.unit == "%":
         layout = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
         return bar(bar_format=layout)
