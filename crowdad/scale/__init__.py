@@ -5,7 +5,7 @@ and perspective looks alike to it.
 """
 
 from crowdad.scale.probe import ScaleProbe
-from crowdad.scale.scene_scale import SceneScale
+from crowdad.scale.scene_scale import Certainty, SceneScale
 from crowdad.scale.view import View, views
 
-__all__ = ["ScaleProbe", "SceneScale", "View", "views"]
+__all__ = ["Certainty", "ScaleProbe", "SceneScale", "View", "views"]

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import ConfigDict, TypeAdapter
 
-__all__ = ["MIN_PERSON_PX", "SceneScale"]
+__all__ = ["MIN_PERSON_PX", "Certainty", "SceneScale"]
 
 Array = npt.NDArray[np.float64]
 
 MIN_PERSON_PX = 6.0
 """What is smaller is nobody that can be told from noise."""
+
+Certainty = Literal["sure", "unsure", "given"]
+"""How far people's height can be relied on: measured well, measured with doubts, or given by the user."""
 
 _MOST_ANYWHERE = 6.0  # near the horizon it grows without end, and with it what noise in the flow counts for
 _LEAST_OF_SEEN = 0.5  # of the least height in the rows where people were seen: the plane is not followed to its zero
@@ -32,6 +35,7 @@ class SceneScale:
     along: figures who walked along the line of sight, from whom it was read; 0 = a typical camera's is assumed.
     rows: (first, last) row in which figures were seen.  figures: how many the height was read from; 0 = assumed.
     fps: frames a second of the footage it was measured on.
+    certainty: of the height.  why: what makes it unsure, empty otherwise.
     """
 
     size_hw: tuple[int, int]
@@ -43,6 +47,8 @@ class SceneScale:
     rows: tuple[float, float]
     figures: int
     fps: float
+    certainty: Certainty = "unsure"
+    why: str = ""
 
     __pydantic_config__ = ConfigDict(extra="forbid")  # of `from_dict`
 
