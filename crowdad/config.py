@@ -50,7 +50,7 @@ class _Section(BaseModel):
 class ScaleSettings(_Section):
     """Working resolution and step, from what the footage shows."""
 
-    person_px: float = Field(37, gt=8, le=1000, description="height a person is resized to, in pixels, halo included")
+    person_px: float = Field(30, gt=8, le=1000, description="height a person is resized to, in pixels")
     walk_px: float = Field(
         2.2, gt=0.5, le=1000, description="how far a walking person moves in one step, in resized pixels"
     )
@@ -58,8 +58,8 @@ class ScaleSettings(_Section):
     view_ratio: float = Field(
         2.2, ge=1.05, le=1000, description="range of person heights that one view of the scene may hold"
     )
-    margin: float = Field(1.5, gt=0, le=1000, description="what a view sees beyond the rows it scores, in ph")
-    bursts: int = Field(24, ge=1, le=10_000, description="places in the footage where size and speed are measured")
+    margin: float = Field(1.85, gt=0, le=1000, description="what a view sees beyond the rows it scores, in ph")
+    bursts: int = Field(240, ge=1, le=10_000, description="moments in the footage where size and speed are measured")
 
 
 class MotionSettings(_Section):
@@ -69,9 +69,9 @@ class MotionSettings(_Section):
     moving: float = Field(
         0.36, gt=0, le=1000, description="speed from which a pixel counts as moving, in walking speeds"
     )
-    local_sigma: float = Field(0.108, ge=0.001, le=10, description="radius of the local statistics, in ph")
-    body_sigma_x: float = Field(0.162, ge=0.001, le=10, description="half-width of the body's velocity average, in ph")
-    body_sigma_y: float = Field(0.27, ge=0.001, le=10, description="half-height of the body's velocity average, in ph")
+    local_sigma: float = Field(0.133, ge=0.001, le=10, description="radius of the local statistics, in ph")
+    body_sigma_x: float = Field(0.2, ge=0.001, le=10, description="half-width of the body's velocity average, in ph")
+    body_sigma_y: float = Field(0.333, ge=0.001, le=10, description="half-height of the body's velocity average, in ph")
 
 
 class TubeSettings(_Section):
@@ -81,9 +81,9 @@ class TubeSettings(_Section):
     steps: int = Field(5, ge=1, le=100, description="samples in time, one a step")
     rows: int = Field(5, ge=1, le=100, description="samples down the body")
     columns: int = Field(3, ge=1, le=100, description="samples across the body")
-    half_height: float = Field(0.325, gt=0, le=10, description="from the centre to the last row, in ph")
-    half_width: float = Field(0.162, gt=0, le=10, description="from the centre to the last column, in ph")
-    spacing: float = Field(0.216, ge=0.01, le=10, description="distance between seeds, in ph")
+    half_height: float = Field(0.4, gt=0, le=10, description="from the centre to the last row, in ph")
+    half_width: float = Field(0.2, gt=0, le=10, description="from the centre to the last column, in ph")
+    spacing: float = Field(0.266, ge=0.01, le=10, description="distance between seeds, in ph")
     min_density: float = Field(0.12, ge=0, le=1, description="share of moving pixels around a seed")
     min_fill: float = Field(0.65, ge=0, le=1, description="mean square root of the share of moving pixels along a tube")
     mean_shifts: int = Field(4, ge=0, le=100, description="steps from a seed to the centre of the motion around it")
@@ -121,7 +121,7 @@ class NormalitySettings(_Section):
 class HeatmapSettings(_Section):
     """Voting of tube scores along their paths."""
 
-    cell: float = Field(0.216, ge=0.01, le=10, description="side of a cell, in ph")
+    cell: float = Field(0.266, ge=0.01, le=10, description="side of a cell, in ph")
     sigma_cells: float = Field(1.2, ge=0.01, le=100, description="spatial smoothing of the votes, in cells")
     sigma_steps: float = Field(1.33, ge=0.01, le=1000, description="temporal smoothing of the votes, in steps")
     prior_votes: float = Field(

@@ -37,6 +37,7 @@ __all__ = [
     "StorageNotInstalledError",
     "TooLittleMotionError",
     "TooShortError",
+    "UnclearSizeError",
     "UndefinedMetricError",
     "UnknownSettingError",
     "UnreadableSourceError",
@@ -80,6 +81,10 @@ class FitError(CrowdadError):
 
 class TooLittleMotionError(FitError):
     """Fewer tubes than the clusters need."""
+
+
+class UnclearSizeError(TooLittleMotionError):
+    """What moves does not tell how tall people are."""
 
 
 class ModelError(CrowdadError):

@@ -1,153 +1,178 @@
-"""People in the footage, as blobs that stand out from the background and move."""
+"""What stands out from the background and moves: blobs of which some are whole people, most are not."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from crowdad.errors import TooLittleMotionError
-from crowdad.motion import BackwardFlow, in_the_same_light, steadied
+from crowdad.motion import BackwardFlow, steadied
 from crowdad.scale.scene_scale import MIN_PERSON_PX
+from crowdad.scale.steadying import laid_onto
 
-__all__ = ["GAPS", "MIN_FIGURES", "displacement", "find_figures"]
+__all__ = ["Figures", "Pair", "Seen", "find_figures"]
 
 Luma = npt.NDArray[np.uint8]
 Array = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
 
-GAPS = (1, 2, 3, 4, 6, 8, 12, 16)
-"""Frames between two pictures of a burst that are compared."""
-
-MIN_FIGURES = 12
-"""Fewer tell nothing about the scene."""
-
-_FEW_BURSTS = 8  # enough to see which gap suits
-_GOOD_MOVE = 0.1  # person heights: far enough against the flow's noise
-_MIN_CONTRAST = 7.0
-_MIN_SPEED_PX = 0.7
-_LEAST_SHIFT_PX = 0.3
-_ALIGNING_STEPS = 20
-_BLOCKS, _BETTER, _MOST_WORSE = 12, 0.3, 0.1  # a side of the picture; shares of the blocks that a shift may change
+_STILLS = 160  # pictures that the background is the median of
+_MOST_MAD = 12.0  # grey values: where people stand most of the time, they are the spread
+_MADS, _NOISES, _MOST_NOISE, _LEAST_CONTRAST = 3.5, 3.0, 15.0, 10.0
+_SHADOW, _EVEN = (0.55, 0.97), 0.03  # brightness of a shaded ground relative to the lit one, and its deviation
+_MOVING_PX = 0.5
+_UPRIGHT = (1.2, 5.0)  # height over width
+_FILL, _MOVING_SHARE, _COHERENCE, _OF_PICTURE, _LEAST_AREA = 0.33, 0.5, 0.6, 0.85, 12
+_BORDER_PX = 1
 
 
-def find_figures(recorded: Sequence[dict[int, Luma]]) -> tuple[Array, int]:
-    """What stands out from the median background and moves, at the shortest gap over which it moves far enough.
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """Two pictures of one moment, uint8 (H, W): `later`, `elapsed` frames after `earlier`; at frame `at`."""
 
-    Returns rows of (x, y of the centre, w, h, area, dx, dy), in pixels, and the gap in frames.
+    earlier: Luma
+    later: Luma
+    elapsed: int
+    at: int
+
+
+@dataclass(frozen=True, eq=False)
+class Figures:
+    """N blobs, float64 (N,) each: middle and box in pixels, area, mean velocity in pixels a frame, and when (frame)."""
+
+    x: Array
+    y: Array
+    width: Array
+    height: Array
+    area: Array
+    dx: Array
+    dy: Array
+    at: Array
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    @property
+    def speed(self) -> Array:
+        """Pixels a frame."""
+        return np.hypot(self.dx, self.dy)
+
+    def where(self, kept: Mask | npt.NDArray[np.intp]) -> Figures:
+        """Some of the blobs."""
+        return Figures(**{name: getattr(self, name)[kept] for name in self.__dataclass_fields__})
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What was seen in all pairs.
+
+    upright: what may be one person.  lying: as whole and as steady in its motion, but wider than tall.
+    everything: all blobs of the plainest of the three cuts, whatever they are.
     """
-    bursts = [_Settled(burst, recorded[len(recorded) // 2][0]) for burst in recorded]
-    ends = [(burst, place) for burst in bursts for place in (burst.places[0], burst.places[-1])]
-    stills = [burst[place] for burst, place in ends[:: max(1, len(ends) // 48)]]
-    background = np.median(np.stack(stills), axis=0).astype(np.float32)
+
+    upright: Figures
+    lying: Figures
+    everything: Figures
+
+
+def find_figures(pairs: Sequence[Pair]) -> Seen:
+    """Blobs that stand out from the background and move, in each pair.
+
+    The mask of what is foreground is cut into blobs in three ways, and all of them are kept: which of them fits a
+    figure best depends on the footage, and whole people agree in height where scraps and groups do not.
+    """
+    reference = pairs[len(pairs) // 2].later
+    laid = [
+        Pair(laid_onto(pair.earlier, reference), laid_onto(pair.later, reference), pair.elapsed, pair.at)
+        for pair in pairs
+    ]
+    ground = _Ground.of([pair.later for pair in laid])
     flow_of = BackwardFlow()
+    parts: list[list[Figures]] = [[], [], []]
+    for pair in laid:
+        flow = steadied(flow_of(pair.later, pair.earlier), pair.later)
+        wide = cv2.resize(flow, pair.later.shape[::-1], interpolation=cv2.INTER_LINEAR)
+        for index, mask in enumerate(ground.foregrounds(pair.later, wide)):
+            blobs, upright, lying = _blobs(mask, wide, pair)
+            parts[0].append(blobs.where(upright))
+            parts[1].append(blobs.where(lying))
+            if index == 0:
+                parts[2].append(blobs)
+    return Seen(*(_joined(part) for part in parts))
 
-    def seen(some: Sequence[_Settled], gap: int) -> Array:
-        pairs = [pair for burst in some for pair in _pairs(burst, gap)]
-        found = (_moving_blobs(luma, background, steadied(flow_of(luma, earlier), luma)) for luma, earlier in pairs)
-        return np.concatenate([np.zeros((0, 7)), *found])
 
-    best, most = 0, 0
-    few = bursts[:: max(1, len(bursts) // _FEW_BURSTS)]
-    for gap in GAPS:
-        figures = seen(few, gap)
-        if len(figures) > most // 2:
-            best, most = gap, len(figures)
-            if np.median(displacement(figures) / figures[:, 3]) >= _GOOD_MOVE:
-                break
-    figures = seen(bursts, best)
-    if len(figures) < MIN_FIGURES:
-        raise TooLittleMotionError(
-            "hardly anybody moves in the footage, so neither people's size nor their speed can be measured; "
-            "give footage with people walking, or a fitted scene with --model"
+def _joined(parts: Sequence[Figures]) -> Figures:
+    return Figures(*(np.concatenate([getattr(part, name) for part in parts]) for name in Figures.__dataclass_fields__))
+
+
+@dataclass(frozen=True, eq=False)
+class _Ground:
+    """The picture without people, and how much each pixel of it varies: float32 (H, W) each."""
+
+    median: npt.NDArray[np.float32]
+    spread: npt.NDArray[np.float32]
+
+    @classmethod
+    def of(cls, pictures: Sequence[Luma]) -> _Ground:
+        stills = np.stack(pictures[:: -(-len(pictures) // _STILLS)])
+        median = np.empty(stills.shape[1:], np.float32)
+        spread = np.empty_like(median)
+        for row in range(0, len(median), 32):  # in strips: the whole stack of differences would take 4 bytes a pixel
+            strip = stills[:, row : row + 32].astype(np.float32)
+            median[row : row + 32] = np.median(strip, axis=0)
+            spread[row : row + 32] = 1.4826 * np.median(np.abs(strip - median[row : row + 32]), axis=0)
+        return cls(median, np.minimum(cv2.GaussianBlur(spread, (0, 0), 1.5), _MOST_MAD))
+
+    def foregrounds(self, luma: Luma, flow: npt.NDArray[Any]) -> list[npt.NDArray[np.uint8]]:
+        """Masks of what stands out and moves: with gaps closed, as it is, and what stands out clearly, closed."""
+        bright = luma.astype(np.float32)
+        difference = cv2.GaussianBlur(np.abs(bright - self.median), (3, 3), 0)
+        noise = 1.4826 * float(np.median(difference))
+        limit = np.maximum(_MADS * self.spread, max(min(_NOISES * noise, _MOST_NOISE), _LEAST_CONTRAST))
+        moving = (np.hypot(flow[..., 0], flow[..., 1]) > _MOVING_PX).astype(np.uint8)
+        may_be = (cv2.dilate(moving, np.ones((5, 5), np.uint8)) > 0) & ~self._shaded(bright)
+        loose, clear = (
+            cv2.morphologyEx(
+                ((difference > level) & may_be).astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8)
+            )
+            for level in (limit, 2 * limit)
         )
-    return figures, best
+        upwards = np.ones((5, 3), np.uint8)
+        closed = (np.asarray(cv2.morphologyEx(x, cv2.MORPH_CLOSE, upwards), np.uint8) for x in (loose, clear))
+        first, last = closed
+        return [first, np.asarray(loose, np.uint8), last]
+
+    def _shaded(self, bright: npt.NDArray[np.float32]) -> Mask:
+        """Where the ground only looks darker, all by the same share, as in a soft shadow."""
+        ratio = (bright + 4) / (self.median + 4)
+        mean = cv2.blur(ratio, (5, 5))
+        deviation = np.sqrt(np.maximum(cv2.blur(ratio * ratio, (5, 5)) - mean * mean, 0))
+        return np.asarray((mean > _SHADOW[0]) & (mean < _SHADOW[1]) & (deviation < _EVEN))
 
 
-def _pairs(burst: _Settled, gap: int) -> list[tuple[Luma, Luma]]:
-    """The first and the last two pictures of a burst that lie `gap` frames apart: (later, earlier)."""
-    starts = [place for place in burst.places if place + gap in burst.places]
-    return [(burst[start + gap], burst[start]) for start in {*starts[:1], *starts[-1:]}]
-
-
-def _moving_blobs(luma: Luma, background: npt.NDArray[np.float32], flow: npt.NDArray[np.float32]) -> Array:
-    """Connected blobs of one picture that may be one person: (x, y of the centre, w, h, area, dx, dy) each.
-
-    Hysteresis (weak pixels that touch strong ones) keeps a figure whole where its clothes match the ground; what does
-    not move is foliage, flicker or a change of light.
-    """
-    height, width = background.shape
-    difference = luma - background
-    difference = cv2.GaussianBlur(np.abs(difference - np.median(difference)), (3, 3), 0)
-    noise = 1.4826 * float(np.median(difference))
-    weak = (difference > max(3 * noise, _MIN_CONTRAST)).astype(np.uint8)
-    strong = difference > max(6 * noise, 2 * _MIN_CONTRAST)
-    flow = np.asarray(cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
-    moving = np.hypot(flow[..., 0], flow[..., 1]) > _MIN_SPEED_PX
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(weak, connectivity=8)
-    strength = np.bincount(labels[strong], minlength=count)[1:]
-    motion, *sums = (
-        np.bincount(labels[moving], weights, minlength=count)[1:] for weights in (None, *flow[moving].T.astype(float))
+def _blobs(mask: npt.NDArray[np.uint8], flow: npt.NDArray[Any], pair: Pair) -> tuple[Figures, Mask, Mask]:
+    """Connected blobs of one mask, which of them may be one person, and which lie as a person stands."""
+    height, width = mask.shape
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    x, y, w, h, area = stats[1:].T.astype(float)
+    foreground = labels > 0
+    of, along_x, along_y = labels[foreground], flow[..., 0][foreground], flow[..., 1][foreground]
+    speed = np.hypot(along_x, along_y)
+    moves = speed > _MOVING_PX
+    motion, total, sum_x, sum_y = (
+        np.bincount(of[moves], None if weights is None else weights[moves], minlength=count)[1:]
+        for weights in (None, speed, along_x, along_y)
     )
-    dx, dy = (total / np.maximum(motion, 1) for total in sums)
-    x, y, w, h, area = stats[1:].T
-    inside = (x > 0) & (y > 0) & (x + w < width) & (y + h < height)
-    upright = (h >= w) & (h <= 4 * w) & (h >= MIN_PERSON_PX) & (area >= 12)
-    solid = (area >= 0.25 * w * h) & (strength >= 0.15 * area) & (motion >= 0.5 * area)
-    return np.stack([x + w / 2, y + h / 2, w, h, area, dx, dy], axis=1)[inside & upright & solid]
-
-
-def displacement(figures: Array) -> Array:
-    """How far each figure moved in the picture, in pixels."""
-    return np.hypot(figures[:, 5], figures[:, 6])
-
-
-class _Settled:
-    """A burst's pictures as a camera that neither shakes nor adapts to the light would have seen them.
-
-    Each is made when it is first asked for: most gaps, and most bursts of each, are never looked at.
-    """
-
-    def __init__(self, burst: dict[int, Luma], reference: Luma) -> None:
-        self.places = sorted(burst)
-        self._burst = burst
-        self._reference = reference
-        self._made: dict[int, Luma] = {}
-
-    def __getitem__(self, place: int) -> Luma:
-        if place not in self._made:
-            self._made[place] = _like(self._burst[place], self._reference)
-        return self._made[place]
-
-
-def _like(luma: Luma, reference: Luma) -> Luma:
-    """`luma` in the light of `reference`, and moved onto it where its ground lies elsewhere."""
-    luma = in_the_same_light(luma, reference)
-    x, y = _shift(luma, reference)
-    if math.hypot(x, y) < _LEAST_SHIFT_PX:
-        return luma
-    back = np.array([[1, 0, -x], [0, 1, -y]])
-    moved = cv2.warpAffine(luma, back, luma.shape[::-1], flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    before, after = (
-        cv2.resize(cv2.absdiff(picture, reference).astype(np.float32), (_BLOCKS, _BLOCKS), interpolation=cv2.INTER_AREA)
-        for picture in (luma, moved)
-    )
-    # The ground is all over the picture; people before a plain one are not.
-    better, worse = (after < 0.95 * before).mean(), (after > 1.05 * before).mean()
-    return np.asarray(moved, np.uint8) if better > _BETTER and worse < _MOST_WORSE else luma
-
-
-def _shift(luma: Luma, reference: Luma) -> tuple[float, float]:
-    """How far the whole of `luma` lies to the right of and below `reference` (Evangelidis and Psarakis 2008, ECC)."""
-    small, small_reference = (
-        cv2.resize(x, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for x in (luma, reference)
-    )
-    stop = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, _ALIGNING_STEPS, 1e-3)
-    try:
-        start = np.eye(2, 3, dtype=np.float32)
-        _, moved = cv2.findTransformECC(small_reference, small, start, cv2.MOTION_TRANSLATION, stop)
-    except cv2.error:  # nothing in common, or nothing to hold on to
-        return 0.0, 0.0
-    return 2 * float(moved[0, 2]), 2 * float(moved[1, 2])
+    inside = (x > _BORDER_PX) & (y > _BORDER_PX) & (x + w < width - _BORDER_PX) & (y + h < height - _BORDER_PX)
+    whole = inside & (area >= _FILL * w * h) & (area >= _LEAST_AREA) & (motion > _MOVING_SHARE * area)
+    whole &= np.hypot(sum_x, sum_y) > _COHERENCE * np.maximum(total, 1e-9)
+    upright = whole & (h >= _UPRIGHT[0] * w) & (h <= _UPRIGHT[1] * w)
+    upright &= (h >= MIN_PERSON_PX) & (h < _OF_PICTURE * height)
+    pixels = np.maximum(motion, 1) * pair.elapsed
+    # The flow goes back in time; which way a figure walks does not matter here, how far does.
+    found = Figures(x + w / 2, y + h / 2, w, h, area, sum_x / pixels, sum_y / pixels, np.full(len(x), float(pair.at)))
+    return found, upright, whole & (w >= _UPRIGHT[0] * h)

@@ -1,101 +1,55 @@
-"""The camera's geometry, read from figures: how people's height changes over the picture, and foreshortening."""
+"""What follows from people's height: foreshortening, from the horizon, and walking speed, from how far they move."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import math
 
 import numpy as np
 import numpy.typing as npt
 
-from crowdad.scale.figures import MIN_FIGURES, displacement
+from crowdad.scale.figures import Figures
 from crowdad.scale.scene_scale import SceneScale
 
-__all__ = ["foreshortening_of", "moves_of", "person_plane"]
+__all__ = ["ASSUMED_FORESHORTENING", "USUAL_WALK_S", "foreshortening_of", "walk_of"]
 
 Array = npt.NDArray[np.float64]
 
-_BOOTSTRAPS = 16
-_PRIOR_SLOPE = ((0.0, 0.3), (1.0, 1.0))  # mean and error, to the right and downwards, a picture's width or height
-_MISLED = 0.7  # share of what neighbours disagree by that may be one end of the band against the other
-_TYPICAL_FORESHORTENING = 1.7  # a camera that looks down by 36 degrees
-_MOST_FORESHORTENING = 4.0  # at the picture's centre: looking down by 15 degrees
-_FEW_ALONG = 0.1  # share of figures: those who move along the line of sight are then mostly people who stand or turn
+ASSUMED_FORESHORTENING = 1.7
+"""That of a camera that looks down by 36 degrees."""
+
+USUAL_WALK_S = 0.75
+"""Walking speed in person heights a second."""
+
+_FOCAL = 1.1  # focal length of a usual lens, of the longest side
+_MOST_FORESHORTENING = 4.0  # looking down by 15 degrees
+_BRISK = 1.15  # upper quartile of a walking crowd's speeds, of its usual one
+_TRUST = 0.5  # in the usual speed, against the measured one
+_BELIEVED, _DISBELIEVED = 2.0, 2.2  # ratio of usual and measured speed: beyond, the times are not the real ones
 
 
-def person_plane(figures: Array, size_hw: tuple[int, int]) -> tuple[tuple[float, float, float], tuple[float, float]]:
-    """Person height as a plane over the picture, and the rows in which figures were seen.
+def foreshortening_of(person: tuple[float, float, float], size_hw: tuple[int, int]) -> float:
+    """How many times slower the same walk looks along the line of sight, at the picture's centre, >= 1.
 
-    Two witnesses of the slope, weighted by their certainty: the figures' heights, which groups and broken outlines
-    mislead, and their displacements, which differ by walking direction.  Where neighbours disagree, as they do where
-    outlines break, one end of the band may be misread against the other: little is then learnt from a narrow band, and
-    a typical camera's slope stands.
+    People's height falls to zero at the horizon; how far above the centre that lies tells how far the camera looks
+    down, the lens taken for a usual one.
     """
-    height, width = size_hw
-    x, y, _, tall = figures[:, :4].T
-    rows = (float(np.quantile(y, 0.02)), float(np.quantile(y, 0.98)))
-    middle = np.array([np.median(x), np.median(y)])
-    places = (figures[:, :2] - middle) / (width, height)
-    typical, doubt = np.transpose(_PRIOR_SLOPE)
-    precision = 1 / np.square(doubt)
-    total = precision * typical
-    for witness in (tall, displacement(figures)):
-        slopes, error = _relative_slopes(places, witness)
-        weight = 1 / np.square(error)
-        precision = precision + weight
-        total = total + weight * slopes
-    right, down = total / precision
-    shape = np.maximum(1 + right * places[:, 0] + down * places[:, 1], 0.1)
-    level = float(np.median(tall / shape))
-    at_centre = 1 + right * (0.5 - middle[0] / width) + down * (0.5 - middle[1] / height)
-    return (float(level * at_centre), float(level * right / width), float(level * down / height)), rows
+    centre, _, down = person
+    if down <= 0:
+        return 1.0
+    tilt = math.atan(centre / down / (_FOCAL * max(size_hw)))
+    return min(1 / math.sin(tilt), _MOST_FORESHORTENING)
 
 
-def _relative_slopes(places: Array, values: Array) -> tuple[Array, Array]:
-    """Change (to the right, downwards) over the picture relative to the middle, and its error.
+def walk_of(figures: Figures, scale: SceneScale, fps: float) -> float:
+    """Walking speed across the picture in person heights a frame, from at least one figure.
 
-    The error is the bootstrap's, and what neighbours disagree by over the width of the band that was seen.
+    People hardly ever walk much slower or faster than usual.  Where they seem to, the times of the frames are not real
+    (UCSD Ped1 and Ped2 carry an assumed frame rate), and what was measured stands.
     """
-    from sklearn.linear_model import QuantileRegressor  # half of the time to a first score, which only fits need
-
-    def fitted(drawn: npt.NDArray[np.intp]) -> Array:
-        fit = QuantileRegressor(quantile=0.5, alpha=0, solver="highs").fit(places[drawn], values[drawn])
-        return fit.coef_ / max(fit.intercept_, 1e-6)
-
-    rng = np.random.default_rng(0)
-    count = len(places)
-    drawn = [fitted(rng.integers(count, size=count)) for _ in range(_BOOTSTRAPS)]
-    slopes = fitted(np.arange(count))
-    rest = np.log(np.maximum(values, 1e-6) / np.maximum(1 + places @ slopes, 0.1))
-    disagreement = 1.4826 * float(np.median(np.abs(rest - np.median(rest))))
-    band = np.maximum(np.ptp(np.quantile(places, (0.1, 0.9), axis=0), axis=0), 1e-3)
-    return slopes, np.hypot(np.std(drawn, axis=0) + 1e-3, _MISLED * disagreement / band)
-
-
-def moves_of(figures: Array, scale: SceneScale) -> Array:
-    """How far each figure moved, in person heights, as if it had walked across the picture."""
-    x, y, dx, dy = figures[:, [0, 1, 5, 6]].T
-    return np.hypot(dx, scale.foreshortening_at(x, y) * dy) / scale.person_px(x, y)
-
-
-def foreshortening_of(figures: Array, scale: SceneScale) -> tuple[float, int]:
-    """Ratio of brisk walkers' displacements across and along the line of sight, as seen at the picture's centre.
-
-    Returns it and how many walked along, 0 where it is assumed.
-
-    Who walks along it is told by a first guess of the ratio.  The upper quartiles are compared, since people who stand
-    and sway are seen in every direction; a typical camera's value stands in where too few walk along the line of sight.
-    """
-    x, y, dy = figures[:, [0, 1, 6]].T
-    person_px = scale.person_px(x, y)
-    along_move = np.abs(dy) * scale.person[0] / np.square(person_px)
-    ratio, seen = _TYPICAL_FORESHORTENING, len(figures)
-    for _ in range(2):
-        guess = replace(scale, foreshortening=ratio, along=seen)
-        moves = moves_of(figures, guess)
-        steepness = guess.foreshortening_at(x, y) * np.abs(dy) / np.maximum(moves * person_px, 1e-6)
-        across, along = moves[steepness < 0.5], along_move[steepness > 0.8]
-        if len(across) < MIN_FIGURES // 2 or len(along) < max(MIN_FIGURES // 2, _FEW_ALONG * len(moves)):
-            return _TYPICAL_FORESHORTENING, 0
-        seen = len(along)
-        ratio = float(np.clip(np.quantile(across, 0.75) / np.quantile(along, 0.75), 1.0, _MOST_FORESHORTENING))
-    return ratio, seen
+    along = scale.foreshortening_at(figures.x, figures.y) * figures.dy
+    moves = np.hypot(figures.dx, along) / scale.person_px(figures.x, figures.y)
+    measured = max(float(np.quantile(moves, 0.75)) / _BRISK, 1e-5)
+    usual = USUAL_WALK_S / fps
+    apart = abs(math.log(usual / measured))
+    trust = _TRUST * min(max((_DISBELIEVED - math.exp(apart)) / (_DISBELIEVED - _BELIEVED), 0.0), 1.0)
+    return measured ** (1 - trust) * usual**trust

@@ -16,7 +16,8 @@ __all__ = ["View", "views"]
 
 Luma = npt.NDArray[np.uint8]
 
-_MOST_VIEW_PX = 8_000_000  # small figures in a large picture are enlarged only as far as memory goes
+_MOST_OF_PICTURE, _SMALL_PX = 2.0, 300_000  # pixels of all views, of the picture's; a small picture may take as many
+_FAR_ABOVE = 2.0  # person heights beyond the farthest people: what is there is nobody
 
 
 @dataclass(frozen=True)
@@ -59,31 +60,54 @@ class View:
 
 
 def views(scale: SceneScale, settings: ScaleSettings) -> tuple[View, ...]:
-    """Cut the picture into bands in which people's heights differ by at most `view_ratio`, far ones first."""
-    height, _ = scale.size_hw
-    centre_x = scale.size_hw[1] / 2
+    """Cut the picture into bands in which people's heights differ by at most `view_ratio`, from the top down.
+
+    What lies far above all people who were seen is in none of them.  The bands have at most twice the picture's pixels
+    in all: where small people would need more, they stay smaller than the working height.
+    """
+    height, width = scale.size_hw
     top, bottom = scale.rows
-    ends = [float(scale.person_px(centre_x, y)) for y in (top, bottom)]
+    ends = [float(scale.person_px(width / 2, y)) for y in (top, bottom)]
     count = max(1, math.ceil(abs(math.log(ends[1] / ends[0])) / math.log(settings.view_ratio) - 1e-9))
     levels = np.geomspace(ends[0], ends[1], count + 1)
     slope = scale.person[2]
-    edges = [scale.size_hw[0] / 2 + (level - scale.person[0]) / slope for level in levels] if count > 1 else [0, height]
-    edges[0], edges[-1] = 0.0, float(height)
-    return tuple(
-        _view(scale, settings, edges[i], edges[i + 1], float(math.sqrt(levels[i] * levels[i + 1])))
-        for i in range(count)
+    edges = [height / 2 + (level - scale.person[0]) / slope for level in levels] if count > 1 else [0.0, height]
+    edges[0] = max(0.0, top - _FAR_ABOVE * ends[0]) if slope > 0 else 0.0
+    edges[-1] = float(height)
+    typical = [float(math.sqrt(levels[i] * levels[i + 1])) for i in range(count)]
+    bands = [(edges[i], edges[i + 1]) for i in range(count)]
+    seen = [_seen(scale, settings, band, person_px) for band, person_px in zip(bands, typical, strict=True)]
+    zooms = _affordable(
+        [min(settings.person_px / person_px, settings.max_upscale) for person_px in typical],
+        [(last - first) * width for first, last in seen],
+        max(_MOST_OF_PICTURE * height * width, _SMALL_PX),
     )
+    return tuple(_view(scale, *parts) for parts in zip(seen, bands, zooms, typical, strict=True))
 
 
-def _view(scale: SceneScale, settings: ScaleSettings, top: float, bottom: float, person_px: float) -> View:
-    height, width = scale.size_hw
+def _seen(scale: SceneScale, settings: ScaleSettings, band: tuple[float, float], person_px: float) -> tuple[int, int]:
     margin = settings.margin * person_px
-    seen = (max(0, math.floor(top - margin)), min(height, math.ceil(bottom + margin)))
-    zoom = min(settings.person_px / person_px, settings.max_upscale)
-    zoom = min(zoom, math.sqrt(_MOST_VIEW_PX / ((seen[1] - seen[0]) * width)))
+    return max(0, math.floor(band[0] - margin)), min(scale.size_hw[0], math.ceil(band[1] + margin))
+
+
+def _affordable(zooms: list[float], areas: list[int], most_px: float) -> list[float]:
+    """The zooms, the largest ones lowered to one that all bands together can be looked at with."""
+    low, high = 0.0, max(zooms)
+    if sum(area * zoom**2 for area, zoom in zip(areas, zooms, strict=True)) <= most_px:
+        return zooms
+    for _ in range(40):
+        middle = (low + high) / 2
+        if sum(area * min(zoom, middle) ** 2 for area, zoom in zip(areas, zooms, strict=True)) <= most_px:
+            low = middle
+        else:
+            high = middle
+    return [min(zoom, low) for zoom in zooms]
+
+
+def _view(scale: SceneScale, seen: tuple[int, int], owned: tuple[float, float], zoom: float, person_px: float) -> View:
     if abs(math.log(zoom)) < math.log(1.08):
         zoom = 1.0
     rows = max(16, 2 * round((seen[1] - seen[0]) * zoom / 2))
-    columns = max(16, 2 * round(width * zoom / 2))
-    zoom_xy = (columns / width, rows / (seen[1] - seen[0]))
-    return View(seen, (top, bottom), (rows, columns), zoom_xy, person_px * zoom_xy[1])
+    columns = max(16, 2 * round(scale.size_hw[1] * zoom / 2))
+    zoom_xy = (columns / scale.size_hw[1], rows / (seen[1] - seen[0]))
+    return View(seen, owned, (rows, columns), zoom_xy, person_px * zoom_xy[1])
