@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -24,6 +24,8 @@ _STILLS = 160  # pictures that the background is the median of
 _MOST_MAD = 12.0  # grey values: where people stand most of the time, they are the spread
 _MADS, _NOISES, _MOST_NOISE, _LEAST_CONTRAST = 3.5, 3.0, 15.0, 10.0
 _SHADOW, _EVEN = (0.55, 0.97), 0.03  # brightness of a shaded ground relative to the lit one, and its deviation
+_SUN, _SUN_LEVELS, _SUN_DOUBT = (0.3, 0.8), 25, 0.05  # brightness in a shadow that the sun casts
+_SUN_SHARE, _SUN_LEAST, _SUN_STILLS = 0.35, 5e-4, 40  # of the even dark places; of all pixels; pictures looked at
 _MOVING_PX = 0.5
 _UPRIGHT = (1.2, 5.0)  # height over width
 _FILL, _MOVING_SHARE, _COHERENCE, _OF_PICTURE, _LEAST_AREA = 0.33, 0.5, 0.6, 0.85, 12
@@ -111,10 +113,14 @@ def _joined(parts: Sequence[Figures]) -> Figures:
 
 @dataclass(frozen=True, eq=False)
 class _Ground:
-    """The picture without people, and how much each pixel of it varies: float32 (H, W) each."""
+    """The picture without people, and how much each pixel of it varies: float32 (H, W) each.
+
+    sun: brightness of the ground in shadows with a sharp edge, relative to the lit one; None where there are none.
+    """
 
     median: npt.NDArray[np.float32]
     spread: npt.NDArray[np.float32]
+    sun: float | None = None
 
     @classmethod
     def of(cls, pictures: Sequence[Luma]) -> _Ground:
@@ -125,7 +131,8 @@ class _Ground:
             strip = stills[:, row : row + 32].astype(np.float32)
             median[row : row + 32] = np.median(strip, axis=0)
             spread[row : row + 32] = 1.4826 * np.median(np.abs(strip - median[row : row + 32]), axis=0)
-        return cls(median, np.minimum(cv2.GaussianBlur(spread, (0, 0), 1.5), _MOST_MAD))
+        ground = cls(median, np.minimum(cv2.GaussianBlur(spread, (0, 0), 1.5), _MOST_MAD))
+        return replace(ground, sun=ground._sun(stills[:: max(1, len(stills) // _SUN_STILLS)]))
 
     def foregrounds(self, luma: Luma, flow: npt.NDArray[Any]) -> list[npt.NDArray[np.uint8]]:
         """Masks of what stands out and moves: with gaps closed, as it is, and what stands out clearly, closed."""
@@ -146,12 +153,36 @@ class _Ground:
         first, last = closed
         return [first, np.asarray(loose, np.uint8), last]
 
-    def _shaded(self, bright: npt.NDArray[np.float32]) -> Mask:
-        """Where the ground only looks darker, all by the same share, as in a soft shadow."""
+    def _ratio(self, bright: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], Mask]:
+        """Brightness relative to the ground's, over a few pixels, and where it is even."""
         ratio = (bright + 4) / (self.median + 4)
         mean = cv2.blur(ratio, (5, 5))
         deviation = np.sqrt(np.maximum(cv2.blur(ratio * ratio, (5, 5)) - mean * mean, 0))
-        return np.asarray((mean > _SHADOW[0]) & (mean < _SHADOW[1]) & (deviation < _EVEN))
+        return np.asarray(mean, np.float32), np.asarray(deviation < _EVEN)
+
+    def _sun(self, stills: npt.NDArray[np.uint8]) -> float | None:
+        """One sun darkens the ground by one share: where many even places have it, it is there."""
+        counts = np.zeros(_SUN_LEVELS)
+        for luma in stills:
+            mean, even = self._ratio(luma.astype(np.float32))
+            counts += np.histogram(mean[even], _SUN_LEVELS, _SUN)[0]
+        around = np.convolve(counts, np.ones(3), "same")
+        at = int(around.argmax())
+        if around[at] < _SUN_SHARE * counts.sum() or around[at] < _SUN_LEAST * stills.size:
+            return None
+        return float(_SUN[0] + (_SUN[1] - _SUN[0]) * (at + 0.5) / _SUN_LEVELS)
+
+    def _shaded(self, bright: npt.NDArray[np.float32]) -> Mask:
+        """Where the ground only looks darker: all by the same share, as in a soft shadow, or as the sun has it."""
+        mean, even = self._ratio(bright)
+        soft = even & (mean > _SHADOW[0]) & (mean < _SHADOW[1])
+        if self.sun is None:
+            return soft
+        core = (even & (np.abs(mean - self.sun) < _SUN_DOUBT)).astype(np.uint8)
+        around = cv2.dilate(core, np.ones((9, 9), np.uint8)) > 0
+        here = cv2.blur((bright + 4) / (self.median + 4), (3, 3))
+        edge = around & (here > self.sun - _SUN_DOUBT) & (here < 1 + _SUN_DOUBT)
+        return np.asarray(soft | edge)
 
 
 def _blobs(mask: npt.NDArray[np.uint8], flow: npt.NDArray[Any], pair: Pair) -> tuple[Figures, Mask, Mask]:

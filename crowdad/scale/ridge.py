@@ -14,7 +14,7 @@ __all__ = ["Ridge", "find_ridge"]
 
 Array = npt.NDArray[np.float64]
 
-HALO = 1.05
+HALO = 1.07
 """Height of a blob over that of the person in it: outlines are blurred and cast a little shade."""
 
 _DOWNWARDS, _SIDEWAYS = np.linspace(-1.0, 3.0, 14), np.linspace(-0.9, 0.9, 7)
