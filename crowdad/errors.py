@@ -83,7 +83,7 @@ class TooLittleMotionError(FitError):
     """Fewer tubes than the clusters need."""
 
 
-class UnclearSizeError(TooLittleMotionError):
+class UnclearSizeError(FitError):
     """What moves does not tell how tall people are."""
 
 

@@ -17,7 +17,7 @@ TREE = {
         errors.NoVideoError,
         errors.TooShortError,
     },
-    errors.FitError: {errors.TooLittleMotionError},
+    errors.FitError: {errors.TooLittleMotionError, errors.UnclearSizeError},
     errors.FleetError: set(),
     errors.ModelError: {
         errors.NotFittedError,

@@ -16,7 +16,7 @@ __all__ = ["View", "views"]
 
 Luma = npt.NDArray[np.uint8]
 
-_MOST_OF_PICTURE, _SMALL_PX = 2.0, 300_000  # pixels of all views, of the picture's; a small picture may take as many
+_MOST_OF_PICTURE, _MOST_PX, _SMALL_PX = 2.0, 8_000_000, 300_000  # of all views; a small picture may take the last
 _FAR_ABOVE = 2.0  # person heights beyond the farthest people: what is there is nobody
 
 
@@ -80,7 +80,7 @@ def views(scale: SceneScale, settings: ScaleSettings) -> tuple[View, ...]:
     zooms = _affordable(
         [min(settings.person_px / person_px, settings.max_upscale) for person_px in typical],
         [(last - first) * width for first, last in seen],
-        max(_MOST_OF_PICTURE * height * width, _SMALL_PX),
+        max(min(_MOST_OF_PICTURE * height * width, _MOST_PX), _SMALL_PX),
     )
     return tuple(_view(scale, *parts) for parts in zip(seen, bands, zooms, typical, strict=True))
 

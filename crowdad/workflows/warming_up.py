@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from crowdad.config import Settings
-from crowdad.errors import TooLittleMotionError, TooShortError
+from crowdad.errors import TooLittleMotionError, TooShortError, UnclearSizeError
 from crowdad.outputs.folder import RunFolder
 from crowdad.outputs.footage import written_along
 from crowdad.scene import SceneModel
@@ -69,7 +69,7 @@ class WarmUp:
                     fit.stop()
                 if not learned:
                     return None
-                if isinstance(fit.error, TooLittleMotionError | TooShortError):
+                if isinstance(fit.error, TooLittleMotionError | TooShortError | UnclearSizeError):
                     minutes = len(self._pieces) * self._length_s / 60
                     self._notice(f"too little moved in {minutes:.1f} minutes to learn from; as much again is watched")
                     continue

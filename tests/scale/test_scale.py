@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -19,8 +20,11 @@ from crowdad.datasets.generated import Camera, GeneratedClip, scene_config
 from crowdad.datasets.root import data_root
 from crowdad.datasets.ucsd import find_clips
 from crowdad.datasets.variants import vary
-from crowdad.errors import DatasetNotFoundError, TooLittleMotionError
+from crowdad.errors import DatasetNotFoundError, TooLittleMotionError, UnclearSizeError
 from crowdad.scale import ScaleProbe, SceneScale, views
+from crowdad.scale.figures import Figures
+from crowdad.scale.geometry import foreshortening_of, walk_of
+from crowdad.sources import open_source
 from tests.tiny_scene import scale_of, settings_of, texture, walkers
 
 SETTINGS = settings_of().scale
@@ -73,14 +77,14 @@ def low() -> Filmed:
 
 
 @pytest.mark.parametrize("name", ["flat", "steep"])
-def test_height_is_proportional_to_the_truth_all_over_the_picture(name, request):
+def test_height_is_that_of_people_all_over_the_picture(name, request):
     filmed: Filmed = request.getfixturevalue(name)
     excess = filmed.excess()
-    # Halo and shadow are part of what moves: a figure reads taller than the person in it, by the same share everywhere.
-    assert excess.min() > 0.95
-    assert excess.max() < 1.45
-    assert excess.max() / excess.min() < 1.25
+    assert excess.min() > 0.9
+    assert excess.max() < 1.2
     assert filmed.scale.figures > 60
+    assert filmed.scale.certainty in ("sure", "unsure")
+    assert bool(filmed.scale.why) == (filmed.scale.certainty == "unsure")
 
 
 def test_the_slope_is_that_of_the_camera(flat, steep):
@@ -126,6 +130,24 @@ def test_who_walks_towards_a_low_camera_is_not_taken_for_slow(low):
     assert truth / 2 < found < 1.2 * truth
 
 
+def test_foreshortening_follows_from_how_far_the_horizon_is_above_the_centre():
+    # Height falls to zero 110 rows above the centre of a picture 100 px wide, whose focal length is about 110 px.
+    assert foreshortening_of((55.0, 0.0, 0.5), (80, 100)) == pytest.approx(math.sqrt(2))
+    assert foreshortening_of((55.0, 0.0, 0.0), (80, 100)) == 1.0  # no horizon: the camera looks straight down
+    assert foreshortening_of((5.0, 0.0, 0.5), (80, 100)) == 4.0  # as far as it is followed
+
+
+def walked(move_px: float, fps: float) -> float:
+    moves = Figures(*(np.full(20, value) for value in (50.0, 40.0, 10.0, 40.0, 300.0, move_px, 0.0, 0.0)))
+    return walk_of(moves, scale_of(person=(40.0, 0.0, 0.0)), fps) * fps
+
+
+def test_walking_speed_leans_to_the_usual_one_unless_the_times_cannot_be_real():
+    assert walked(1.15 * 40 * 0.75 / 10, 10.0) == pytest.approx(0.75)
+    assert walked(1.15 * 40 * 0.48 / 10, 10.0) == pytest.approx(0.6)  # the geometric mean of 0.48 and 0.75
+    assert walked(1.15 * 40 * 0.2 / 10, 10.0) == pytest.approx(0.2)  # nobody walks so slowly: what was measured stands
+
+
 def test_foreshortening_grows_towards_the_horizon_as_height_shrinks():
     scale = scale_of(size_hw=(200, 100), person=(40.0, 0.0, 0.3), rows=(0.0, 200.0), foreshortening=2.0, along=20)
     assert scale.foreshortening_at(50, 100) == pytest.approx(2.0)
@@ -135,17 +157,6 @@ def test_foreshortening_grows_towards_the_horizon_as_height_shrinks():
     assert replace(scale, foreshortening=1.2).foreshortening_at(50, 200) == pytest.approx(1.0)
     assumed = replace(scale, along=0)
     assert assumed.foreshortening_at(50, 100 - 40 / 2 / 0.3) == pytest.approx(2 * math.sqrt(2))
-
-
-def test_who_sways_on_the_spot_tells_nothing_about_foreshortening():
-    speeds = [sign * speed for speed in (2.4, 2.8, 3.0, 2.6, 3.2, 2.5) for sign in (1, -1)]
-    pictures = np.full((160, 720, 320), 110, np.uint8)
-    pictures[:, :600] = walkers(160, speeds=speeds, size_hw=(600, 320))
-    for index, picture in enumerate(pictures):
-        top = 640 + round(14 * math.sin(index / 14))  # up to one pixel a frame
-        picture[top : top + 40, 150:166] = texture((40, 16), seed=9)
-    found = measured(pictures, 10.0)
-    assert (found.foreshortening, found.along) == (1.7, 0)
 
 
 @pytest.mark.parametrize("zoom", [0.6, 1.5])
@@ -195,6 +206,44 @@ def test_a_narrow_band_of_broken_outlines_leaves_a_typical_slope(variant):
     assert 0.5 * by_hand < scale.person[2] / scale.person[0] < 2.2 * by_hand
 
 
+def test_a_camera_that_drifts_far_sees_the_same_people(flat):
+    height, width = flat.clip.size_hw
+    drifted = []
+    for index, picture in enumerate(flat.pictures):
+        y = 24 * index / len(flat.pictures) - 12
+        how = (cv2.INTER_CUBIC, cv2.BORDER_REPLICATE)
+        drifted.append(cv2.warpAffine(picture, np.array([[1.0, 0, 0], [0, 1, y]]), (width, height), None, *how))
+    assert measured(drifted, flat.clip.fps).person[0] == pytest.approx(flat.scale.person[0], rel=0.12)
+
+
+REAL = {"mall.mp4": 0.15, "street.mp4": 0.15, "pets.avi": 0.15}  # median relative error
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_people_on_real_cameras_are_as_tall_as_they_were_read_by_eye(name):
+    try:
+        scenes = data_root() / "scenes"
+        rows = list(csv.DictReader((scenes / "heights.csv").read_text().splitlines()))
+    except OSError as error:
+        pytest.skip(f"the real scenes are not at hand, set CROWDAD_DATA: {error}")
+    source = open_source(scenes / name)
+    probe = ScaleProbe(source.expected_frames or 0, source.fps, SETTINGS.model_copy(update={"bursts": 100}))
+    for frame in source.frames():
+        probe.push(frame.luma)
+    scale = probe.measure()
+    x, y, truth = np.array(
+        [[float(row[key]) for key in ("x", "y", "height_px")] for row in rows if row["file"] == f"scenes/{name}"]
+    ).T
+    assert np.median(np.abs(scale.person_px(x, y) / truth - 1)) < REAL[name]
+    assert 0.5 < scale.walk * scale.fps < 1.2
+
+
+def test_a_few_cars_are_refused_and_not_taken_for_people():
+    pictures = walkers(150, speeds=(6.0,), size_hw=(180, 160))
+    with pytest.raises(UnclearSizeError, match="--person-height"):
+        measured(np.concatenate([pictures[:20], pictures[:1].repeat(130, axis=0)]), 10.0)
+
+
 def test_measuring_twice_gives_the_same():
     pictures = walkers(150, speeds=(3, -3, 2.6), size_hw=(180, 160))
     assert measured(pictures, 10.0) == measured(pictures, 10.0)
@@ -216,28 +265,41 @@ def test_footage_without_people_is_one_clear_line(pictures):
     with pytest.raises(TooLittleMotionError) as told:
         measured(pictures, 10.0)
     assert "\n" not in str(told.value)
-    assert "give footage with people walking" in str(told.value)
+    assert "--person-height" in str(told.value)
 
 
 def test_no_frame_at_all_is_one_clear_line():
-    with pytest.raises(TooLittleMotionError, match="no frame"):
+    with pytest.raises(TooLittleMotionError, match="hardly anybody"):
         ScaleProbe(100, 10.0, SETTINGS).measure()
+
+
+def numbered(index: int) -> npt.NDArray[np.uint8]:
+    return np.full((16, 16), 5 * index % 251, np.uint8)
 
 
 def test_footage_longer_or_more_broken_up_than_expected_does_not_fill_the_memory():
     probe = ScaleProbe(50, 10.0, SETTINGS)
-    picture = np.zeros((20, 24), np.uint8)
     for index in range(5_000):
-        probe.push(picture, fresh=index % 7 == 0)
-        assert len(probe._bursts) <= 2 * SETTINGS.bursts
+        probe.push(numbered(index), fresh=index % 7 == 0)
+        assert len(probe._pairs) <= 4 * SETTINGS.bursts // 3
 
 
-def test_a_burst_does_not_reach_over_a_break():
-    probe = ScaleProbe(1_000, 10.0, SETTINGS)
-    for index in range(30):
-        probe.push(np.full((16, 16), index, np.uint8), fresh=index == 11)
-    seen = [[int(picture[0, 0]) for picture in burst.values()] for burst in probe._bursts]
-    assert seen == [[0, 1, 2, 3, 4, 6, 8], [11, 12, 13, 14, 15, 17, 19, 23, 27]]
+def frames_of(probe: ScaleProbe) -> list[tuple[int, int]]:
+    return [(pair.at - pair.elapsed, pair.at) for pair in probe._pairs]
+
+
+def test_a_pair_does_not_reach_over_a_break():
+    probe = ScaleProbe(40, 25.0, SETTINGS)  # 0.12 s are 3 frames
+    for index in range(16):
+        probe.push(numbered(index), fresh=index == 6)
+    assert frames_of(probe) == [(0, 3), (6, 9), (10, 13)]
+
+
+def test_a_picture_that_the_recorder_repeats_is_seen_once():
+    probe = ScaleProbe(40, 25.0, SETTINGS)
+    for index in range(24):
+        probe.push(numbered(index // 6))  # six frames of each
+    assert frames_of(probe) == [(0, 6), (12, 18)]
 
 
 def test_pictures_are_measured_at_a_size_in_the_working_range_and_told_in_their_own():
@@ -305,12 +367,14 @@ def test_a_size_close_to_the_working_height_is_left_as_it_is():
     width=st.integers(20, 400),
     rows=st.tuples(st.floats(0, 0.45), st.floats(0.55, 1)),
 )
-def test_views_cover_every_row_once_with_heights_in_range(centre, slope, height, width, rows):
+def test_views_cover_where_people_may_be_once_with_heights_in_range(centre, slope, height, width, rows):
     seen_rows = (rows[0] * height, rows[1] * height)
     scale = scale_of(size_hw=(height, width), person=(centre, 0.0, slope * centre / height), rows=seen_rows)
     bands = views(scale, SETTINGS)
-    assert bands[0].owned[0] == 0
+    farthest = float(scale.person_px(width / 2, seen_rows[0]))
+    assert bands[0].owned[0] == (max(0, seen_rows[0] - 2 * farthest) if slope > 0 else 0)  # nobody is far above people
     assert bands[-1].owned[1] == height
+    assert sum(math.prod(band.size_hw) for band in bands) <= max(2.1 * height * width, 310_000)
     for band, following in pairwise(bands):
         assert band.owned[1] == following.owned[0]
     for band in bands:
