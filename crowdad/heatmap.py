@@ -19,10 +19,23 @@ __all__ = ["CellGrid", "StepMap", "Voter", "anomaly_of"]
 
 Array = npt.NDArray[np.float32]
 
+_HALF_BODY = (0.2, 0.45)
+"""Half-width and half-height of a body, in person heights."""
+
 
 def anomaly_of(normality: Array) -> Array:
     """Raw anomaly of a tube, in [0, 2], higher = abnormal, from its normality in [-1, 1], higher = normal."""
     return 1.0 - normality
+
+
+def _seen_share(place_xy: Array, person_px: Array, size_hw: tuple[int, int]) -> Array:
+    """Share of a body that is inside the picture: float32 (N,), for its middle at pixels (N, 2)."""
+    share = np.ones(len(place_xy), np.float32)
+    for axis, (half, side) in enumerate(zip(_HALF_BODY, size_hw[::-1], strict=True)):
+        reach = half * person_px
+        first, last = np.maximum(place_xy[:, axis] - reach, 0), np.minimum(place_xy[:, axis] + reach, side)
+        share *= np.clip((last - first) / (2 * reach), 0, 1)
+    return share
 
 
 @dataclass(frozen=True)
@@ -54,10 +67,13 @@ class _Ballot:
         self.votes = np.zeros((*shape, 2), np.float32)
         self.least = np.ones(shape, np.float32)
 
-    def add(self, rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64], normality: Array) -> None:
+    def add(
+        self, rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64], normality: Array, seen_share: Array
+    ) -> None:
+        """Count votes; what of a subject is outside of the picture is taken for normal."""
         shape = self.least.shape
         cell = rows * shape[1] + columns
-        sums = np.bincount(cell, anomaly_of(normality), minlength=shape[0] * shape[1])
+        sums = np.bincount(cell, seen_share * anomaly_of(normality), minlength=shape[0] * shape[1])
         self.votes[..., 0] += sums.reshape(shape)
         self.votes[..., 1] += np.bincount(cell, minlength=shape[0] * shape[1]).reshape(shape)
         np.minimum.at(self.least, (rows, columns), normality)
@@ -91,6 +107,7 @@ class Voter:
         lag: int | None = None,
     ) -> None:
         self._grids = tuple(grids)
+        self._size_hw = size_hw
         self._settings = settings
         self._steps = steps
         self.reach = math.ceil(3 * settings.sigma_steps)
@@ -136,7 +153,8 @@ class Voter:
                 place = tubes.path_xy[voting, age]
                 columns = np.clip(place[:, 0] / grid.cell_px, 0, grid.shape[1] - 1).astype(np.int64)
                 rows = np.clip((place[:, 1] - grid.top) / grid.cell_px, 0, grid.shape[0] - 1).astype(np.int64)
-                ballot.add(rows, columns, normality[voting])
+                seen = _seen_share(place, tubes.person_px[voting], self._size_hw)
+                ballot.add(rows, columns, normality[voting], seen)
                 counted += len(rows)
             self._counts[-1 - age] += counted
 

@@ -143,13 +143,22 @@ class LiveScorer:
         self._pictures = pictures
         chosen = scene.settings.events
         self._finder = EventFinder(
-            scene.scale.fps, low=chosen.low, min_duration_s=chosen.min_duration_s, gap_s=chosen.gap_s
+            scene.scale.fps,
+            low=chosen.low,
+            min_duration_s=chosen.min_duration_s,
+            gap_s=chosen.gap_s,
+            person_px=self._person_px,
         )
         self._announcer = _Announcer()
         self._detector: Detector | None = None
         self._waiting: deque[tuple[float, bytes | None]] = deque()
         self._untold: deque[EventChange] = deque()  # a run may be left between a result and what it changes
         self._last = (0.0, 0.0)  # time_s, captured_s
+
+    def _person_px(self, x: npt.ArrayLike, y: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """Height of a person at pixel (x, y) of the camera's pictures as they are now."""
+        scene = self.scene if self._detector is None else self._detector.scene
+        return scene.scale.person_px(x, y)
 
     @property
     def lag(self) -> int:

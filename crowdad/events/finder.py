@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from crowdad.events.boxes import overlap_sides, union
-from crowdad.events.regions import grown_regions
+from crowdad.events.regions import PersonHeight, grown_regions
 from crowdad.events.tracks import NEVER, Candidate, OpenTrack, link_cost
 from crowdad.records import Box, ClosedEvent, Event, FrameResult, OpenEvent, Region
 
@@ -25,6 +26,8 @@ class EventFinder:
     gap_s: a track that is lost for longer has ended.  weak_s: so has one that stays below `level` for longer.
     touch_share: tracks that touch for at least this share of the shorter one's life are one event.
     max_duration_s: what lasts longer is told in pieces, so that memory stays bounded.
+    person_px: height of a person at pixel (x, y); strips along the border that are thinner than a third of it are then
+    no event.
 
     Events come in order of start, numbered from 1; one that has ended waits until those that began earlier have too.
     closed: those that the last call of `push` or `finish` found to be over, at once; `open_events` those that last.
@@ -41,6 +44,7 @@ class EventFinder:
         weak_s: float = 2.0,
         touch_share: float = 0.5,
         max_duration_s: float = 600.0,
+        person_px: PersonHeight | None = None,
     ) -> None:
         if not fps > 0:
             raise ValueError(f"fps is {fps}; a number above 0 is needed")
@@ -56,6 +60,7 @@ class EventFinder:
         self.weak_s = weak_s
         self.touch_share = touch_share
         self.max_duration_s = max_duration_s
+        self.person_px = person_px
         self._candidates: list[Candidate] = []
         self._touches: dict[tuple[OpenTrack, OpenTrack], int] = {}
         self._waiting: list[Event] = []
@@ -78,7 +83,7 @@ class EventFinder:
         # The map of a quiet frame needs no labelling: nothing can start, and what is open has `gap_s` left.
         if not tracks and not np.any(result.heatmap.anomaly >= self.level):
             return told
-        regions = grown_regions(result.heatmap, result.index, result.time_s, self.low)
+        regions = grown_regions(result.heatmap, result.index, result.time_s, self.low, self.person_px)
         assigned = self._link(tracks, regions, result.time_s)
         self._count_touches(regions, assigned, result.time_s)
         self._end_tracks(result.time_s)
@@ -257,7 +262,7 @@ class EventFinder:
         return numbered
 
 
-def find_events(results: Iterable[FrameResult], fps: float, **settings: float) -> list[Event]:
+def find_events(results: Iterable[FrameResult], fps: float, **settings: Any) -> list[Event]:
     """All events of a whole stream, in order of start; `settings` as for `EventFinder`."""
     finder = EventFinder(fps, **settings)
     events = [event for result in results for event in finder.push(result)]

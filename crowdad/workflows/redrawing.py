@@ -14,6 +14,7 @@ from crowdad.outputs.heatmaps import HeatmapReader
 from crowdad.outputs.results import RunResults, read_results
 from crowdad.outputs.tables import FrameTable, read_frames_csv
 from crowdad.records import Event, Frame, FrameResult, Heatmap
+from crowdad.scale import SceneScale
 from crowdad.sources import Source, read_ahead
 from crowdad.workflows.footage import Part, one_spec
 from crowdad.workflows.progress import Progress, counted, silent
@@ -116,7 +117,14 @@ def _found_anew(folder: Path, results: RunResults, table: FrameTable, level: flo
     chosen = results.settings.get("events")
     wanted = chosen if isinstance(chosen, dict) else {}
     times = {name: wanted[name] for name in ("min_duration_s", "gap_s") if name in wanted}
-    finder = EventFinder(results.source.fps, level=level, low=_LOW_SHARE * level, **times)  # type: ignore[arg-type]
+    person_px = SceneScale.from_dict(results.model.scale).person_px
+    finder = EventFinder(
+        results.source.fps,
+        level=level,
+        low=_LOW_SHARE * level,
+        person_px=person_px,
+        **times,  # type: ignore[arg-type]
+    )
     events: list[Event] = []
     with HeatmapReader(folder / "heatmaps.npz") as maps:
         row_of = {int(index): row for row, index in enumerate(table.frame)}

@@ -100,7 +100,11 @@ def write_down(
     """
     events_set = run.scene.settings.events
     finder = EventFinder(
-        run.source.fps, low=events_set.low, min_duration_s=events_set.min_duration_s, gap_s=events_set.gap_s
+        run.source.fps,
+        low=events_set.low,
+        min_duration_s=events_set.min_duration_s,
+        gap_s=events_set.gap_s,
+        person_px=run.scene.scale.person_px,
     )
     log, events = FrameLog(), list[Event]()
     with ExitStack() as stack:

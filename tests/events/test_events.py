@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crowdad.events import EventFinder, find_events, find_regions
+from crowdad.events.regions import grown_regions
 from crowdad.records import Event, FrameResult, Heatmap
 
 FPS = 10
@@ -68,6 +69,17 @@ def test_cells_wholly_outside_the_picture_make_no_region() -> None:
 def test_cells_need_not_be_whole_pixels_and_holes_in_the_map_are_calm() -> None:
     (region,) = find_regions(heatmap({(0, 1): 1.0, (3, 3): float("nan")}, cell_px=7.5), 0, 0.0)
     assert region.box_xyxy == (7.5, 0, 15, 7.5)
+
+
+def test_a_strip_at_the_border_thinner_than_a_third_of_a_person_is_no_region_to_an_event():
+    def tall(_x, _y):
+        return 45.0
+
+    inside, strip, corner = {(2, 2): 0.8}, {(1, 0): 0.8, (2, 0): 0.8, (3, 0): 0.8}, {(0, 3): 0.8}
+    kept = [grown_regions(heatmap(cells), 0, 0.0, 0.4, tall) for cells in (inside, strip, corner)]
+    assert [len(found) for found in kept] == [1, 0, 0]
+    assert len(grown_regions(heatmap({**strip, (2, 1): 0.8}), 0, 0.0, 0.4, tall)) == 1  # thick enough: 20 px
+    assert len(grown_regions(heatmap(strip), 0, 0.0, 0.4)) == 1
 
 
 def test_an_event_says_when_where_and_how_strongly() -> None:
