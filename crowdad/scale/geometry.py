@@ -10,14 +10,14 @@ import numpy.typing as npt
 from crowdad.scale.figures import MIN_FIGURES, displacement
 from crowdad.scale.scene_scale import SceneScale
 
-__all__ = ["foreshortening_of", "moves_of", "person_plane"]
+__all__ = ["TYPICAL_FORESHORTENING", "foreshortening_of", "moves_of", "person_plane"]
 
 Array = npt.NDArray[np.float64]
 
 _BOOTSTRAPS = 16
 _PRIOR_SLOPE = ((0.0, 0.3), (1.0, 1.0))  # mean and error, to the right and downwards, a picture's width or height
 _MISLED = 0.7  # share of what neighbours disagree by that may be one end of the band against the other
-_TYPICAL_FORESHORTENING = 1.7  # a camera that looks down by 36 degrees
+TYPICAL_FORESHORTENING = 1.7  # a camera that looks down by 36 degrees
 _MOST_FORESHORTENING = 4.0  # at the picture's centre: looking down by 15 degrees
 _FEW_ALONG = 0.1  # share of figures: those who move along the line of sight are then mostly people who stand or turn
 
@@ -88,14 +88,14 @@ def foreshortening_of(figures: Array, scale: SceneScale) -> tuple[float, int]:
     x, y, dy = figures[:, [0, 1, 6]].T
     person_px = scale.person_px(x, y)
     along_move = np.abs(dy) * scale.person[0] / np.square(person_px)
-    ratio, seen = _TYPICAL_FORESHORTENING, len(figures)
+    ratio, seen = TYPICAL_FORESHORTENING, len(figures)
     for _ in range(2):
         guess = replace(scale, foreshortening=ratio, along=seen)
         moves = moves_of(figures, guess)
         steepness = guess.foreshortening_at(x, y) * np.abs(dy) / np.maximum(moves * person_px, 1e-6)
         across, along = moves[steepness < 0.5], along_move[steepness > 0.8]
         if len(across) < MIN_FIGURES // 2 or len(along) < max(MIN_FIGURES // 2, _FEW_ALONG * len(moves)):
-            return _TYPICAL_FORESHORTENING, 0
+            return TYPICAL_FORESHORTENING, 0
         seen = len(along)
         ratio = float(np.clip(np.quantile(across, 0.75) / np.quantile(along, 0.75), 1.0, _MOST_FORESHORTENING))
     return ratio, seen

@@ -48,8 +48,8 @@ def _nobody(*_: object) -> None:
 class WatchOptions:
     """How a camera is watched.
 
-    scoring: model, settings, threshold, mask, device and runtime, each as `workflows.detect` describes it, and of
-        `part` fps and max_pixels; the rest does not apply.
+    scoring: model, settings, people's height, threshold, mask, device and runtime, each as `workflows.detect` describes
+        it, and of `part` fps and max_pixels; the rest does not apply.
     warm_up_s: without a model, so much footage is learned from first, anomalies inside.
     lag: frames by which results come late; None: one tube; 0: nothing later than a frame has a say in its result.
     alerts: where events go beside events.jsonl.
@@ -277,6 +277,7 @@ class _Watch:
             self._folder,
             self._camera.name,
             options.settings or Settings(),
+            heights=options.person_height,
             length_s=self._options.warm_up_s,
             device=options.device,
             count=self._board.skip,
