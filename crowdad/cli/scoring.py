@@ -101,8 +101,13 @@ def fit(
             on_bad_input=refuse,
         )
     if not quiet and speaks():
+        from crowdad.workflows.sizing import doubts_of, people_of
+
         learned = scene.provenance
         print(f"{output}: learned from {learned['tubes']} moving patches in {learned['frames']} frames")
+        print(f"  people  {people_of(scene.scale).text}")
+        for doubt in doubts_of(scene.scale):
+            notice(doubt)
         if verbose:
             from crowdad.cli.looking import describe_scene
 

@@ -25,6 +25,7 @@ from crowdad.workflows.options import DetectOptions
 from crowdad.workflows.preparing import save_scene, wanting
 from crowdad.workflows.progress import Stage
 from crowdad.workflows.running import check_runtime, open_runtime
+from crowdad.workflows.sizing import doubts_of
 from crowdad.workflows.telling import AlertOptions, Teller
 from crowdad.workflows.thinning import Breaks, Thinning
 from crowdad.workflows.warming_up import WarmUp
@@ -289,6 +290,8 @@ class _Watch:
             self._notice("the watch ended before there was enough to learn from; nothing was scored")
             return None
         save_scene(scene, self._folder)
+        for doubt in doubts_of(scene.scale):
+            self._notice(doubt)
         scorer = self._ready(scene)
         self._scored_from_s = time.time()
         return scorer

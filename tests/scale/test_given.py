@@ -36,7 +36,9 @@ def test_one_height_is_that_of_all_places(given: object) -> None:
     assert heights(given).rows(PICTURE) == (0.0, 360.0)
 
 
-@pytest.mark.parametrize("given", ["80@100,120@200", "120@200, 80@100", "80@100,100@150,120@200", "80@100,80@100,120@200"])
+@pytest.mark.parametrize(
+    "given", ["80@100,120@200", "120@200, 80@100", "80@100,100@150,120@200", "80@100,80@100,120@200"]
+)
 def test_two_heights_make_a_line_and_more_the_nearest_one(given: str) -> None:
     assert heights(given).plane(PICTURE) == pytest.approx((112.0, 0.0, 0.4))
     # A person more on each side: 80 px at row 100, 120 px at row 200.
