@@ -14,7 +14,7 @@ from crowdad.cuts import CutFinder
 from crowdad.errors import FitError
 from crowdad.patches import SUBJECT_HW, Extractor, subject_of
 from crowdad.records import Frame, Tubes
-from crowdad.scale import ScaleProbe, SceneScale
+from crowdad.scale import GivenHeights, ScaleProbe, SceneScale
 from crowdad.sources import Source
 
 __all__ = ["Gathered", "Progress", "gather", "measure_people"]
@@ -45,8 +45,15 @@ def _length(source: Source, unknown: int = 1500) -> int:
     return source.expected_frames or unknown
 
 
-def measure_people(sources: Sequence[Source], settings: Settings, progress: Progress) -> SceneScale:
-    """People's size and speed, from all the footage; raises FitError, TooLittleMotionError where people hardly move."""
+def measure_people(
+    sources: Sequence[Source], settings: Settings, progress: Progress, heights: GivenHeights | None = None
+) -> SceneScale:
+    """People's size and speed, from all the footage.
+
+    heights: of people, where the user knows them.
+    Raises FitError, TooLittleMotionError where people hardly move and no heights are given, ConfigError where the
+    heights are not those of such a picture.
+    """
     sizes = {source.info.size_hw for source in sources}
     if len(sizes) > 1:
         listed = ", ".join(f"{width}x{height}" for height, width in sorted(sizes))
@@ -63,7 +70,7 @@ def measure_people(sources: Sequence[Source], settings: Settings, progress: Prog
             if done % 50 == 0:
                 progress("measuring people", min(done / total, 1.0))
     progress("measuring people", 1.0)
-    return probe.measure()
+    return probe.measure(heights)
 
 
 def _with_breaks(frames: Iterable[Frame]) -> Iterator[tuple[Frame, bool]]:

@@ -21,7 +21,7 @@ from crowdad.gathering import Gathered, Progress, gather, measure_people
 from crowdad.normality import UnitKMeans
 from crowdad.patches import SUBJECT_HW, Span, motion_of, subject_of, tubes_through
 from crowdad.purification import keep_by_mass
-from crowdad.scale import SceneScale
+from crowdad.scale import GivenHeights, SceneScale
 from crowdad.scene import SceneModel
 from crowdad.sources import Source
 
@@ -43,6 +43,7 @@ def fit_scene(
     *,
     unlabelled: bool = False,
     also_normal: Sequence[tuple[Source, Span]] = (),
+    heights: GivenHeights | None = None,
     device: str = "cpu",
     progress: Progress = _silent,
 ) -> SceneModel:
@@ -52,16 +53,18 @@ def fit_scene(
     the largest clusters only.  device: "cpu" or "cuda".
     also_normal: what a person called normal, with footage from a window before to a window after each span; it gets
     centres of its own, however rare it is, beside those of `sources`; what moves like it is normal then too.
+    heights: of people, where the user knows them; None: they are measured.
     The processes of one group (`dist`) share the encoder's training and get the same scene; the first one looks at the
     footage.
-    Raises FitError (TooLittleMotionError where people hardly move), SourceError.
+    Raises FitError (TooLittleMotionError where people hardly move), SourceError, ConfigError for heights that do not
+    fit the picture.
     """
     if settings is not None and settings.encoder.code_norm == "batch" and dist.is_shared():
         raise FitError("codes that are normalised by their batch cannot be learned by several processes; use one")
     if not sources:
         raise FitError("no footage to learn from; give at least one source")
     settings = settings or Settings()
-    scale, gathered = dist.from_first(lambda: _looked_at(sources, settings, progress))
+    scale, gathered = dist.from_first(lambda: _looked_at(sources, settings, heights, progress))
     clusters = settings.normality.clusters_unlabelled if unlabelled else settings.normality.clusters
     if len(gathered.features) < 8 * clusters:
         share = len(gathered.features) / (8 * clusters)
@@ -94,8 +97,10 @@ def fit_scene(
     return scene
 
 
-def _looked_at(sources: Sequence[Source], settings: Settings, progress: Progress) -> tuple[SceneScale, Gathered]:
-    scale = measure_people(sources, settings, progress)
+def _looked_at(
+    sources: Sequence[Source], settings: Settings, heights: GivenHeights | None, progress: Progress
+) -> tuple[SceneScale, Gathered]:
+    scale = measure_people(sources, settings, progress, heights)
     return scale, gather(sources, scale, settings, progress)
 
 

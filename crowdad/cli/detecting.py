@@ -18,6 +18,7 @@ from crowdad.cli.options import (
     Overrides,
     Overwrite,
     Patches,
+    PersonHeight,
     Quiet,
     Resume,
     Roi,
@@ -92,6 +93,7 @@ def detect(
     overrides: Overrides = None,
     seed: Seed = None,
     patches: Patches = None,
+    person_height: PersonHeight = None,
     device: Device = "auto",
     runtime: Runtime = "auto",
     overwrite: Overwrite = False,
@@ -121,6 +123,7 @@ def detect(
       crowdad detect monday.mp4 --model gate3.safetensors -o runs/monday
       crowdad detect night/*.mp4 -m gate3.safetensors --false-alarms-per-hour 0.2
       crowdad detect video.mp4 --start 1:30 --end 2:00 --roi street.png
+      crowdad detect night.mp4 --person-height 95               people are 95 pixels tall, few as they are
       crowdad detect night/*.mp4 -m gate3.safetensors --resume  go on after an interruption
       crowdad detect night/*.mp4 -m gate3.safetensors --jobs 8  eight side by side
     """
@@ -129,6 +132,7 @@ def detect(
     if model is not None and seed is not None:
         raise ConfigError("--seed is for learning, and --model has learned; give one of them")
     with Bars(quiet) as bars:
+        from crowdad.scale import GivenHeights
         from crowdad.scene import SceneModel
         from crowdad.sources import at_hand, pinned
         from crowdad.workflows.options import DetectOptions
@@ -141,6 +145,7 @@ def detect(
         options = DetectOptions(
             model=given,
             settings=settings,
+            person_height=GivenHeights.of(person_height),
             threshold=threshold,
             false_alarms_per_hour=false_alarms_per_hour,
             roi=roi,

@@ -63,6 +63,8 @@ def info(
 
 def describe_scene(scene: SceneModel, settings: bool = False) -> str:
     """What a model knows, a few lines."""
+    from crowdad.workflows.sizing import certainty_of
+
     scale, learned, calibration = scene.scale, scene.provenance, scene.calibration
     sources = learned.get("sources", [])
     height, width = scale.size_hw
@@ -75,7 +77,8 @@ def describe_scene(scene: SceneModel, settings: bool = False) -> str:
         f"footage      {', '.join(sources[:5])}{' ...' if len(sources) > 5 else ''}",
         f"picture      {width}x{height}, {scale.fps:g} frames a second",
         f"people       {top:.0f} px tall at row {scale.rows[0]:.0f}, {bottom:.0f} px at row {scale.rows[1]:.0f}"
-        + (" (assumed: nobody could be measured)" if scale.figures == 0 else f", from {scale.figures} figures"),
+        + (f", from {scale.figures} figures" if scale.figures else "")
+        + f": {certainty_of(scale)}",
         f"walking      {scale.walk * scale.fps:.2f} person heights a second; flow over {scale.gap} frames",
         f"clusters     {len(scene.centres)} of unit codes in {scene.centres.shape[1]} dimensions",
         f"calibration  {calibration.how}, {calibration.hours * 60:.1f} minutes; threshold "

@@ -24,6 +24,7 @@ __all__ = [
     "Overrides",
     "Overwrite",
     "Patches",
+    "PersonHeight",
     "Quiet",
     "Resume",
     "Roi",
@@ -97,6 +98,17 @@ Patches = Annotated[
         "--patches",
         help="tubes follow their subject, grid patches stay put.  [tubes]",
         metavar="tubes|grid",
+        rich_help_panel=_LEARNING,
+    ),
+]
+PersonHeight = Annotated[
+    str | None,
+    typer.Option(
+        "--person-height",
+        metavar="PX|PX@ROW,..|FILE",
+        help="People's height in pixels, head to feet: 95 everywhere, 95@110,100@230 at rows of their middle, or the "
+        "people.json that a report page saved.  [measured]",
+        show_default=False,
         rich_help_panel=_LEARNING,
     ),
 ]

@@ -18,6 +18,7 @@ from crowdad.cli.options import (
     Overrides,
     Overwrite,
     Patches,
+    PersonHeight,
     Quiet,
     Seed,
     Start,
@@ -53,6 +54,7 @@ def fit(
     end: End = None,
     stride: Stride = 1,
     fps: Fps = None,
+    person_height: PersonHeight = None,
     max_pixels: MaxPixels = None,
     config: Config = None,
     overrides: Overrides = None,
@@ -70,6 +72,7 @@ def fit(
       crowdad fit --unlabelled week/*.mp4 -o gate3.safetensors    anomalies may be inside
       crowdad fit UCSDped2/Train --fps 10 -o ped2.safetensors     folders of pictures
       crowdad fit normal/*.mp4 --also-normal false-alarms.json -o gate3.safetensors
+      crowdad fit night.mp4 --person-height 95@110,100@230 -o gate3.safetensors   few people, whose size is known
 
     A few minutes of people moving are enough; of more than an hour, samples are taken.
     """
@@ -87,6 +90,7 @@ def fit(
             footage,
             unlabelled=unlabelled,
             also_normal=also_normal or (),
+            person_height=person_height,
             settings=settings,
             output=output,
             overwrite=overwrite,
@@ -97,8 +101,13 @@ def fit(
             on_bad_input=refuse,
         )
     if not quiet and speaks():
+        from crowdad.workflows.sizing import doubts_of, people_of
+
         learned = scene.provenance
         print(f"{output}: learned from {learned['tubes']} moving patches in {learned['frames']} frames")
+        print(f"  people  {people_of(scene.scale).text}")
+        for doubt in doubts_of(scene.scale):
+            notice(doubt)
         if verbose:
             from crowdad.cli.looking import describe_scene
 

@@ -21,6 +21,7 @@ from crowdad.cli.options import (
     MaxPixels,
     Overrides,
     Patches,
+    PersonHeight,
     Quiet,
     Roi,
     Runtime,
@@ -140,6 +141,7 @@ def watch(
     overrides: Overrides = None,
     seed: Seed = None,
     patches: Patches = None,
+    person_height: PersonHeight = None,
     device: Device = "auto",
     runtime: Runtime = "auto",
     verbose: Verbose = 0,
@@ -158,6 +160,7 @@ def watch(
     Ends with Ctrl+C.  Events are in events.jsonl of the folder (docs/watching.md), how it stands in status.json.
     """
     from crowdad import workflows
+    from crowdad.scale import GivenHeights
     from crowdad.scene import SceneModel
     from crowdad.workflows.options import DetectOptions
 
@@ -169,6 +172,7 @@ def watch(
             settings=chosen_settings(config, overrides, seed if model is None else None, patches, base)
             if asked
             else None,
+            person_height=GivenHeights.of(person_height),
             threshold=threshold,
             false_alarms_per_hour=false_alarms_per_hour,
             roi=roi,

@@ -88,7 +88,9 @@ class ModelRecord(_Record):
     )
     fit_sources: list[Text] = Field(default_factory=list)
     scale: Settings = Field(
-        default_factory=dict, description="measured when fitted: person height, walking speed, perspective"
+        default_factory=dict,
+        description="measured when fitted: person height, walking speed, perspective; certainty of the height (sure, "
+        "unsure, given) and why",
     )
 
 

@@ -13,12 +13,14 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patches import Polygon
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from crowdad.calibration import Calibration
 from crowdad.outputs.clock import clock_text
 from crowdad.outputs.heat import raw_colours
 from crowdad.outputs.lettering import drawable
+from crowdad.outputs.people import People, outline
 
 __all__ = ["Portrait", "write_scene_picture"]
 
@@ -48,7 +50,7 @@ class Portrait:
     motions: uint8 (K, T, rows, columns), how each moves, newest step first, or None.
     activity: (rows, columns) >= 0, mean number of moving patches in each cell of the picture, or None.
     calibration, rate: the tail of normal anomaly, and the false alarms an hour that the threshold is chosen for.
-    losses: of each epoch, may be empty.
+    losses: of each epoch, may be empty.  people: their size, drawn where motion was.
     """
 
     title: str
@@ -61,6 +63,7 @@ class Portrait:
     calibration: Calibration
     rate: float
     losses: Sequence[float]
+    people: People | None = None
 
 
 def write_scene_picture(path: str | os.PathLike[str], portrait: Portrait) -> None:
@@ -92,6 +95,9 @@ def write_scene_picture(path: str | os.PathLike[str], portrait: Portrait) -> Non
         wide = room - 2 * _LABELS_PX  # beside the map there is a colour bar
         box = (x / _WIDTH_PX, 70 / height, wide / _WIDTH_PX, (_FOOT_PX - 130) / height)
         draw(figure.add_axes(box), portrait)
+    if portrait.people is not None:
+        text = f"Outlines above: people's size, {portrait.people.text}"
+        figure.text(left, 18 / height, drawable(text), fontsize=10.5, color=_INK, va="center", parse_math=False)
     figure.savefig(path, format="png", dpi=_DPI, metadata={"Software": None})
 
 
@@ -157,6 +163,8 @@ def _draw_activity(axes: Axes, portrait: Portrait) -> None:
     image = axes.imshow(
         portrait.activity.astype(np.float64), cmap="inferno", extent=extent, vmin=0, interpolation="bilinear"
     )
+    if portrait.people is not None:
+        _draw_people(axes, portrait.people)
     axes.set_anchor("NW")
     axes.set_xlabel("column, pixels", color=_INK, fontsize=10)
     axes.set_ylabel("row, pixels", color=_INK, fontsize=10)
@@ -164,6 +172,13 @@ def _draw_activity(axes: Axes, portrait: Portrait) -> None:
     bar.outline.set_visible(False)  # type: ignore[operator]
     bar.ax.tick_params(colors=_QUIET, labelcolor=_INK, labelsize=9, length=3)
     bar.ax.yaxis.set_major_locator(MaxNLocator(4))
+
+
+def _draw_people(axes: Axes, people: People) -> None:
+    """Light outlines with a dark seam, which read on any heat."""
+    for place in people.places:
+        for colour, width in ((_INK, 3.0), ("white", 1.2)):
+            axes.add_patch(Polygon(outline(place), closed=True, fill=False, ec=colour, lw=width, joinstyle="round"))
 
 
 def _draw_calibration(axes: Axes, portrait: Portrait) -> None:

@@ -4,8 +4,9 @@ Everything after this room counts in person heights (ph) and walking speeds, so 
 and perspective looks alike to it.
 """
 
+from crowdad.scale.given import GivenHeights
 from crowdad.scale.probe import ScaleProbe
 from crowdad.scale.scene_scale import Certainty, SceneScale
 from crowdad.scale.view import View, views
 
-__all__ = ["Certainty", "ScaleProbe", "SceneScale", "View", "views"]
+__all__ = ["Certainty", "GivenHeights", "ScaleProbe", "SceneScale", "View", "views"]

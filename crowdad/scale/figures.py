@@ -41,6 +41,11 @@ class Pair:
     elapsed: int
     at: int
 
+    @property
+    def size_hw(self) -> tuple[int, int]:
+        """Height and width of both pictures."""
+        return self.later.shape[0], self.later.shape[1]
+
 
 @dataclass(frozen=True, eq=False)
 class Figures:

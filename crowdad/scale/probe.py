@@ -12,9 +12,10 @@ from crowdad.config import ScaleSettings
 from crowdad.errors import TooLittleMotionError, UnclearSizeError
 from crowdad.scale.certainty import judge
 from crowdad.scale.figures import Figures, Pair, find_figures
-from crowdad.scale.geometry import foreshortening_of, walk_of
-from crowdad.scale.ridge import Ridge, find_ridge
-from crowdad.scale.scene_scale import SceneScale
+from crowdad.scale.geometry import ASSUMED_FORESHORTENING, USUAL_WALK_S, foreshortening_of, walk_of
+from crowdad.scale.given import GivenHeights
+from crowdad.scale.ridge import HALO, Ridge, find_ridge
+from crowdad.scale.scene_scale import Certainty, SceneScale
 
 __all__ = ["ScaleProbe"]
 
@@ -24,6 +25,7 @@ _LONGEST_PX, _MOST_ENLARGED = 640, 2.0  # size that pictures are measured at
 _APART_S = 0.12  # between the two pictures of a pair
 _LEAST_FIGURES = 12  # fewer tell nothing about the scene
 _SAME = 4  # grey values: two pictures that nowhere differ by as much are one, told twice
+_LIKE_GIVEN = 0.4  # of the logarithm: who is taller or smaller than given is not a whole person, or a vehicle
 _HELP = "give it with --person-height 95 (pixels from head to feet), or a fitted model with --model"
 
 
@@ -82,33 +84,78 @@ class ScaleProbe:
         how = cv2.INTER_AREA if self._zoom < 1 else cv2.INTER_LINEAR
         return np.asarray(cv2.resize(luma, None, fx=self._zoom, fy=self._zoom, interpolation=how), np.uint8)
 
-    def measure(self) -> SceneScale:
+    def measure(self, heights: GivenHeights | None = None) -> SceneScale:
         """What was seen.
 
-        Raises TooLittleMotionError where hardly anybody moves, UnclearSizeError where people's height cannot be told.
+        heights: of people, where the user knows them: only their speed is measured then, or assumed where too few move.
+        Raises TooLittleMotionError where hardly anybody moves, UnclearSizeError where people's height cannot be told;
+        with `heights` ConfigError where they are not those of such a picture.
         """
+        if heights is not None and self._size_hw is not None:
+            return self._with(heights.plane(self._size_hw), heights.rows(self._size_hw))
         seen = find_figures(self._pairs) if self._pairs else None
         if seen is None or len(seen.upright) < _LEAST_FIGURES:
             raise TooLittleMotionError(f"hardly anybody moves in the footage, so people's size is unknown; {_HELP}")
-        size_hw = self._pairs[0].later.shape
-        ridge = find_ridge(seen.upright, (size_hw[0], size_hw[1]))
+        ridge = find_ridge(seen.upright, self._pairs[0].size_hw)
         verdict = judge(seen, ridge, self._fps)
         if verdict.refused:
             raise UnclearSizeError(f"people's size cannot be measured: {verdict.refused}; {_HELP}")
-        scale = self._scale(ridge, seen.upright.where(ridge.on))
-        return replace(scale, certainty="unsure" if verdict.unsure else "sure", why=verdict.unsure)
-
-    def _scale(self, ridge: Ridge, figures: Figures) -> SceneScale:
-        """The scene as the figures whose height is known show it."""
-        assert self._size_hw is not None
+        figures = seen.upright.where(ridge.on)
         rows = _weighted_quantiles(figures.y, figures.height**2, (0.02, 0.98))
         foreshortening = foreshortening_of(ridge.person, ridge.size_hw)
+        certainty: Certainty = "unsure" if verdict.unsure else "sure"
         scale = SceneScale(
-            ridge.size_hw, ridge.person, 0.0, foreshortening, len(figures), 1, rows, len(figures), self._fps
+            size_hw=ridge.size_hw,
+            person=ridge.person,
+            walk=0.0,
+            foreshortening=foreshortening,
+            along=len(figures),
+            gap=1,
+            rows=rows,
+            figures=len(figures),
+            fps=self._fps,
+            certainty=certainty,
+            why=verdict.unsure,
         )
-        walk = walk_of(figures, scale, self._fps)
+        return self._paced(scale, walk_of(figures, scale, self._fps))
+
+    def _with(self, person: tuple[float, float, float], rows: tuple[float, float]) -> SceneScale:
+        """The scene with people of a given height, in pixels of the displayed picture."""
+        assert self._size_hw is not None
+        steep = person[2] > 0
+        foreshortening = foreshortening_of(person, self._size_hw) if steep else ASSUMED_FORESHORTENING
+        walk = USUAL_WALK_S / self._fps
+        given = SceneScale(self._size_hw, person, walk, foreshortening, int(steep), 1, rows, 0, self._fps, "given")
+        seen = find_figures(self._pairs) if self._pairs else None
+        if seen is None or len(seen.upright) < _LEAST_FIGURES:
+            return self._paced(given, walk)
+        upright, scale = seen.upright, given.fitted_to(self._pairs[0].size_hw, self._fps)
+        like = np.abs(np.log(upright.height / HALO / scale.person_px(upright.x, upright.y))) < _LIKE_GIVEN
+        if like.sum() >= _LEAST_FIGURES:
+            people = upright.where(like)
+            walk = walk_of(people, scale, self._fps)
+            scale = replace(scale, figures=len(people))
+        ridge = find_ridge(upright, scale.size_hw)
+        if not judge(seen, ridge, self._fps).refused:
+            scale = replace(scale, why=_contradiction(ridge, upright, scale, 1 / self._zoom))
+        return self._paced(scale, walk)
+
+    def _paced(self, scale: SceneScale, walk: float) -> SceneScale:
+        """The scene with that walking speed, and steps of a fit length, for the displayed picture."""
+        assert self._size_hw is not None
         step = max(1, round(self._settings.walk_px / self._settings.person_px / walk))
         return replace(scale, walk=walk, gap=step).fitted_to(self._size_hw, self._fps)
+
+
+def _contradiction(ridge: Ridge, figures: Figures, scale: SceneScale, zoom: float) -> str:
+    """What was measured, where it is more than twice or less than half of what was given; else nothing.
+
+    zoom: pixels of the displayed picture, in which it is told, for each of those that were measured.
+    """
+    on = figures.where(ridge.on)
+    x, row = np.median(on.x), np.median(on.y)
+    tall, given = float(ridge.height_at(x, row)), float(scale.person_px(x, row))
+    return f"measured {tall * zoom:.0f} px at row {row * zoom:.0f}" if max(tall / given, given / tall) > 2 else ""
 
 
 def _weighted_quantiles(

@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from crowdad.scale.figures import Figures
 
-__all__ = ["Ridge", "find_ridge"]
+__all__ = ["HALO", "Ridge", "find_ridge"]
 
 Array = npt.NDArray[np.float64]
 
@@ -41,11 +41,13 @@ class Ridge:
     on: npt.NDArray[np.bool_]
     size_hw: tuple[int, int]
 
-    def height_at(self, x: Array, y: Array) -> Array:
+    def height_at(self, x: npt.ArrayLike, y: npt.ArrayLike) -> Array:
         """Height of a person at pixels (x, y)."""
         height, width = self.size_hw
         centre, right, down = self.person
-        return np.maximum(centre + right * (x - width / 2) + down * (y - height / 2), _LEAST * centre)
+        return np.maximum(
+            centre + right * (np.asarray(x) - width / 2) + down * (np.asarray(y) - height / 2), _LEAST * centre
+        )
 
 
 def find_ridge(figures: Figures, size_hw: tuple[int, int], *, weights: Array | None = None, power: float = 1) -> Ridge:

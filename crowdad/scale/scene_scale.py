@@ -35,7 +35,8 @@ class SceneScale:
     along: figures who walked along the line of sight, from whom it was read; 0 = a typical camera's is assumed.
     rows: (first, last) row in which figures were seen.  figures: how many the height was read from; 0 = assumed.
     fps: frames a second of the footage it was measured on.
-    certainty: of the height.  why: what makes it unsure, empty otherwise.
+    certainty: of the height.  why: what makes it unsure, or what was measured that contradicts a given one by far;
+    empty otherwise.
     """
 
     size_hw: tuple[int, int]

@@ -17,6 +17,7 @@ from crowdad.outputs.folder import JOURNAL, RunFolder, held_files
 from crowdad.outputs.remote import RemoteRun
 from crowdad.outputs.results import RunResults, write_results
 from crowdad.records import FrameResult
+from crowdad.scale import GivenHeights
 from crowdad.scene import SceneModel
 from crowdad.sources import MAX_PIXELS, Source
 from crowdad.storage import local_spec
@@ -71,6 +72,7 @@ def detect(
     model: Model | None = None,
     output: RunFolder | RemoteRun | str | os.PathLike[str] | None = None,
     settings: Settings | None = None,
+    person_height: GivenHeights | float | str | os.PathLike[str] | None = None,
     threshold: float | None = None,
     false_alarms_per_hour: float | None = None,
     roi: str | os.PathLike[str] | None = None,
@@ -101,6 +103,7 @@ def detect(
         footage's last one in runs/; what it had scored is not scored again, and the results are those of a run that
         was never interrupted.  A whole run is left as it is and its results are returned.
     settings: of the fit; with a model only its `events` section and false alarms an hour may differ from the model's.
+    person_height: of people, head to feet, where the footage is learned from itself: as in `fit`.
     threshold: raw anomaly that reads 0.5, as `threshold.raw` in results.json; or false_alarms_per_hour wanted on normal
         footage, from which it is then chosen.
     roi: a mask picture, white where the footage is scored.  overlay, heatmaps, report: write overlay.mp4, heatmaps.npz,
@@ -118,6 +121,7 @@ def detect(
     options = DetectOptions(
         model=model,
         settings=settings,
+        person_height=GivenHeights.of(person_height),
         threshold=threshold,
         false_alarms_per_hour=false_alarms_per_hour,
         roi=roi,

@@ -13,6 +13,7 @@ from typing import Any
 from crowdad.config import Settings
 from crowdad.errors import CrowdadError, FitError, OutputExistsError, OutputNotWritableError, TooShortError
 from crowdad.patches import Span
+from crowdad.scale import GivenHeights
 from crowdad.scene import SceneModel
 from crowdad.sources import MAX_PIXELS, Source
 from crowdad.workflows.calling_normal import ticked_spans
@@ -30,6 +31,7 @@ def fit(
     *,
     unlabelled: bool = False,
     also_normal: Sequence[str | os.PathLike[str]] = (),
+    person_height: GivenHeights | float | str | os.PathLike[str] | None = None,
     settings: Settings | None = None,
     output: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
@@ -51,6 +53,8 @@ def fit(
     unlabelled: the footage may hold anomalies; what is rare in it is then left out.
     also_normal: files of false alarms saved by the report page of runs; what they tick is learned as normal, from the
         footage they name.
+    person_height: of people, head to feet, where it cannot be measured: pixels (`95`), pixels at rows of their middle
+        (`"95@110,100@230"`), or the file that the report page's "Set people's size" saves.
     output: where to save the model, or None to keep it in memory.  overwrite: let an earlier file there go.
     picture: also draw what was learned into a PNG beside it, see `portray`.
     start_s, end_s, stride, fps: the part of each piece of footage to read; fps for what carries no times.
@@ -61,6 +65,7 @@ def fit(
     More than an hour in all is learned from in 60 s windows spread evenly over the footage.
     Raises SourceError, FitError (TooLittleMotionError where people hardly move), OutputError, ConfigError.
     """
+    heights = GivenHeights.of(person_height)
     path = None if output is None else _free_path(Path(output), overwrite)
     beside = None if path is None or not picture else _free_path(picture_beside(path), overwrite, "--no-picture")
     part = Part(start_s, end_s, stride, fps, max_pixels)
@@ -79,7 +84,13 @@ def fit(
     sources, sampled = learning_sources(readable, part)
     spans = ticked_spans(also_normal)
     scene = fit_sources(
-        sources, settings or Settings(), unlabelled=unlabelled, also_normal=spans, device=device, progress=progress
+        sources,
+        settings or Settings(),
+        unlabelled=unlabelled,
+        also_normal=spans,
+        heights=heights,
+        device=device,
+        progress=progress,
     )
     scene.provenance["sampled"] = sampled
     from crowdad.dist import is_first
@@ -97,10 +108,14 @@ def fit_sources(
     *,
     unlabelled: bool,
     also_normal: Sequence[tuple[Source, Span]] = (),
+    heights: GivenHeights | None = None,
     device: str,
     progress: Progress,
 ) -> SceneModel:
-    """`training.fit_scene`, with the footage's own faults told first.  Raises TooShortError, FitError."""
+    """`training.fit_scene`, with the faults of footage and heights told first.
+
+    Raises TooShortError, FitError, ConfigError.
+    """
     from crowdad.dist import joined_group
     from crowdad.training import fit_scene
 
@@ -110,6 +125,8 @@ def fit_sources(
             f"the footage runs at {min(rates):g} to {max(rates):g} frames a second; one scene is one camera at one "
             "rate, bring it to one rate with --stride, or fit each rate by itself"
         )
+    if heights is not None:
+        heights.plane(sources[0].info.size_hw)
     needed = settings.tubes.steps + 1
     try:
         with _one_thread(), joined_group(device):
@@ -118,6 +135,7 @@ def fit_sources(
                 settings,
                 unlabelled=unlabelled,
                 also_normal=also_normal,
+                heights=heights,
                 device=device,
                 progress=told_by_share(progress),
             )

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from crowdad.config import Settings
 from crowdad.errors import ConfigError
+from crowdad.scale import GivenHeights
 from crowdad.scene import SceneModel
 from crowdad.sources import RemoteFootage, at_hand
 from crowdad.workflows.footage import Part
@@ -31,6 +32,7 @@ class DetectOptions:
 
     model: Model | None = None
     settings: Settings | None = None
+    person_height: GivenHeights | None = None
     threshold: float | None = None
     false_alarms_per_hour: float | None = None
     roi: str | os.PathLike[str] | None = None
@@ -43,6 +45,11 @@ class DetectOptions:
     runtime: str = "torch"
 
     def __post_init__(self) -> None:
+        if self.model is not None and self.person_height is not None:
+            raise ConfigError(
+                "both a model and people's height were given; their size is part of the model: leave the "
+                "height out, or fit again with it"
+            )
         if self.threshold is not None and self.false_alarms_per_hour is not None:
             raise ConfigError("both a threshold and false alarms an hour were given; give one of them")
         wanted = (("threshold", self.threshold), ("false alarms an hour", self.false_alarms_per_hour))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from crowdad.errors import ConfigError, OutputNotWritableError
 from crowdad.scene import SceneModel
+from crowdad.workflows.sizing import people_of
 
 __all__ = ["picture_beside", "portray"]
 
@@ -31,6 +32,7 @@ def portray(scene: SceneModel, path: str | os.PathLike[str], *, name: str) -> Pa
         shares=scene.shares,
         motions=scene.motions,
         activity=scene.activity,
+        people=people_of(scene.scale),
         calibration=scene.calibration,
         rate=scene.settings.calibration.false_alarms_per_hour,
         losses=_losses(scene),

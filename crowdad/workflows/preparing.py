@@ -50,6 +50,8 @@ class Opened:
         spec = one_spec(spec)
         source = options.part.open(spec, progress)
         mask = None if options.roi is None else read_mask(options.roi, source.info.size_hw)
+        if options.person_height is not None:
+            options.person_height.plane(source.info.size_hw)
         scene = options.scene()
         return cls(spec, options, source, mask, scene, run_identity(spec, source, options, scene))
 
@@ -97,7 +99,9 @@ def _fit_on_itself(spec: Any, options: DetectOptions, progress: Progress) -> Sce
     device = check_device(options.device)
     sources, sampled = learning_sources([spec], options.part)
     settings = options.settings or Settings()
-    scene = fit_sources(sources, settings, unlabelled=True, device=device, progress=progress)
+    scene = fit_sources(
+        sources, settings, unlabelled=True, heights=options.person_height, device=device, progress=progress
+    )
     scene.provenance.update(how="self-fitted", sampled=sampled)
     return scene
 

@@ -29,6 +29,7 @@ from crowdad.scene import SceneModel
 from crowdad.sources import ReadReport, Source, named
 from crowdad.workflows.footage import Part
 from crowdad.workflows.options import DetectOptions
+from crowdad.workflows.sizing import doubts_of
 
 __all__ = ["FrameLog", "Run", "Scored", "run_results", "warnings_of"]
 
@@ -118,7 +119,12 @@ def run_results(run: Run, scored: Scored, model_path: Path) -> RunResults:
     """Everything that results.json holds.  model_path: of the file that scored it."""
     settings = run.scene.settings.model_dump(mode="json")
     roi = run.options.roi
-    settings["run"] = {**asdict(run.part), "roi": None if roi is None else os.fspath(roi)}
+    heights = run.options.person_height
+    settings["run"] = {
+        **asdict(run.part),
+        "roi": None if roi is None else os.fspath(roi),
+        "person_height": None if heights is None else str(heights),
+    }
     recorded_at = run.options.recorded_at or run.source.info.recorded_at
     return RunResults(
         crowdad_version=__version__,
@@ -207,8 +213,7 @@ def warnings_of(run: Run, scored: Scored) -> list[str]:
             f"{scored.sizes.frames_skipped} frames are not of the scene's size {width}x{height} and were not scored"
         )
     found += [f"the footage breaks at {item.time_s:.1f} s: {item.reason}" for item in report.breaks[:5]]
-    if run.scene.scale.figures == 0:
-        found.append("no person's height could be measured when the scene was fitted; sizes are assumed")
+    found += doubts_of(run.scene.scale)
     detector, own = run.detector, run.scene.provenance["how"] == "self-fitted"
     strange = detector.strangeness > STRANGE_SHARE or detector.drift > STRANGE_DRIFT
     if strange and detector.tubes_scored >= STRANGE_TUBES and not own:

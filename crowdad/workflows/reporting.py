@@ -12,6 +12,7 @@ from crowdad.outputs.results import RunResults
 from crowdad.workflows.explaining import reasons_for
 from crowdad.workflows.picturing import Seen
 from crowdad.workflows.records import Run, Scored
+from crowdad.workflows.sizing import people_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +29,8 @@ def write_report(folder: RunFolder, run: Run, scored: Scored, results: RunResult
     with HeatmapReader(maps) as reader:
         heat = pack_heat(reader.chunks(), scored.table, scored.events)
     peaks = {event: (picture, seen.peaks.boxes[event]) for event, picture in seen.peaks.pictures.items()}
-    look = Look(seen.video, seen.offset_s, heat, _first_picture(run), peaks, reasons_for(run, scored.events))
+    reasons, people = reasons_for(run, scored.events), people_of(run.scene.scale)
+    look = Look(seen.video, seen.offset_s, heat, _first_picture(run), peaks, reasons, people)
     with folder.part("report.html") as path:
         write_page(path, results, scored.table, look)
 

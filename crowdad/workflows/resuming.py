@@ -32,13 +32,14 @@ def run_identity(spec: Any, source: Source, options: DetectOptions, scene: Scene
     whereabouts = _whereabouts(named(spec))
     if whereabouts is None:
         return None
-    settings, roi = options.settings, options.roi
+    settings, roi, heights = options.settings, options.roi, options.person_height
     known = {
         "version": __version__,
         "source": {**asdict(source.info), "name": whereabouts},
         "part": asdict(options.part),
         "model": None if scene is None else _scene_identity(scene),
         "settings": None if settings is None else settings.model_dump(mode="json"),
+        "person_height": None if heights is None else heights.as_dict(),
         "threshold": options.threshold,
         "false_alarms_per_hour": options.false_alarms_per_hour,
         "roi": None if roi is None else os.path.abspath(roi),

@@ -11,6 +11,7 @@ from crowdad.config import Settings
 from crowdad.errors import TooLittleMotionError, TooShortError, UnclearSizeError
 from crowdad.outputs.folder import RunFolder
 from crowdad.outputs.footage import written_along
+from crowdad.scale import GivenHeights
 from crowdad.scene import SceneModel
 from crowdad.sources import LiveFrame, open_source
 from crowdad.workflows.footage import check_device
@@ -26,8 +27,9 @@ _CRF = 17  # compression must not look like motion
 class WarmUp:
     """Learns what is normal from a camera that may show anomalies.
 
-    folder: of the watch; holds warm-up-N.mp4.part meanwhile.  length_s: of footage that is gathered before it is
-    learned from; where too little moved in it, as much again, and of all that the last hour at most.
+    folder: of the watch; holds warm-up-N.mp4.part meanwhile.  heights: of people, where the user knows them.
+    length_s: of footage that is gathered before it is learned from; where too little moved in it, as much again, and of
+    all that the last hour at most.
     count: told the reason for each frame that is not scored.  progress: of the gathering and the learning.
     """
 
@@ -37,6 +39,7 @@ class WarmUp:
         camera_name: str,
         settings: Settings,
         *,
+        heights: GivenHeights | None = None,
         length_s: float,
         device: str,
         count: Callable[[str], None],
@@ -46,6 +49,7 @@ class WarmUp:
         self._folder = folder
         self._camera_name = camera_name
         self._settings = settings
+        self._heights = heights
         self._length_s = length_s
         self._device = device
         self._count = count
@@ -58,11 +62,12 @@ class WarmUp:
         """The scene; None where the frames end before it is there.
 
         frames: of the camera, None now and then where none come.
-        Raises FitError where nothing can be learned, whatever else comes, OutputError where the disk refuses.
+        Raises FitError where nothing can be learned, whatever else comes, ConfigError for heights that do not fit the
+        picture, OutputError where the disk refuses.
         """
         try:
             while self._gather(frames, fps):
-                fit = _Fit(list(self._pieces), self._settings, self._device, self._progress)
+                fit = _Fit(list(self._pieces), self._settings, self._heights, self._device, self._progress)
                 try:
                     learned = self._wait_for(fit, frames)
                 finally:
@@ -89,6 +94,8 @@ class WarmUp:
             first = next((frame for frame in frames if frame is not None), None)
             if first is None:
                 return False
+            if self._heights is not None:  # before minutes are spent
+                self._heights.plane(first.luma.shape)
             self._number += 1
             path = self._folder.file(f"warm-up-{self._number}.mp4.part")
             self._pieces.append(path)
@@ -161,9 +168,12 @@ class _Stopped(Exception):
 class _Fit:
     """A fit in a thread of its own, so that the camera is read on meanwhile."""
 
-    def __init__(self, pieces: list[Path], settings: Settings, device: str, progress: Progress) -> None:
+    def __init__(
+        self, pieces: list[Path], settings: Settings, heights: GivenHeights | None, device: str, progress: Progress
+    ) -> None:
         self._pieces = pieces
         self._settings = settings
+        self._heights = heights
         self._device = device
         self._progress = progress
         self._stop = threading.Event()
@@ -182,7 +192,12 @@ class _Fit:
         try:
             sources = [open_source(piece) for piece in self._pieces]
             self.scene = fit_sources(
-                sources, self._settings, unlabelled=True, device=check_device(self._device), progress=self._told
+                sources,
+                self._settings,
+                unlabelled=True,
+                heights=self._heights,
+                device=check_device(self._device),
+                progress=self._told,
             )
         except BaseException as error:  # raised again where it is waited for
             self.error = error

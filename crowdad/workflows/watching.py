@@ -25,6 +25,7 @@ from crowdad.workflows.options import DetectOptions
 from crowdad.workflows.preparing import save_scene, wanting
 from crowdad.workflows.progress import Stage
 from crowdad.workflows.running import check_runtime, open_runtime
+from crowdad.workflows.sizing import doubts_of
 from crowdad.workflows.telling import AlertOptions, Teller
 from crowdad.workflows.thinning import Breaks, Thinning
 from crowdad.workflows.warming_up import WarmUp
@@ -48,8 +49,8 @@ def _nobody(*_: object) -> None:
 class WatchOptions:
     """How a camera is watched.
 
-    scoring: model, settings, threshold, mask, device and runtime, each as `workflows.detect` describes it, and of
-        `part` fps and max_pixels; the rest does not apply.
+    scoring: model, settings, people's height, threshold, mask, device and runtime, each as `workflows.detect` describes
+        it, and of `part` fps and max_pixels; the rest does not apply.
     warm_up_s: without a model, so much footage is learned from first, anomalies inside.
     lag: frames by which results come late; None: one tube; 0: nothing later than a frame has a say in its result.
     alerts: where events go beside events.jsonl.
@@ -277,6 +278,7 @@ class _Watch:
             self._folder,
             self._camera.name,
             options.settings or Settings(),
+            heights=options.person_height,
             length_s=self._options.warm_up_s,
             device=options.device,
             count=self._board.skip,
@@ -288,6 +290,8 @@ class _Watch:
             self._notice("the watch ended before there was enough to learn from; nothing was scored")
             return None
         save_scene(scene, self._folder)
+        for doubt in doubts_of(scene.scale):
+            self._notice(doubt)
         scorer = self._ready(scene)
         self._scored_from_s = time.time()
         return scorer

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from crowdad.outputs.clock import clock_text
 from crowdad.outputs.heat import raw_colours
+from crowdad.outputs.people import People, svg_path
 from crowdad.outputs.report.false_alarms import FALSE_ALARMS_FORMAT, FALSE_ALARMS_VERSION
 from crowdad.outputs.report.packing import PackedHeat, pack_scores
 from crowdad.outputs.report.parts import asset, template
@@ -28,7 +29,7 @@ from crowdad.records import Box
 __all__ = ["Look", "Reason", "write_page"]
 
 Picture = npt.NDArray[np.uint8]
-_SCRIPTS = ("heat.js", "timeline.js", "page.js")
+_SCRIPTS = ("heat.js", "timeline.js", "people.js", "page.js")
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +55,7 @@ class Look:
     video: name of the file beside the page.  offset_s: footage time of the video's first moment.
     heat: see `pack_heat`.  still: uint8 (H, W, 3), blue, green, red, the scene.
     peaks: event id -> picture of its peak, uint8 (h, w, 3), and the box in that picture.  reasons: event id -> why.
+    people: their size in the scene.
     """
 
     video: str
@@ -62,6 +64,7 @@ class Look:
     still: Picture
     peaks: Mapping[int, tuple[Picture, Box]] = field(default_factory=dict)
     reasons: Mapping[int, Reason] = field(default_factory=dict)
+    people: People | None = None
 
 
 def write_page(path: str | os.PathLike[str], results: RunResults, table: FrameTable, look: Look) -> None:
@@ -85,6 +88,9 @@ def write_page(path: str | os.PathLike[str], results: RunResults, table: FrameTa
         events=[_event(event, look) for event in results.events],
         where=where_picture(look.still, look.heat),
         hours=hours_of(results.events),
+        people=look.people,
+        person=svg_path(),
+        view_box=f"0 0 {width} {height}",
         data=_data(results, table, look, scores),
         style=style,
         style_hash=_hash(style),
@@ -145,6 +151,7 @@ def _data(results: RunResults, table: FrameTable, look: Look, scores: dict[str, 
         "start_s": round(float(table.time_s[0]), 3),
         "end_s": round(float(table.time_s[-1]), 3),
         "video": {"offset_s": round(look.offset_s, 6), "fps": source.fps, "size_hw": source.size_hw},
+        "person_px": _typical_px(look.people, source.size_hw),
         "scores": scores,
         "heat": look.heat.data,
         "colours": base64.b64encode(raw_colours("inferno").tobytes()).decode("ascii"),
@@ -169,6 +176,11 @@ def _data(results: RunResults, table: FrameTable, look: Look, scores: dict[str, 
             },
         },
     }
+
+
+def _typical_px(people: People | None, size_hw: tuple[int, int]) -> float:
+    """Height of a person who is added to the picture without a mouse."""
+    return size_hw[0] / 4 if people is None else round(people.places[len(people.places) // 2][2], 1)
 
 
 def _boxes(event: EventRecord, table: FrameTable) -> list[list[float]]:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crowdad.outputs.heatmaps import MapChunk
+from crowdad.outputs.people import People
 from crowdad.outputs.report import Look, PackedHeat, pack_heat, write_page
 from crowdad.outputs.results import (
     CountsRecord,
@@ -26,6 +27,9 @@ from crowdad.records import Event
 SIZE_HW = (96, 128)
 CELL_PX = 8.0
 GRID = (12, 16)
+PEOPLE = People(
+    "20 px far to 40 px near: unsure (few people)", [(32.0, 20.0, 20.0), (64.0, 40.0, 30.0), (96.0, 70.0, 40.0)]
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +104,7 @@ class MadeUp:
         still = np.full((*SIZE_HW, 3), 90, np.uint8)
         peak: npt.NDArray[np.uint8] = np.full((240, 320, 3), 120, np.uint8)
         peaks = {event.event_id: (peak, (100.0, 60.0, 180.0, 200.0)) for event in self.events}
-        return Look(video, offset_s, self.heat(every), still, peaks)
+        return Look(video, offset_s, self.heat(every), still, peaks, people=PEOPLE)
 
     def write(self, folder: Path, name: str = "clip.mp4", look: Look | None = None, **more: object) -> Path:
         """report.html in the folder; returns where it is."""

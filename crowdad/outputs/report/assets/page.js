@@ -19,6 +19,7 @@ class Report {
       this.store = new HeatStore(data.heat, () => this.draw());
       this.painter = new HeatPainter(colours, data.heat.rows, data.heat.columns);
     }
+    this.#measurePeople();
     this.#filter();
     this.#look();
     this.#listen();
@@ -222,12 +223,35 @@ class Report {
   /** Download the ticked events as `crowdad fit --also-normal` takes them. */
   #save() {
     const spans = this.#ticked().map(({ id, start_s, end_s, boxes }) => ({ event: id, start_s, end_s, boxes }));
-    const text = JSON.stringify({ ...this.data.false_alarms, spans }, null, 1);
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
-    link.download = "false-alarms.json";
-    link.click();
-    URL.revokeObjectURL(link.href);
+    download("false-alarms.json", { ...this.data.false_alarms, spans });
+  }
+
+  // People's size.
+
+  #measurePeople() {
+    const said = (people) => {
+      find("person-save").disabled = people.length === 0;
+      find("person-save").textContent = people.length === 1 ? "Save 1 person" : `Save ${people.length} people`;
+      const listed = people.map(({ y, height_px }) => `${height_px} px at row ${y}`);
+      find("sizing-said").textContent = listed.length === 0 ? "" : `People are ${listed.join(", ")}.`;
+    };
+    const [height, width] = this.data.video.size_hw;
+    const refused = (text) => (find("sizing-said").textContent = text);
+    const marks = new PeopleMarks(find("marks"), find("persons"), this.data.person_px, said, refused);
+    find("person-add").addEventListener("click", () => marks.add());
+    find("person-save").addEventListener("click", () =>
+      download("people.json", { crowdad: "person-heights", size_wh: [width, height], people: marks.people }));
+    find("sizing").addEventListener("toggle", () => {
+      const on = find("sizing").open;
+      find("marks").toggleAttribute("data-on", on);
+      find("marks-hint").hidden = !on;
+      if (!on) return;
+      this.video.pause();
+      find("screen").scrollIntoView({ block: "nearest" });
+    });
+    find("people-on")?.addEventListener("input", (event) => {
+      find("people").toggleAttribute("hidden", !event.target.checked);
+    });
   }
 
   // Hands.
