@@ -17,7 +17,7 @@ __all__ = ["View", "views"]
 Luma = npt.NDArray[np.uint8]
 
 _MOST_OF_PICTURE, _MOST_PX, _SMALL_PX = 2.0, 8_000_000, 300_000  # of all views; a small picture may take the last
-_FAR_ABOVE = 2.0  # person heights beyond the farthest people: what is there is nobody
+_FAR_ABOVE = 1.0  # person heights beyond the farthest people: what is there is nobody
 
 
 @dataclass(frozen=True)
