@@ -279,7 +279,8 @@ def test_differencing_frames_does_not_solve_the_demo_at_full_rate():
 
 class TestFiles:
     @pytest.mark.skipif(
-        not hasattr(os, "sched_setaffinity") or len(os.sched_getaffinity(0)) < 2, reason="needs two processors to choose"
+        not hasattr(os, "sched_setaffinity") or len(os.sched_getaffinity(0)) < 2,
+        reason="needs two processors to choose",
     )
     def test_one_seed_gives_one_video_on_one_processor_and_on_two(self, small_scene, tmp_path):
         allowed = os.sched_getaffinity(0)
