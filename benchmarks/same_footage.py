@@ -79,7 +79,7 @@ def table(rows: Sequence[Row]) -> str:
         return "No rows yet: run `python -m benchmarks.same_footage`."
     first = rows[0]
     lines = [
-        "| processor taken for | seed | frame AUC | threshold | AUC, threshold against the first | same video | s of scoring |",
+        "| processor taken for | seed | frame AUC | threshold | against the first | same video | s of scoring |",
         "|---|---|---|---|---|---|---|",
     ]
     for row in rows:
