@@ -21,6 +21,7 @@ from benchmarks.joins import JOIN_TABLES
 from benchmarks.live import LIVE_TABLES
 from benchmarks.ped2 import PED2_TABLES
 from benchmarks.rows import Row, read_rows
+from benchmarks.same_footage import SAME_FOOTAGE_TABLES
 from benchmarks.speed.bars import SPEED_TABLES
 
 __all__ = ["TABLES", "fill", "main"]
@@ -38,6 +39,7 @@ TABLES: dict[str, Mapping[str, Callable[[Sequence[Row]], str]]] = {
     "generated.json": GENERATED_TABLES,
     "joins.json": JOIN_TABLES,
     "live.json": LIVE_TABLES,
+    "same_footage.json": SAME_FOOTAGE_TABLES,
     "scale.json": SCALE_TABLES,
     "speed.json": SPEED_TABLES,
 }

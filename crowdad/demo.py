@@ -20,12 +20,12 @@ from crowdad.sources import open_source, read_ahead
 from crowdad.workflows import Progress, Stage, detect
 from crowdad.workflows.progress import counted, silent
 
-__all__ = ["CLIP_NAME", "DemoReport", "KindAuc", "prepare_clip", "run_demo", "score_by_kind"]
+__all__ = ["CLIP_NAME", "DEMO_SETTINGS", "DemoReport", "KindAuc", "prepare_clip", "run_demo", "score_by_kind"]
 
 CLIP_NAME = "plaza.mp4"
 RUN_NAME = "run"
 _SCENE, _SEED = replace(scene_config("demo"), duration_s=50.0), 1
-_SETTINGS = ("encoder.max_tubes=20000",)  # Half of what a camera deserves: the demo is to be over soon.
+DEMO_SETTINGS = ("encoder.max_tubes=20000",)  # Half of what a camera deserves: the demo is to be over soon.
 _BLOCK_PX = 16
 
 
@@ -59,7 +59,7 @@ def run_demo(folder: Path, *, seed: int = _SEED, progress: Progress = silent) ->
     """
     began_s = time.perf_counter()
     video = prepare_clip(folder, seed, progress)
-    settings = load_settings(overrides=_SETTINGS)
+    settings = load_settings(overrides=DEMO_SETTINGS)
     results = detect(video, output=folder / RUN_NAME, settings=settings, overwrite=True, progress=progress)
     truth = load_truth(video)
     anomaly = read_frames_csv(folder / RUN_NAME / "frames.csv").anomaly

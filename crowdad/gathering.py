@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from heapq import heappush, heapreplace
 
 import numpy as np
 import numpy.typing as npt
@@ -96,10 +97,9 @@ def _steps(frames: Iterable[Frame], scale: SceneScale, extractor: Extractor) -> 
 
 def gather(sources: Sequence[Source], scale: SceneScale, settings: Settings, progress: Progress) -> Gathered:
     """Tubes from all the footage: a uniform sample to learn from, and blocks of steps kept apart for calibration."""
-    rng = np.random.default_rng(settings.seed)
     extractor = Extractor(scale, settings)
     total = sum(_length(source) for source in sources)
-    pool = _Reservoir(settings.encoder.max_tubes, rng)
+    pool = _Reservoir(settings.encoder.max_tubes, settings.seed)
     held = _HeldOut(total // scale.gap, settings.calibration.held_out)
     activity = _Activity(scale.size_hw, settings.tubes.spacing)
     frames = step = tubes_seen = 0
@@ -189,30 +189,34 @@ class _HeldOut:
 
 
 class _Reservoir:
-    """A uniform sample of a stream of tubes (Vitter 1985, algorithm R), each with a small picture of its subject."""
+    """A uniform sample of a stream of tubes, each with a small picture of its subject: those of the smallest keys.
 
-    def __init__(self, size: int, rng: np.random.Generator) -> None:
+    Keys are drawn for each step by itself, so that one tube more or less, which rounding may decide, changes the keys
+    of its own step only and hardly the sample.
+    """
+
+    def __init__(self, size: int, seed: int) -> None:
         self._size = size
-        self._rng = rng
-        self._seen = 0
-        self._features: list[Array] = []
-        self._thumbnails: list[npt.NDArray[np.uint8]] = []
+        self._seed = seed
+        self._steps = self._seen = 0
+        self._kept: list[tuple[float, int, Array, npt.NDArray[np.uint8]]] = []  # a heap, the largest key first
 
     def add(self, tubes: Tubes, luma: npt.NDArray[np.uint8]) -> None:
         """Offer the tubes that end in this picture."""
-        for i in range(len(tubes)):
+        keys = np.random.default_rng((self._seed, self._steps)).random(len(tubes)).tolist()
+        self._steps += 1
+        for i, key in enumerate(keys):
             self._seen += 1
-            if len(self._features) < self._size:
-                self._features.append(tubes.features[i].copy())  # a view would keep its whole step alive
-                self._thumbnails.append(subject_of(luma, tubes, i))
+            full = len(self._kept) >= self._size
+            if full and key >= -self._kept[0][0]:
                 continue
-            place = int(self._rng.integers(self._seen))
-            if place < self._size:
-                self._features[place] = tubes.features[i].copy()
-                self._thumbnails[place] = subject_of(luma, tubes, i)
+            # A view of the features would keep its whole step alive.
+            item = (-key, self._seen, tubes.features[i].copy(), subject_of(luma, tubes, i))
+            (heapreplace if full else heappush)(self._kept, item)
 
     def drawn(self) -> tuple[Array, npt.NDArray[np.uint8]]:
-        """The sample: features (N, C, T, rows, columns) and thumbnails (N, h, w)."""
-        if not self._features:
+        """The sample in order of time: features (N, C, T, rows, columns) and thumbnails (N, h, w)."""
+        if not self._kept:
             return np.zeros((0, 1, 1, 1, 1), np.float32), np.zeros((0, *SUBJECT_HW), np.uint8)
-        return np.stack(self._features), np.stack(self._thumbnails)
+        kept = sorted(self._kept, key=lambda item: item[1])
+        return np.stack([item[2] for item in kept]), np.stack([item[3] for item in kept])

@@ -91,11 +91,11 @@ def test_the_map_of_motion_counts_tubes_where_they_end_and_shows_no_lattice():
 
 
 def test_the_reservoir_is_a_uniform_sample_that_holds_no_whole_step():
-    pool = _Reservoir(300, np.random.default_rng(0))
+    pool = _Reservoir(300, seed=0)
     picture = np.zeros((60, 60), np.uint8)
     for step in range(1000):
         pool.add(tubes_at(step, 3), picture)
-    assert all(features.base is None for features in pool._features)
+    assert all(features.base is None for _, _, features, _ in pool._kept)
     features, thumbnails = pool.drawn()
     assert features.shape == (300, 3, 2, 5, 3)
     assert thumbnails.shape == (300, 36, 24)
@@ -104,6 +104,17 @@ def test_the_reservoir_is_a_uniform_sample_that_holds_no_whole_step():
     assert (np.histogram(drawn, bins=4, range=(0, 1000))[0] > 45).all()
 
 
+def test_one_tube_more_changes_hardly_anything_in_the_sample():
+    def drawn(counts: list[int]) -> set[float]:
+        pool = _Reservoir(300, seed=0)
+        for step, count in enumerate(counts):
+            pool.add(tubes_at(step, count), np.zeros((60, 60), np.uint8))
+        return set(pool.drawn()[0][:, 0, 0, 0, 0].tolist())
+
+    same = drawn([1] * 1000) & drawn([1] * 100 + [2] + [1] * 899)
+    assert len(same) >= 298, "of 300, each from a step of its own"
+
+
 def test_an_empty_reservoir_has_no_samples():
-    features, thumbnails = _Reservoir(5, np.random.default_rng(0)).drawn()
+    features, thumbnails = _Reservoir(5, seed=0).drawn()
     assert (len(features), len(thumbnails)) == (0, 0)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -102,8 +106,7 @@ def test_batch_normalised_codes_survive_a_last_batch_of_one(footage):
     assert len(fit_scene([source(footage[:120])], odd).centres) == 6
 
 
-@pytest.mark.parametrize(("steps", "fast"), [(2, False), (4, False), (5, True)])
-def test_tubes_shorter_than_the_kernel_are_learned_from_in_full_precision(footage, monkeypatch, steps, fast):
+def test_learning_is_in_full_precision_also_where_tubes_are_shorter_than_the_kernel(footage, monkeypatch):
     plans = []
 
     def noted(model, samples, plan, **options):
@@ -111,8 +114,33 @@ def test_tubes_shorter_than_the_kernel_are_learned_from_in_full_precision(footag
         return fit_autoencoder(model, samples, plan, **options)
 
     monkeypatch.setattr("crowdad.training.fit_autoencoder", noted)
-    fit_scene([source(footage)], settings_fast(f"tubes.steps={steps}", "encoder.temporal_kernel=5"))
-    assert [plan.bf16 for plan in plans] == [fast]
+    for steps in (2, 5):
+        fit_scene([source(footage)], settings_fast(f"tubes.steps={steps}", "encoder.temporal_kernel=5"))
+    assert [plan.bf16 for plan in plans] == [False, False]
+
+
+_TINY_FIT = """
+from tests.test_training import settings_fast, source, walkers
+from crowdad.training import fit_scene
+scene = fit_scene([source(walkers(120, speeds=(3, -3, 2.6), size_hw=(180, 160)))], settings_fast())
+print(scene.provenance["losses"][0], scene.calibration.threshold(1.0), *scene.tube_normality[::10])
+"""
+
+
+def test_a_fit_hardly_depends_on_the_instructions_that_the_processor_has():
+    def fitted(**older: str) -> list[float]:
+        done = subprocess.run(
+            [sys.executable, "-c", _TINY_FIT],
+            env={**os.environ, **older},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=300,
+        )
+        return [float(number) for number in done.stdout.split()]
+
+    here, older = fitted(), fitted(ATEN_CPU_CAPABILITY="avx2", ONEDNN_MAX_CPU_ISA="AVX2")
+    assert older == pytest.approx(here, rel=1e-4)
 
 
 def test_progress_rises_to_the_end_of_every_stage(scene, told):

@@ -1,4 +1,5 @@
 import math
+import os
 from dataclasses import replace
 
 import av
@@ -277,6 +278,21 @@ def test_differencing_frames_does_not_solve_the_demo_at_full_rate():
 
 
 class TestFiles:
+    @pytest.mark.skipif(
+        not hasattr(os, "sched_setaffinity") or len(os.sched_getaffinity(0)) < 2,
+        reason="needs two processors to choose",
+    )
+    def test_one_seed_gives_one_video_on_one_processor_and_on_two(self, small_scene, tmp_path):
+        allowed = os.sched_getaffinity(0)
+        clip = GeneratedClip(small_scene, duration_s=4)
+        write_clip(clip, tmp_path / "many.mp4")
+        os.sched_setaffinity(0, {min(allowed)})
+        try:
+            write_clip(clip, tmp_path / "one.mp4")
+        finally:
+            os.sched_setaffinity(0, allowed)
+        assert (tmp_path / "one.mp4").read_bytes() == (tmp_path / "many.mp4").read_bytes()
+
     def test_written_clip_can_be_read_with_its_truth(self, small_scene, tmp_path):
         clip = GeneratedClip(small_scene, 3, duration_s=4)
         path = tmp_path / "new" / "clip.mp4"

@@ -20,6 +20,8 @@ from crowdad.records import Box
 __all__ = ["ClipTruth", "load_truth", "write_clip"]
 
 _FORMAT = "crowdad generated clip"
+# x264 slices pictures by its threads and takes other decisions with other instructions; one seed is to be one video.
+_SAME_EVERYWHERE = {"threads": "1", "x264-params": "cpu-independent=1"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +80,7 @@ def _encode(clip: GeneratedClip, path: Path, crf: int) -> list[list[dict[str, ob
         stream = video.add_stream("libx264", rate=Fraction(clip.fps).limit_denominator(1001))
         stream.height, stream.width = clip.size_hw
         stream.pix_fmt = "yuv420p"
-        stream.options = {"crf": str(crf), "preset": "veryfast"}
+        stream.options = {"crf": str(crf), "preset": "veryfast", **_SAME_EVERYWHERE}
         for picture, truth in clip:
             video.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
             subjects = zip(truth.kinds, truth.track_ids, truth.boxes_xyxy, strict=True)
