@@ -20,6 +20,7 @@ from benchmarks.generated import GENERATED_TABLES
 from benchmarks.joins import JOIN_TABLES
 from benchmarks.live import LIVE_TABLES
 from benchmarks.ped2 import PED2_TABLES
+from benchmarks.right_camera import RIGHT_CAMERA_TABLES
 from benchmarks.rows import Row, read_rows
 from benchmarks.speed.bars import SPEED_TABLES
 
@@ -38,6 +39,7 @@ TABLES: dict[str, Mapping[str, Callable[[Sequence[Row]], str]]] = {
     "generated.json": GENERATED_TABLES,
     "joins.json": JOIN_TABLES,
     "live.json": LIVE_TABLES,
+    "right_camera.json": RIGHT_CAMERA_TABLES,
     "scale.json": SCALE_TABLES,
     "speed.json": SPEED_TABLES,
 }

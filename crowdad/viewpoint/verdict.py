@@ -103,7 +103,7 @@ def _share(value: float, none: float, full: float) -> float:
 def _same(here: Alignment, mean: float, usual: float) -> CameraVerdict:
     certainty = max(_share(here.distinctness, _SAME_DISTINCT, 6.0), _share(here.agreement, _SAME_AGREES, 0.7))
     times = max(mean, 1.0) / max(usual, 1.0)
-    if here.agreement < _AGREES_WHOLLY and not 1 / _LIGHT_TIMES < times < _LIGHT_TIMES:
+    if not 1 / _LIGHT_TIMES < times < _LIGHT_TIMES:
         change = f"{times:.1f} times brighter" if times > 1 else f"{1 / times:.1f} times darker"
         detail = f"the camera is the same, its pictures are {change}; fit the model on footage of both, day and night"
         return CameraVerdict("another light", certainty, detail)

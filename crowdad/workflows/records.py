@@ -225,13 +225,18 @@ def warnings_of(run: Run, scored: Scored) -> list[str]:
         found.append("no person's height could be measured when the scene was fitted; sizes are assumed")
     detector, own = run.detector, run.scene.provenance["how"] == "self-fitted"
     strange = detector.strangeness > STRANGE_SHARE or detector.drift > STRANGE_DRIFT
-    told = run.camera is not None and run.camera.verdict in ("moved", "another camera")
+    view = None if run.camera is None else run.camera.verdict
+    told = view in ("moved", "another camera")
     if strange and detector.tubes_scored >= STRANGE_TUBES and not own and not told:
+        cause = (
+            "its view is the model's, so what happens in it has changed; fit the model on footage of now, too"
+            if view in ("same", "another light")
+            else "the camera may have moved, or the model is another scene's; fit one on this camera's footage"
+        )
         found.append(
             "what moves is unlike the footage that the model was fitted on "
             f"({detector.strangeness:.0%} of it unseen, 5 % is usual; mean motion off by {detector.drift:.1f} spreads, "
-            "under 1 is usual): the camera may have moved, or the model is another scene's; "
-            "fit one on this camera's footage"
+            f"under 1 is usual): {cause}"
         )
     return found
 
