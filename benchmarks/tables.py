@@ -20,6 +20,7 @@ from benchmarks.generated import GENERATED_TABLES
 from benchmarks.joins import JOIN_TABLES
 from benchmarks.live import LIVE_TABLES
 from benchmarks.ped2 import PED2_TABLES
+from benchmarks.right_camera import RIGHT_CAMERA_TABLES
 from benchmarks.rows import Row, read_rows
 from benchmarks.same_footage import SAME_FOOTAGE_TABLES
 from benchmarks.speed.bars import SPEED_TABLES
@@ -40,6 +41,7 @@ TABLES: dict[str, Mapping[str, Callable[[Sequence[Row]], str]]] = {
     "joins.json": JOIN_TABLES,
     "live.json": LIVE_TABLES,
     "same_footage.json": SAME_FOOTAGE_TABLES,
+    "right_camera.json": RIGHT_CAMERA_TABLES,
     "scale.json": SCALE_TABLES,
     "speed.json": SPEED_TABLES,
 }

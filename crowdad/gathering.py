@@ -17,6 +17,7 @@ from crowdad.patches import SUBJECT_HW, Extractor, subject_of
 from crowdad.records import Frame, Tubes
 from crowdad.scale import GivenHeights, ScaleProbe, SceneScale
 from crowdad.sources import Source
+from crowdad.viewpoint import BackgroundKeeper
 
 __all__ = ["Gathered", "Progress", "gather", "measure_people"]
 
@@ -31,12 +32,13 @@ _ACTIVITY_COLUMNS = 48
 
 @dataclass(eq=False)
 class Gathered:
-    """Tubes to learn from, the runs of steps kept apart for calibration, and how much moved where."""
+    """Tubes to learn from, the runs of steps kept apart for calibration, how much moved where, and the background."""
 
     features: Array
     thumbnails: npt.NDArray[np.uint8]
     held: list[list[Tubes]]
     activity: npt.NDArray[np.float16]
+    background: npt.NDArray[np.uint8]
     frames: int
     steps: int
     tubes: int
@@ -102,10 +104,12 @@ def gather(sources: Sequence[Source], scale: SceneScale, settings: Settings, pro
     pool = _Reservoir(settings.encoder.max_tubes, settings.seed)
     held = _HeldOut(total // scale.gap, settings.calibration.held_out)
     activity = _Activity(scale.size_hw, settings.tubes.spacing)
+    keeper = BackgroundKeeper()
     frames = step = tubes_seen = 0
     for source in sources:
         for frame, tubes in _steps(source.frames(), scale, extractor):
             step += 1
+            keeper.add(frame.luma)
             if step % 20 == 0:
                 progress("following people", min(step * scale.gap / total, 1.0))
             if tubes is None:
@@ -117,7 +121,7 @@ def gather(sources: Sequence[Source], scale: SceneScale, settings: Settings, pro
                 pool.add(tubes, frame.luma)
         frames += source.report.frames_read
     progress("following people", 1.0)
-    return Gathered(*pool.drawn(), held.runs, activity.per_step(), frames, step, tubes_seen)
+    return Gathered(*pool.drawn(), held.runs, activity.per_step(), keeper.background(), frames, step, tubes_seen)
 
 
 class _Activity:

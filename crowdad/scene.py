@@ -33,7 +33,7 @@ _HOW = ("one-class", "unlabelled", "self-fitted")
 _UNIT_SLACK = 1e-3
 _CHANNELS = 3  # what tubes tell of motion, see patches
 _ARRAYS = ("centres", "shares", "mean", "spread", "tube_normality", "thumbnails")
-_LATER_ARRAYS = ("motions", "activity")  # files from before they were kept lack them
+_LATER_ARRAYS = ("motions", "activity", "background")  # files from before they were kept lack them
 
 Array = npt.NDArray[np.float32]
 
@@ -49,6 +49,7 @@ class SceneModel:
     thumbnails: uint8 (K, h, w), the most typical subject of each centre.  motions: uint8 (K, T, rows, columns), how it
     moves, see `patches.motion_of`; None in files from before it was kept.  activity: float16 (rows, columns) >= 0, mean
     number of tubes that ended in each cell of a grid over the picture, per step; None as with motions.
+    background: uint8 (h, w), the camera's view without people, see `viewpoint`; None as with motions.
     provenance: how, when and from what it was fitted.
     """
 
@@ -65,6 +66,7 @@ class SceneModel:
     provenance: dict[str, Any] = field(default_factory=dict)
     motions: npt.NDArray[np.uint8] | None = None
     activity: npt.NDArray[np.float16] | None = None
+    background: npt.NDArray[np.uint8] | None = None
 
     def __post_init__(self) -> None:
         self._encoder: Any = None
@@ -131,7 +133,8 @@ class SceneModel:
         if abs(size_hw[1] / size_hw[0] * own_h / own_w - 1) > 0.03:
             raise ModelError(
                 f"the model was fitted on {own_w}x{own_h} pictures, the footage has {size_hw[1]}x{size_hw[0]}: "
-                "another shape is another camera; fit a model on this camera's footage"
+                "another shape is another camera; give this camera's model, or fit one: "
+                "crowdad fit FOOTAGE -o camera.safetensors"
             )
         return replace(self, scale=self.scale.fitted_to(size_hw, fps)).to(self._device)
 
@@ -314,6 +317,7 @@ def _check_arrays(scene: SceneModel) -> None:
     if scene.spread.min() <= 0:
         raise ValueError("spread holds what is not above 0")
     _check_activity(scene.activity)
+    _check_background(scene.background)
     if not all(np.isfinite(array).all() for array in scene.weights.values()):
         raise ValueError("the encoder's weights hold nan or inf")
 
@@ -326,3 +330,9 @@ def _check_activity(activity: npt.NDArray[Any] | None) -> None:
         raise ValueError(f"activity is {activity.dtype} {activity.shape}, float16 (rows, columns) is needed")
     if not (np.isfinite(activity).all() and activity.min() >= 0):
         raise ValueError("activity holds nan, inf or what is below 0")
+
+
+def _check_background(background: npt.NDArray[Any] | None) -> None:
+    """Raise ValueError where it is no picture."""
+    if background is not None and (background.ndim != 2 or background.dtype != np.uint8 or min(background.shape) < 8):
+        raise ValueError(f"background is {background.dtype} {background.shape}, uint8 (h, w) from 8x8 on is needed")

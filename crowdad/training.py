@@ -87,6 +87,7 @@ def fit_scene(
         thumbnails=np.zeros((0, *SUBJECT_HW), np.uint8),
         provenance=_provenance(sources, gathered, unlabelled, losses),
         activity=gathered.activity,
+        background=gathered.background,
     ).to(device)
     progress("finding what is common", 0.0)
     _cluster(scene, gathered, clusters, unlabelled)

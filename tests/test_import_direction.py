@@ -28,7 +28,7 @@ LEVELS = (
     ("runtimes",),
     ("scene", "gathering"),
     ("datasets", "patches", "scale"),
-    ("motion", "cuts", "heatmap", "events", "purification", "sources", "outputs"),
+    ("motion", "cuts", "viewpoint", "heatmap", "events", "purification", "sources", "outputs"),
     ("normality", "encoders", "calibration", "metrics", "config_digits"),
     ("config", "records", "fleet", "dist", "storage"),
     ("errors", "_version"),
@@ -50,6 +50,7 @@ HEAVY_ROOMS = {
 
 GRANTED = {
     ("cuts", "cv2"): "compares pictures",
+    ("viewpoint", "cv2"): "compares pictures",
     ("scale", "cv2"): "measures people as blobs of motion",
     ("datasets", "av"): "writes the generated clip",
     ("dist", "torch"): "exchanges its tensors between processes",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -241,12 +242,14 @@ def test_drawing_again_needs_the_maps(tiny_camera: TinyCamera, tmp_path: Path) -
     assert not list((tmp_path / "r").glob("overlay*"))
 
 
-def test_another_scene_is_told(tiny_camera: TinyCamera, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("knows_view", "cause"), [(False, "another scene's"), (True, "its view is the model's")])
+def test_another_scene_is_told(
+    knows_view: bool, cause: str, tiny_camera: TinyCamera, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = tiny_camera.scene if knows_view else replace(tiny_camera.scene, background=None)
     monkeypatch.setattr(Detector, "strangeness", STRANGE_SHARE + 0.01)
-    results = crowdad.detect(
-        tiny_camera.unusual, model=tiny_camera.model, output=tmp_path / "other", overlay=False, end_s=4.0
-    )
-    assert [warning for warning in results.warnings if "another scene's" in warning]
+    results = crowdad.detect(tiny_camera.unusual, model=model, output=tmp_path / "other", overlay=False, end_s=4.0)
+    assert [warning for warning in results.warnings if cause in warning]
 
 
 def test_the_own_scene_raises_no_alarm(finished: Path) -> None:

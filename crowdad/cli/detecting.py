@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -187,6 +189,7 @@ def _in_turn(specs: list[Spec], options: DetectOptions, places: Places, bars: Ba
 
     code = 0
     for spec in specs:
+        told: list[str] = []
         try:
             bars.label = f"{spec.name}: " if places.several else ""
             with places.held(spec) as place:
@@ -197,13 +200,14 @@ def _in_turn(specs: list[Spec], options: DetectOptions, places: Places, bars: Ba
                     overwrite=places.overwrite,
                     resume=places.resume,
                     progress=bars,
+                    notice=partial(_tell_now, spec, told),
                 )
         except CrowdadError as error:
             notice(str(error))
             code = max(code, USAGE if isinstance(error, ConfigError) else FAILED)
             continue
         bars.close()
-        _tell(spec, results, place.path if isinstance(place, RunFolder) else place, quiet)
+        _tell(spec, results, place.path if isinstance(place, RunFolder) else place, quiet, told)
     return code
 
 
@@ -245,8 +249,13 @@ def _side_by_side(
     return 1 if failed else 0
 
 
-def _tell(spec: Spec, results: RunResults, place: Place, quiet: bool) -> None:
-    for warning in results.warnings:
+def _tell_now(spec: Spec, told: list[str], line: str) -> None:
+    told.append(line)
+    notice(f"{spec.name}: {line}")
+
+
+def _tell(spec: Spec, results: RunResults, place: Place, quiet: bool, told: Sequence[str] = ()) -> None:
+    for warning in (warning for warning in results.warnings if warning not in told):
         notice(f"{spec.name}: {warning}")
     if not quiet:
         print(describe_run(results, place))

@@ -18,6 +18,7 @@ from crowdad.wording import without_login
 
 __all__ = [
     "SCHEMA_VERSION",
+    "CameraRecord",
     "CountsRecord",
     "EventRecord",
     "ModelRecord",
@@ -78,6 +79,14 @@ class SourceRecord(_Record):
     recorded_at: Text | None = Field(default=None, description="wall clock of the first frame, ISO 8601")
 
 
+class CameraRecord(_Record):
+    """Whether the footage is of the camera that the model was fitted on."""
+
+    verdict: Literal["same", "another light", "moved", "another camera", "unsure"]
+    certainty: Anomaly = Field(description="of the verdict; 0.5 is a guess, 1 is sure")
+    detail: Text
+
+
 class ModelRecord(_Record):
     """What scored the footage."""
 
@@ -91,6 +100,9 @@ class ModelRecord(_Record):
         default_factory=dict,
         description="measured when fitted: person height, walking speed, perspective; certainty of the height (sure, "
         "unsure, given) and why",
+    )
+    camera: CameraRecord | None = Field(
+        default=None, description="the footage's view against the model's; null where they could not be compared"
     )
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from crowdad.outputs.results import Anomaly, Count, Number, Seconds, Text
+from crowdad.outputs.results import Anomaly, CameraRecord, Count, Number, Seconds, Text
 
 __all__ = ["AlertsRecord", "Delays", "DelaysRecord", "WatchStatus", "write_status"]
 
@@ -53,6 +53,9 @@ class WatchStatus(_Record):
     reason: Text = Field(default="", description="why the camera is offline")
     started_at: Text = Field(description="ISO 8601 in UTC")
     updated_at: Text
+    view: CameraRecord | None = Field(
+        default=None, description="the camera's view against the model's; null where they were not compared yet"
+    )
     size_hw: tuple[Count, Count] | None = None
     camera_fps: Number | None = None
     fps: Number = Field(description="frames a second that were scored lately")

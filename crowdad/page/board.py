@@ -115,6 +115,7 @@ class Board:
         self._events: dict[int, ToldEvent] = {}
         self._revision = 0
         self._state = {"name": "connecting", "reason": "", "since_s": round(time.time(), 1)}
+        self._view = ""
         self._health: dict[str, float] = {"fps": 0.0, "latency_s": 0.0}
         self.closed = False
 
@@ -158,7 +159,10 @@ class Board:
         reason = status.reason
         if name == "online" and status.phase != "scoring":
             name, reason = status.phase, "" if status.phase_share is None else f"{status.phase_share:.0%}"
+        view = status.view
         with self._lock:
+            told = view is not None and view.verdict != "same"
+            self._view = f"{view.verdict.capitalize()}: {view.detail}." if view is not None and told else ""
             changed = name != self._state["name"]
             since_s = round(time.time(), 1) if changed else self._state["since_s"]
             self._state = {"name": name, "reason": reason, "since_s": since_s}
@@ -192,6 +196,7 @@ class Board:
                 "points": points,
                 "events": [event.as_dict() for event in sorted(changed, key=lambda event: event.revision)],
                 "state": self._state,
+                "view": self._view,
                 "health": self._health,
             }
             return told, Cursor(self._points_seen, self._revision)

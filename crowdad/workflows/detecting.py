@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,13 @@ from crowdad.workflows.reporting import write_report
 from crowdad.workflows.resuming import finished_results, folder_to_resume
 from crowdad.workflows.running import check_runtime, open_runtime
 from crowdad.workflows.scoring import long_enough, score_into
+from crowdad.workflows.sighting import camera_verdict, warned
 
-__all__ = ["check_apart", "detect", "detect_with", "maps_path", "score", "write_run"]
+__all__ = ["check_apart", "detect", "detect_with", "maps_path", "score", "sighted", "write_run"]
+
+
+def _nobody(_line: str) -> None:
+    pass
 
 
 def score(
@@ -53,6 +59,7 @@ def score(
     spec: a video file, a folder of pictures, or numpy frames (an array, a generator or a function that returns one;
         each uint8 (H, W) or (H, W, 3) BGR) with their `fps`.  model: a fitted scene or its file.
     runtime: "torch", "onnx", "openvino", or "auto" for what measured fastest on this machine.
+    Warns (`UserWarning`) after the first seconds where they are not the view that the model was fitted on.
     Raises SourceError, ModelError, ConfigError.
     """
     check_runtime(runtime, device)
@@ -63,7 +70,7 @@ def score(
     scene = fitted.fitted_to(source.info.size_hw, source.fps)
     _, scorer = open_runtime(scene, options.model_path, runtime, device, silent)
     with closing(long_enough(source, scene)) as frames:
-        yield from Detector(scene, runtime=scorer).run(frames)
+        yield from Detector(scene, runtime=scorer).run(warned(frames, scene))
 
 
 def detect(
@@ -90,6 +97,7 @@ def detect(
     overwrite: bool = False,
     resume: bool = False,
     progress: Progress = silent,
+    notice: Callable[[str], None] = _nobody,
 ) -> RunResults:
     """Find what is unusual in one piece of footage and write all that is known of it into a run's folder.
 
@@ -113,6 +121,7 @@ def detect(
         was just fitted is scored by torch then, as a graph does not pay for one piece of footage.
 
     max_pixels: footage with larger pictures is refused; None: 25 million.
+    notice: told at once of what a person should read before the scoring ends; it is among the results' warnings too.
 
     An interrupted or failed run leaves what it had under `.part` names; its last few scores may be missing there.
     Raises CrowdadError: SourceError (TooShortError for less than one window), FitError, ModelError, OutputError,
@@ -133,7 +142,9 @@ def detect(
         device=device,
         runtime=runtime,
     )
-    return detect_with(spec, options, output=output, overwrite=overwrite, resume=resume, progress=progress)
+    return detect_with(
+        spec, options, output=output, overwrite=overwrite, resume=resume, progress=progress, notice=notice
+    )
 
 
 def detect_with(
@@ -144,6 +155,7 @@ def detect_with(
     overwrite: bool = False,
     resume: bool = False,
     progress: Progress = silent,
+    notice: Callable[[str], None] = _nobody,
 ) -> RunResults:
     """`detect` with its options in one record."""
     if overwrite and resume:
@@ -152,11 +164,11 @@ def detect_with(
         spec = one_spec(spec)
 
         def score_here(folder: RunFolder) -> RunResults:
-            return _detect_here(spec, options, folder, overwrite, resume, progress)
+            return _detect_here(spec, options, folder, overwrite, resume, progress, notice)
 
         return put_when_whole(run, spec, score_here, overwrite=overwrite, resume=resume, progress=progress)
     assert not isinstance(output, RemoteRun)
-    return _detect_here(spec, options, output, overwrite, resume, progress)
+    return _detect_here(spec, options, output, overwrite, resume, progress, notice)
 
 
 def _detect_here(
@@ -166,6 +178,7 @@ def _detect_here(
     overwrite: bool,
     resume: bool,
     progress: Progress,
+    notice: Callable[[str], None],
 ) -> RunResults:
     began_s = time.perf_counter()
     opened = Opened.of(spec, options, progress)
@@ -179,9 +192,17 @@ def _detect_here(
         if goes_on and opened.identity is not None:
             journal = stack.enter_context(folder.journal(opened.identity))
         run = prepared(opened, fitted_scene(opened, folder, goes_on, progress), progress)
+        run = sighted(run)
+        if run.camera is not None and run.camera.warning is not None:
+            notice(run.camera.warning)
         with maps_path(folder, options) as maps:
             scored = score_into(folder, run, maps, journal, began_s, progress)
             return write_run(folder, run, scored, maps, progress)
+
+
+def sighted(run: Run) -> Run:
+    """The run, with a verdict on its camera where the model is not the footage's own."""
+    return run if run.options.model is None else replace(run, camera=camera_verdict(run.source, run.scene))
 
 
 @contextmanager

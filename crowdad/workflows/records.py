@@ -14,6 +14,7 @@ import numpy as np
 from crowdad._version import __version__
 from crowdad.detector import Detector
 from crowdad.outputs.results import (
+    CameraRecord,
     CountsRecord,
     ModelRecord,
     RunResults,
@@ -27,11 +28,12 @@ from crowdad.outputs.tables import FrameTable
 from crowdad.records import Event, FrameResult
 from crowdad.scene import SceneModel
 from crowdad.sources import ReadReport, Source, named
+from crowdad.viewpoint import CameraVerdict
 from crowdad.workflows.footage import Part
 from crowdad.workflows.options import DetectOptions
 from crowdad.workflows.sizing import doubts_of
 
-__all__ = ["FrameLog", "Run", "Scored", "run_results", "warnings_of"]
+__all__ = ["FrameLog", "Run", "Scored", "camera_record", "run_results", "warnings_of"]
 
 STRANGE_SHARE = 0.7
 STRANGE_DRIFT = 3.0
@@ -84,6 +86,7 @@ class Run:
     """A run before its footage is read: what scores what, by which runtime, as asked for by `options`.
 
     identity: all that its scores depend on, plain JSON; None where the footage has no name to find it by again.
+    camera: whether the footage is of the model's camera; None where that is not known.
     """
 
     spec: Any
@@ -93,6 +96,7 @@ class Run:
     detector: Detector
     runtime: str
     identity: Mapping[str, Any] | None = None
+    camera: CameraVerdict | None = None
 
     @property
     def part(self) -> Part:
@@ -167,7 +171,15 @@ def _model_record(run: Run, model_path: Path) -> ModelRecord:
         fitted=provenance["how"],
         fit_sources=provenance.get("sources", []),
         scale=run.scene.scale.as_dict(),
+        camera=camera_record(run.camera),
     )
+
+
+def camera_record(camera: CameraVerdict | None) -> CameraRecord | None:
+    """The verdict on a camera, as it stands in results.json and status.json."""
+    if camera is None:
+        return None
+    return CameraRecord(verdict=camera.verdict, certainty=camera.certainty, detail=camera.detail)
 
 
 def _threshold_record(run: Run) -> ThresholdRecord:
@@ -200,6 +212,8 @@ def _counts_record(scored: Scored) -> CountsRecord:
 def warnings_of(run: Run, scored: Scored) -> list[str]:
     """What a person should know before believing the result, one line each."""
     report, found = scored.report, list(scored.report.notes)
+    if run.camera is not None and run.camera.warning is not None:
+        found.insert(0, run.camera.warning)
     if report.truncated:
         found.append(
             f"the footage ends before its container says so; all {report.frames_read} frames there are were scored"
@@ -216,12 +230,18 @@ def warnings_of(run: Run, scored: Scored) -> list[str]:
     found += doubts_of(run.scene.scale)
     detector, own = run.detector, run.scene.provenance["how"] == "self-fitted"
     strange = detector.strangeness > STRANGE_SHARE or detector.drift > STRANGE_DRIFT
-    if strange and detector.tubes_scored >= STRANGE_TUBES and not own:
+    view = None if run.camera is None else run.camera.verdict
+    told = view in ("moved", "another camera")
+    if strange and detector.tubes_scored >= STRANGE_TUBES and not own and not told:
+        cause = (
+            "its view is the model's, so what happens in it has changed; fit the model on footage of now, too"
+            if view in ("same", "another light")
+            else "the camera may have moved, or the model is another scene's; fit one on this camera's footage"
+        )
         found.append(
             "what moves is unlike the footage that the model was fitted on "
             f"({detector.strangeness:.0%} of it unseen, 5 % is usual; mean motion off by {detector.drift:.1f} spreads, "
-            "under 1 is usual): the camera may have moved, or the model is another scene's; "
-            "fit one on this camera's footage"
+            f"under 1 is usual): {cause}"
         )
     return found
 

@@ -16,7 +16,7 @@ from crowdad.outputs.folder import JOURNAL, RunFolder
 from crowdad.outputs.remote import RemoteRun
 from crowdad.outputs.results import RunResults
 from crowdad.sources import Listing, Spec, Tally
-from crowdad.workflows.detecting import check_apart, detect_with, maps_path, write_run
+from crowdad.workflows.detecting import check_apart, detect_with, maps_path, sighted, write_run
 from crowdad.workflows.joining import Joined, Seams, joined_results, pieces_of
 from crowdad.workflows.options import DetectOptions
 from crowdad.workflows.pieces import NotAsListedError, Piece, PieceOutcome, read_listing, save_listing, score_piece
@@ -289,7 +289,7 @@ def _finish(request: Request, runtime: str, joined: Joined, began_s: float) -> R
     opened = Opened.of(request.spec, request.options)
     with RunFolder(request.folder, resume=True) as folder:
         scene = fitted_scene(opened, folder, True, silent)
-        run = prepared(opened, scene, silent, runtime)
+        run = sighted(prepared(opened, scene, silent, runtime))
         listing = read_listing(folder.path)
         with maps_path(folder, request.options) as maps:
             results = joined_results(folder.path, joined, listing, run.detector)

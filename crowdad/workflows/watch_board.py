@@ -10,6 +10,7 @@ from typing import Literal
 from crowdad._version import __version__
 from crowdad.live import EventChange, LiveScore
 from crowdad.outputs.alerts import Courier, clock_of
+from crowdad.outputs.results import CameraRecord
 from crowdad.outputs.watch_status import Delays, WatchStatus
 from crowdad.sources import StreamStatus
 from crowdad.workflows.arrivals import Camera
@@ -37,6 +38,7 @@ class Board:
         self.lag_frames: int | None = None
         self.threshold_raw: float | None = None
         self.status: StreamStatus | None = None
+        self.view: CameraRecord | None = None
         self.scored = 0
         self.own_skips: Counter[str] = Counter()
         self.events = 0
@@ -111,6 +113,7 @@ class Board:
             reason="" if status is None else status.reason,
             started_at=clock_of(self._began_s),
             updated_at=clock_of(time.time()),
+            view=self.view,
             size_hw=self._size_hw,
             camera_fps=camera.fps if report.frames_read else None,
             fps=self.fps,

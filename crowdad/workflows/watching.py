@@ -24,7 +24,9 @@ from crowdad.workflows.arrivals import Arrivals, Camera, OpenCamera
 from crowdad.workflows.options import DetectOptions
 from crowdad.workflows.preparing import save_scene, wanting
 from crowdad.workflows.progress import Stage
+from crowdad.workflows.records import camera_record
 from crowdad.workflows.running import check_runtime, open_runtime
+from crowdad.workflows.sighting import CameraWatch
 from crowdad.workflows.sizing import doubts_of
 from crowdad.workflows.telling import AlertOptions, Teller
 from crowdad.workflows.thinning import Breaks, Thinning
@@ -188,6 +190,7 @@ class _Watch:
         self._thinning = Thinning(lambda: camera.tally.dropped, board.skip, notice)
         self._calibration: RunningCalibration | None = None
         self._scorer: LiveScorer | None = None
+        self._sight: CameraWatch | None = None
 
     def run(self, scene: SceneModel | None) -> None:
         """Watch to the end."""
@@ -245,10 +248,22 @@ class _Watch:
                 if breaks.before(frame.index, self._thinning.stride):
                     yield None
                 last_s = time.monotonic()
+                self._look(frame)
                 yield frame
             elif self._board.phase != "scoring" or (last_s is not None and self._pauses(last_s)):
                 last_s = None
                 yield None
+
+    def _look(self, frame: LiveFrame) -> None:
+        """Tell where the camera does not show the scene's view any more, or shows it again."""
+        camera = None if self._sight is None else self._sight.see(frame)
+        if camera is None:
+            return
+        if camera.warning is not None:
+            self._notice(camera.warning)
+        elif self._board.view is not None:
+            self._notice("the camera shows the model's view again")
+        self._board.view = camera_record(camera)
 
     def _pauses(self, last_s: float) -> bool:
         status = self._board.status
@@ -310,6 +325,7 @@ class _Watch:
         _, runtime = open_runtime(scene, options.model_path, chosen, options.device, self._note_stage)
         tubes = scene.settings.tubes
         runtime.normality(np.zeros((1, len(scene.mean), tubes.steps, tubes.rows, tubes.columns), np.float32))  # loads
+        self._sight = CameraWatch(scene)
         self._scorer = LiveScorer(
             scene,
             lag=self._options.lag,

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pytest
 from playwright.sync_api import Page
 
+from crowdad.outputs.results import CameraRecord
 from crowdad.page import LivePage
 from crowdad.page.board import PICTURE_S
 from crowdad.sources import open_source
@@ -207,3 +208,14 @@ def test_a_file_in_real_time_is_watched_to_its_end(tiny_camera: TinyCamera, tmp_
         watching.join(20)
         assert not watching.is_alive()
         page.close()
+
+
+def test_another_camera_than_the_models_is_told_on_top(live: LivePage, opened: Opener) -> None:
+    page = opened(live)
+    assert page.locator("#view").is_hidden()
+    other = CameraRecord(verdict="moved", certainty=1, detail="turned by about 40 px to the left")
+    live.board.status(status().model_copy(update={"view": other}))
+    until(page, "!document.getElementById('view').hidden")
+    assert page.inner_text("#view") == "Moved: turned by about 40 px to the left."
+    live.board.status(status().model_copy(update={"view": CameraRecord(verdict="same", certainty=1, detail="")}))
+    until(page, "document.getElementById('view').hidden")

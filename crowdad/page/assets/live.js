@@ -119,7 +119,7 @@ class Live {
     document.documentElement.dataset.old = old ? "yes" : "no";
   }
 
-  #take({ fresh, points, events, state, health }) {
+  #take({ fresh, points, events, state, view, health }) {
     if (fresh) {
       this.list.clear();
       this.#forgetCurve();
@@ -129,6 +129,8 @@ class Live {
     if (events.length || fresh) this.#countEvents();
     this.#showState(state, fresh);
     this.#showHealth(health);
+    find("view").hidden = view === "";
+    if (find("view").textContent !== view) find("view").textContent = view;
     document.documentElement.dataset.ready = "yes";
   }
 
