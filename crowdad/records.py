@@ -148,6 +148,8 @@ class Event:
     """What a person is told: from when to when, where and how strongly.
 
     box_xyxy belongs to the frame of the peak; boxes maps each frame index to the event's box there.
+    surprise: how many times the peak stands out from the rest of a short clip, see `Calibration.surprise`; None where
+    an alarm level is known.  candidate: one of the most unusual moments of a short clip, but not clearly so: no event.
     """
 
     event_id: int
@@ -160,6 +162,8 @@ class Event:
     peak_anomaly: float
     box_xyxy: Box
     boxes: Mapping[int, Box] = field(default_factory=dict)
+    surprise: float | None = None
+    candidate: bool = False
 
     def __post_init__(self) -> None:
         _check_box(self.box_xyxy)

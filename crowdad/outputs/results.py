@@ -110,6 +110,11 @@ class ThresholdRecord(_Record):
     """Where normal ends."""
 
     raw: Number = Field(description="the threshold before calibration; anomaly 0.5 in every other field")
+    grade: Literal["alarms", "ranked"] = Field(
+        default="alarms",
+        description="alarms: events pass an alarm level; ranked: the clip is too short for one, and events are moments "
+        "that stand out clearly from the rest of it",
+    )
     chosen_by: Text = Field(description="how the threshold was chosen")
     false_alarms_per_hour: Number | None = Field(
         default=None, description="wanted; null where the user set a threshold"
@@ -151,6 +156,11 @@ class EventRecord(_Record):
     peak_s: Seconds
     peak_frame: Count
     peak_anomaly: Anomaly
+    surprise: Number | None = Field(
+        default=None,
+        description="how many times the peak stands out from the rest of a short clip: its raw heat above the middle of "
+        "the clip's places, in their interquartile ranges; null where an alarm level is known",
+    )
     box_xyxy: tuple[Pixels, Pixels, Pixels, Pixels] = Field(description="at the peak, pixels of the displayed picture")
     start_at: Text | None = Field(default=None, description="wall clock of start_s, where recorded_at is known")
     peak_at: Text | None = Field(default=None, description="wall clock of peak_s, where recorded_at is known")
@@ -158,8 +168,8 @@ class EventRecord(_Record):
         default_factory=list, description="[frame, x0, y0, x1, y1], thinned; first, peak and last frame always there"
     )
 
-    def to_event(self) -> Event:
-        """The event as the rest of crowdad knows it, with the boxes that were kept."""
+    def to_event(self, *, candidate: bool = False) -> Event:
+        """The event as the rest of crowdad knows it, with the boxes that were kept.  candidate: as `Event.candidate`."""
         return Event(
             event_id=self.id,
             start_s=self.start_s,
@@ -171,6 +181,8 @@ class EventRecord(_Record):
             peak_anomaly=self.peak_anomaly,
             box_xyxy=self.box_xyxy,
             boxes={frame: (x0, y0, x1, y1) for frame, x0, y0, x1, y1 in self.boxes},
+            surprise=self.surprise,
+            candidate=candidate,
         )
 
 
@@ -198,6 +210,11 @@ class RunResults(_Record):
     )
     warnings: list[Text] = Field(default_factory=list)
     events: list[EventRecord] = Field(default_factory=list, description="in order of start")
+    candidates: list[EventRecord] = Field(
+        default_factory=list,
+        description="the most unusual moments of a clip that is too short for an alarm level, which are no event, the "
+        "most unusual first; numbered on from the events",
+    )
     timing: TimingRecord
 
 
@@ -224,6 +241,7 @@ def _event_record(event: Event, began: datetime | None, stride: int) -> EventRec
         peak_s=event.peak_s,
         peak_frame=event.peak_frame,
         peak_anomaly=event.peak_anomaly,
+        surprise=event.surprise,
         box_xyxy=event.box_xyxy,
         start_at=_clock_at(began, event.start_s),
         peak_at=_clock_at(began, event.peak_s),

@@ -113,6 +113,7 @@ class Scored:
 
     table: FrameTable
     events: Sequence[Event]
+    candidates: Sequence[Event]
     report: ReadReport
     sizes: ReadReport
     startup_s: float
@@ -140,6 +141,7 @@ def run_results(run: Run, scored: Scored, model_path: Path) -> RunResults:
         cuts=run.detector.cuts,
         warnings=warnings_of(run, scored),
         events=event_records(scored.events, fps=run.source.fps, recorded_at=recorded_at),
+        candidates=event_records(scored.candidates, fps=run.source.fps, recorded_at=recorded_at),
         timing=TimingRecord(
             fps=len(scored.table) / max(scored.seconds, 1e-9),
             seconds=scored.seconds,

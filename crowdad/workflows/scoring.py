@@ -88,7 +88,7 @@ def score_into(
         counting = counted(results, "scoring", run.source.expected_frames, progress)
         table, events = write_down(folder, run, counting, sizes.fits, maps_path)
     seconds = time.perf_counter() - started_s
-    return Scored(table, events, run.source.report, sizes.tally.report(()), started_s - began_s, seconds)
+    return Scored(table, events, (), run.source.report, sizes.tally.report(()), started_s - began_s, seconds)
 
 
 def write_down(

@@ -295,7 +295,7 @@ def _finish(request: Request, runtime: str, joined: Joined, began_s: float) -> R
             results = joined_results(folder.path, joined, listing, run.detector)
             table, events = write_down(folder, run, results, lambda _index: True, maps)
             report = opened.source.listed_report(listing)
-            scored = Scored(table, events, report, _NOWHERE, 0.0, time.time() - began_s)
+            scored = Scored(table, events, (), report, _NOWHERE, 0.0, time.time() - began_s)
             return _put(request, write_run(folder, run, scored, maps, silent))
 
 
