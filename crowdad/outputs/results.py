@@ -158,8 +158,8 @@ class EventRecord(_Record):
     peak_anomaly: Anomaly
     surprise: Number | None = Field(
         default=None,
-        description="how many times the peak stands out from the rest of a short clip: its raw heat above the middle of "
-        "the clip's places, in their interquartile ranges; null where an alarm level is known",
+        description="how many times the peak stands out from the rest of a short clip: its raw heat above the middle "
+        "of the clip's places, in their interquartile ranges; null where an alarm level is known",
     )
     box_xyxy: tuple[Pixels, Pixels, Pixels, Pixels] = Field(description="at the peak, pixels of the displayed picture")
     start_at: Text | None = Field(default=None, description="wall clock of start_s, where recorded_at is known")
@@ -169,7 +169,7 @@ class EventRecord(_Record):
     )
 
     def to_event(self, *, candidate: bool = False) -> Event:
-        """The event as the rest of crowdad knows it, with the boxes that were kept.  candidate: as `Event.candidate`."""
+        """The event as the rest of crowdad knows it, with the boxes that were kept; candidate: as in `Event`."""
         return Event(
             event_id=self.id,
             start_s=self.start_s,
