@@ -16,19 +16,19 @@ from crowdad.config import CalibrationSettings
 from crowdad.errors import FitError
 from crowdad.records import FrameResult
 
-__all__ = ["Calibration", "RunningCalibration", "block_peaks", "fit_tail", "readable"]
+__all__ = ["Calibration", "RunningCalibration", "block_peaks", "fit_tail", "raw_of", "readable", "usual_heat"]
 
 Floats = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 
 _MIN_EXCESSES = 40
 _SHORT_TAIL = 0.3  # where peaks are few, or only the lower ones are sure, an exponential through most of them
 _SHAPE_LIMITS = (-0.25, 0.15)
-_SHORT_HOURS = 0.25
 _WINDOW_HOURS = 1.0
 _FIRST_HOURS = 1 / 30
 _REFIT_HOURS = 1 / 60
 _FEWEST_PEAKS = 40
 _MOST_CHANGE = 2.0
+_LEAST_SPREAD = 0.1
 _MOST_RAW = 1000.0  # votes are averages of at most 2, so this is far beyond
 
 
@@ -38,7 +38,9 @@ class Calibration:
 
     level: raw anomaly above which the tail holds.  peaks_per_hour: how often normal footage passes it.
     shape, scale: of the generalised Pareto tail above it.  hours: length of the footage it was read from.
-    how: "generalised Pareto tail" or "exponential tail"; note: what to know about it, empty where all is well.
+    how: "generalised Pareto tail" or "exponential tail".  note: of models from before the rate was looked at later on.
+    usual, spread: median and interquartile range of the peaks of the footage itself, by the scene that was learned from
+    it; 0 in files from before they were kept.
     """
 
     level: float
@@ -48,6 +50,8 @@ class Calibration:
     hours: float
     how: str
     note: str = ""
+    usual: float = 0.0
+    spread: float = 0.0
 
     __pydantic_config__ = ConfigDict(extra="forbid")  # of `from_dict`
 
@@ -59,6 +63,31 @@ class Calibration:
         else:
             above = self.scale / self.shape * (ratio**self.shape - 1)
         return max(self.level + above, 1e-6)
+
+    def surprise(self, raw: float) -> float:
+        """How many times this raw anomaly stands out from the footage that the scene was learned from.
+
+        It is how far it lies above the middle of all peaks, in their interquartile ranges: half of all peaks lie within
+        one of them, and of a clip in which all is alike hardly any is 3 above the middle.
+        """
+        return (raw - self.usual) / max(self.spread, 1e-6)
+
+    def standing_out(self, times: float) -> float:
+        """The raw anomaly that stands out so many times."""
+        return max(self.usual + times * self.spread, 1e-6)
+
+    def promise(self, false_alarms_per_hour: float) -> str:
+        """What to know of this rate, empty where the footage can promise it: that is one false alarm in its length."""
+        if false_alarms_per_hour * self.hours >= 1:
+            return ""
+        least = 1 / self.hours
+        promised = f"{least:.1f}" if least < 10 else f"{least:.0f}"
+        needed = _length_text(1 / false_alarms_per_hour)
+        return (
+            f"learned from {_length_text(self.hours)} of footage, which can promise at most {promised} false alarms an "
+            f"hour; {false_alarms_per_hour:g} is extrapolated, so events may be missed or false: learn from {needed}, "
+            f"or set --false-alarms-per-hour {math.ceil(least)}"
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Plain numbers for a model file or a report."""
@@ -74,6 +103,8 @@ class Calibration:
             "shape": -1 <= calibration.shape <= 1,
             "scale": 0 < calibration.scale <= _MOST_RAW,
             "hours": 0 < calibration.hours < math.inf,
+            "usual": 0 <= calibration.usual <= _MOST_RAW,
+            "spread": 0 <= calibration.spread <= _MOST_RAW,
         }
         for name, holds in possible.items():
             if not holds:
@@ -90,7 +121,7 @@ def readable(raw: npt.NDArray[np.float32], threshold_raw: float) -> npt.NDArray[
     return squared / (squared + np.square(np.float32(threshold_raw)))
 
 
-def _raw(anomaly: npt.NDArray[np.float32], threshold_raw: float) -> npt.NDArray[np.float32]:
+def raw_of(anomaly: npt.NDArray[np.float32], threshold_raw: float) -> npt.NDArray[np.float32]:
     """The inverse of `readable`; what reads 1 gets the largest value that reads less."""
     below = np.minimum(anomaly, np.float32(1 - 1e-6))
     return np.float32(threshold_raw) * np.sqrt(below / (1 - below))
@@ -134,7 +165,7 @@ class RunningCalibration:
         self._frames += 1
         if result.warm_up or self._frames % gap:
             return
-        self._block.append(_raw(result.heatmap.anomaly, self.threshold_raw))
+        self._block.append(raw_of(result.heatmap.anomaly, self.threshold_raw))
         if len(self._block) < self._settings.block_steps:
             return
         hours = len(self._block) * gap / fps / 3600
@@ -188,15 +219,8 @@ def fit_tail(peaks: Floats, hours: float, *, tail: float, trusted: float = 1.0) 
     Source of the method: peaks over threshold, generalised Pareto (Pickands 1975), censored maximum likelihood.
     """
     values = np.asarray(peaks, np.float64)
-    if len(values) < 4 or hours <= 0:
-        raise FitError(f"{len(values)} places with motion to calibrate on, at least 4 are needed; give longer footage")
-    note = ""
-    if hours < _SHORT_HOURS:
-        length = f"{hours * 60:.0f} minutes" if hours > 1 / 30 else f"{hours * 3600:.0f} seconds"
-        note = (
-            f"calibrated on {length} of footage: rates below {1 / hours:.0f} an hour are extrapolated, and events may "
-            "be missed; learn from more footage, or allow more false alarms"
-        )
+    if not len(values) or hours <= 0:
+        raise FitError("nothing moves for long enough to calibrate on; give longer footage")
     long_enough = trusted >= 1 and (1 - tail) * len(values) >= _MIN_EXCESSES
     level = float(np.quantile(values, tail if long_enough else _SHORT_TAIL))
     excess = values[values > level] - level
@@ -209,7 +233,20 @@ def fit_tail(peaks: Floats, hours: float, *, tail: float, trusted: float = 1.0) 
         how = "exponential tail"
     # Peaks all of one height show no tail, which is no proof that there is none: at least one passes the level.
     rate = max(len(excess), 1) / hours
-    return Calibration(level, rate, shape, max(scale, 1e-9), hours, how, note)
+    return Calibration(level, rate, shape, max(scale, 1e-9), hours, how)
+
+
+def usual_heat(peaks: Floats) -> tuple[float, float]:
+    """Median and interquartile range of peaks, float (N,); the range is never less than a share of the median."""
+    low, middle, high = np.quantile(np.asarray(peaks, np.float64), (0.25, 0.5, 0.75))
+    return float(middle), float(max(high - low, _LEAST_SPREAD * middle, 1e-4))
+
+
+def _length_text(hours: float) -> str:
+    seconds = hours * 3600
+    if seconds < 120:
+        return f"{seconds:.0f} seconds"
+    return f"{seconds / 60:.0f} minutes" if hours < 3 else f"{hours:.1f} hours"
 
 
 def _censored_mean(excess: npt.NDArray[np.float64], limit: float) -> float:

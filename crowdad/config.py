@@ -136,7 +136,9 @@ class CalibrationSettings(_Section):
     false_alarms_per_hour: float = Field(
         1.0, gt=0, le=1_000_000, description="false alarms an hour wanted on normal footage"
     )
-    held_out: float = Field(0.2, gt=0, lt=1, description="share of the fitting footage kept for calibration")
+    held_out: float = Field(
+        0.2, gt=0, lt=1, description="share of the fitting footage that each fold of the calibration leaves out"
+    )
     block_steps: int = Field(
         10, ge=1, le=1_000_000, description="block whose largest anomaly counts as one peak, in steps"
     )

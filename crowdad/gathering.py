@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import heappush, heapreplace
 
 import numpy as np
@@ -25,18 +25,24 @@ Array = npt.NDArray[np.float32]
 Progress = Callable[[str, float], None]
 """(what is being done, share done in [0, 1])."""
 
-_HELD_BLOCK = 20  # steps; long against a tube, short against a clip
-_MAX_HELD_STEPS = 1500
+_BLOCK_STEPS = 20  # long against a tube, short against a clip
+_MOST_KEPT_TUBES = 120_000  # 60 MB
 _ACTIVITY_COLUMNS = 48
 
 
 @dataclass(eq=False)
 class Gathered:
-    """Tubes to learn from, the runs of steps kept apart for calibration, how much moved where, and the background."""
+    """Tubes to learn from, all tubes of steps to calibrate on, how much moved where, and the background.
+
+    features: (N, C, T, rows, columns), a sample of all tubes; at_step: int64 (N,), the steps that they end at.
+    kept: number -> tubes of a step, in order, all of the footage's or blocks spread over it; features float16.
+    steps: of the footage, numbered from 1.
+    """
 
     features: Array
     thumbnails: npt.NDArray[np.uint8]
-    held: list[list[Tubes]]
+    at_step: npt.NDArray[np.int64]
+    kept: dict[int, Tubes]
     activity: npt.NDArray[np.float16]
     background: npt.NDArray[np.uint8]
     frames: int
@@ -98,11 +104,11 @@ def _steps(frames: Iterable[Frame], scale: SceneScale, extractor: Extractor) -> 
 
 
 def gather(sources: Sequence[Source], scale: SceneScale, settings: Settings, progress: Progress) -> Gathered:
-    """Tubes from all the footage: a uniform sample to learn from, and blocks of steps kept apart for calibration."""
+    """Tubes from all the footage: a uniform sample to learn from, and those of whole steps to calibrate on."""
     extractor = Extractor(scale, settings)
     total = sum(_length(source) for source in sources)
     pool = _Reservoir(settings.encoder.max_tubes, settings.seed)
-    held = _HeldOut(total // scale.gap, settings.calibration.held_out)
+    kept = _Kept(_MOST_KEPT_TUBES)
     activity = _Activity(scale.size_hw, settings.tubes.spacing)
     keeper = BackgroundKeeper()
     frames = step = tubes_seen = 0
@@ -113,15 +119,14 @@ def gather(sources: Sequence[Source], scale: SceneScale, settings: Settings, pro
             if step % 20 == 0:
                 progress("following people", min(step * scale.gap / total, 1.0))
             if tubes is None:
-                held.interrupt()
                 continue
             tubes_seen += len(tubes)
             activity.add(tubes)
-            if not held.take(step, tubes):
-                pool.add(tubes, frame.luma)
+            kept.add(step, tubes)
+            pool.add(tubes, frame.luma, step)
         frames += source.report.frames_read
     progress("following people", 1.0)
-    return Gathered(*pool.drawn(), held.runs, activity.per_step(), keeper.background(), frames, step, tubes_seen)
+    return Gathered(*pool.drawn(), kept.steps, activity.per_step(), keeper.background(), frames, step, tubes_seen)
 
 
 class _Activity:
@@ -160,36 +165,26 @@ class _Activity:
         return (smooth / max(self._steps, 1)).astype(np.float16)
 
 
-class _HeldOut:
-    """Blocks of steps kept apart, spread over the footage; footage that goes on longer than expected is thinned out.
+class _Kept:
+    """All tubes of the footage's steps; of footage with more of them than `most`, blocks of steps spread over it."""
 
-    steps: expected.  share: of them to keep.
-    """
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._count = 0
+        self._every = 1  # of so many blocks one is kept
+        self.steps: dict[int, Tubes] = {}
 
-    def __init__(self, steps: int, share: float) -> None:
-        self._block = min(_HELD_BLOCK, max(2, round(steps * share / 2)))  # short footage: two blocks at least
-        self._cycle = max(round(self._block / share), self._block + 1, self._block * steps // _MAX_HELD_STEPS)
-        self._open = False
-        self.runs: list[list[Tubes]] = []
-
-    def interrupt(self) -> None:
-        """What comes next does not continue what came before."""
-        self._open = False
-
-    def take(self, step: int, tubes: Tubes) -> bool:
-        """Whether the tubes of this step are kept apart."""
-        phase = step % self._cycle - (self._cycle - self._block)
-        if phase < 0:
-            self._open = False
-            return False
-        if phase == 0 or not self._open:
-            if sum(map(len, self.runs)) > 2 * _MAX_HELD_STEPS:
-                self.runs = self.runs[::2]
-                self._cycle *= 2
-            self.runs.append([])
-            self._open = True
-        self.runs[-1].append(tubes)
-        return True
+    def add(self, step: int, tubes: Tubes) -> None:
+        """Keep the tubes of this step, if it is in a block that is kept."""
+        if step // _BLOCK_STEPS % self._every:
+            return
+        # Half precision is finer than what flow can tell.
+        self.steps[step] = replace(tubes, features=tubes.features.astype(np.float16))
+        self._count += len(tubes)
+        while self._count > self._most and len(self.steps) > _BLOCK_STEPS:
+            self._every *= 2
+            self.steps = {at: held for at, held in self.steps.items() if at // _BLOCK_STEPS % self._every == 0}
+            self._count = sum(map(len, self.steps.values()))
 
 
 class _Reservoir:
@@ -203,10 +198,10 @@ class _Reservoir:
         self._size = size
         self._seed = seed
         self._steps = self._seen = 0
-        self._kept: list[tuple[float, int, Array, npt.NDArray[np.uint8]]] = []  # a heap, the largest key first
+        self._kept: list[tuple[float, int, Array, npt.NDArray[np.uint8], int]] = []  # a heap, the largest key first
 
-    def add(self, tubes: Tubes, luma: npt.NDArray[np.uint8]) -> None:
-        """Offer the tubes that end in this picture."""
+    def add(self, tubes: Tubes, luma: npt.NDArray[np.uint8], step: int) -> None:
+        """Offer the tubes that end in this picture, that of the step."""
         keys = np.random.default_rng((self._seed, self._steps)).random(len(tubes)).tolist()
         self._steps += 1
         for i, key in enumerate(keys):
@@ -215,12 +210,13 @@ class _Reservoir:
             if full and key >= -self._kept[0][0]:
                 continue
             # A view of the features would keep its whole step alive.
-            item = (-key, self._seen, tubes.features[i].copy(), subject_of(luma, tubes, i))
+            item = (-key, self._seen, tubes.features[i].copy(), subject_of(luma, tubes, i), step)
             (heapreplace if full else heappush)(self._kept, item)
 
-    def drawn(self) -> tuple[Array, npt.NDArray[np.uint8]]:
-        """The sample in order of time: features (N, C, T, rows, columns) and thumbnails (N, h, w)."""
+    def drawn(self) -> tuple[Array, npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+        """The sample in order of time: features (N, C, T, rows, columns), thumbnails (N, h, w) and steps (N,)."""
         if not self._kept:
-            return np.zeros((0, 1, 1, 1, 1), np.float32), np.zeros((0, *SUBJECT_HW), np.uint8)
+            return np.zeros((0, 1, 1, 1, 1), np.float32), np.zeros((0, *SUBJECT_HW), np.uint8), np.zeros(0, np.int64)
         kept = sorted(self._kept, key=lambda item: item[1])
-        return np.stack([item[2] for item in kept]), np.stack([item[3] for item in kept])
+        steps = np.array([item[4] for item in kept], np.int64)
+        return np.stack([item[2] for item in kept]), np.stack([item[3] for item in kept]), steps

@@ -12,15 +12,15 @@ from torch import Tensor
 from torch.nn import functional
 
 from crowdad import dist
-from crowdad.calibration import Calibration, block_peaks, fit_tail
+from crowdad.calibration import Calibration
 from crowdad.config import Settings
+from crowdad.cross_fitting import FEWEST_TUBES, calibrate, common_centres
 from crowdad.encoders import AutoEncoder, Conv3dAutoEncoder
 from crowdad.encoders.fitting import TrainingPlan, fit_autoencoder
 from crowdad.errors import FitError, TooLittleMotionError
 from crowdad.gathering import Gathered, Progress, gather, measure_people
 from crowdad.normality import UnitKMeans
 from crowdad.patches import SUBJECT_HW, Span, motion_of, subject_of, tubes_through
-from crowdad.purification import keep_by_mass
 from crowdad.scale import GivenHeights, SceneScale
 from crowdad.scene import SceneModel
 from crowdad.sources import Source
@@ -66,11 +66,10 @@ def fit_scene(
     settings = settings or Settings()
     scale, gathered = dist.from_first(lambda: _looked_at(sources, settings, heights, progress))
     clusters = settings.normality.clusters_unlabelled if unlabelled else settings.normality.clusters
-    if len(gathered.features) < 8 * clusters:
-        share = len(gathered.features) / (8 * clusters)
+    if len(gathered.features) < FEWEST_TUBES:
         raise TooLittleMotionError(
-            f"{len(gathered.features)} moving patches in {gathered.frames} frames, at least {8 * clusters} are needed "
-            f"to learn from; give about {np.ceil(1 / max(share, 0.01)):.0f} times as much footage"
+            f"{len(gathered.features)} moving patches in {gathered.frames} frames, at least {FEWEST_TUBES} are needed "
+            "to learn from; give footage in which somebody moves"
         )
     mean, spread = _standard(gathered.features)
     encoder, losses = _train(gathered.features, mean, spread, settings, device, progress)
@@ -90,8 +89,9 @@ def fit_scene(
         background=gathered.background,
     ).to(device)
     progress("finding what is common", 0.0)
-    _cluster(scene, gathered, clusters, unlabelled)
-    _calibrate(scene, gathered, unlabelled)
+    codes = _codes(scene, gathered.features)
+    _cluster(scene, gathered, codes, clusters, unlabelled)
+    calibrate(scene, gathered, codes, clusters, unlabelled)
     if also_normal:
         _add_normal(scene, also_normal, gathered.tubes)
     progress("finding what is common", 1.0)
@@ -160,15 +160,16 @@ def _train(
     return encoder, losses
 
 
-def _cluster(scene: SceneModel, gathered: Gathered, clusters: int, unlabelled: bool) -> None:
+def _codes(scene: SceneModel, features: Array) -> Array:
+    """Codes of all tubes; each process of a group computes its share."""
+    own = dist.share_of(torch.from_numpy(features)).numpy()
+    return dist.gathered(torch.from_numpy(scene.codes(own)).to(scene.device)).cpu().numpy()
+
+
+def _cluster(scene: SceneModel, gathered: Gathered, codes: Array, clusters: int, unlabelled: bool) -> None:
     """Centres, their shares and their most typical subjects."""
-    chosen = scene.settings.normality
-    own = dist.share_of(torch.from_numpy(gathered.features)).numpy()
-    codes = dist.gathered(torch.from_numpy(scene.codes(own)).to(scene.device)).cpu().numpy()
-    kmeans = UnitKMeans(clusters, max_iter=chosen.iterations, seed=scene.settings.seed).fit(codes)
-    kept = keep_by_mass(kmeans.shares_, chosen.keep_mass) if unlabelled else kmeans.shares_ > 0
-    scene.centres = kmeans.centres_[kept]
-    scene.shares = (kmeans.shares_[kept] / kmeans.shares_[kept].sum()).astype(np.float32)
+    scene.centres, shares = common_centres(codes, clusters, scene.settings, unlabelled)
+    scene.shares = (shares / shares.sum()).astype(np.float32)
     closeness = codes @ scene.centres.T
     typical = closeness.argmax(axis=0)
     scene.thumbnails, scene.motions = gathered.thumbnails[typical], motion_of(gathered.features[typical])
@@ -201,26 +202,3 @@ def _add_normal(scene: SceneModel, spans: Sequence[tuple[Source, Span]], tubes_b
     assert scene.motions is not None
     scene.motions = np.concatenate([scene.motions, motion_of(known[closest])])
     scene.provenance["also_normal"] = {"spans": len(spans), "tubes": count, "centres": clusters}
-
-
-def _calibrate(scene: SceneModel, gathered: Gathered, unlabelled: bool) -> None:
-    """Tail of the held-out steps' maps."""
-    settings, scale = scene.settings, scene.scale
-    voter = scene.voter()
-    peaks, tube_scores = [], []
-    for run in gathered.held:
-        maps: list[Array] = []
-        for tubes in run:
-            score = scene.normality(tubes.features)
-            tube_scores.append(score)
-            maps.extend(step.raw for step in voter.push(tubes, score))
-        maps.extend(step.raw for step in voter.finish())
-        peaks.append(block_peaks(maps, settings.calibration.block_steps, settings.calibration.block_cells))
-    if not peaks:
-        raise FitError("no step was left to calibrate on; give longer footage, or raise calibration.held_out")
-    hours = sum(len(run) for run in gathered.held) * scale.gap / scale.fps / 3600
-    trusted = settings.calibration.trusted if unlabelled else 1.0
-    scene.calibration = fit_tail(
-        np.concatenate(peaks, dtype=np.float32), hours, tail=settings.calibration.tail, trusted=trusted
-    )
-    scene.tube_normality = np.percentile(np.concatenate(tube_scores), range(101)).astype(np.float32)

@@ -25,6 +25,7 @@ LEVELS = (
     ("page",),
     ("live",),
     ("training", "detector"),
+    ("cross_fitting",),
     ("runtimes",),
     ("scene", "gathering"),
     ("datasets", "patches", "scale"),

@@ -26,6 +26,7 @@ from crowdad.cli.options import (
     Roi,
     Runtime,
     Seed,
+    SensitivityChoice,
     Start,
     Stride,
     Verbose,
@@ -76,6 +77,7 @@ def detect(
         ),
     ] = None,
     false_alarms_per_hour: FalseAlarms = None,
+    sensitivity: SensitivityChoice = None,
     no_overlay: Annotated[bool, typer.Option("--no-overlay", help="Leave out overlay.mp4.")] = False,
     no_heatmaps: Annotated[bool, typer.Option("--no-heatmaps", help="Leave out heatmaps.npz.")] = False,
     no_report: Annotated[
@@ -150,6 +152,7 @@ def detect(
             person_height=GivenHeights.of(person_height),
             threshold=threshold,
             false_alarms_per_hour=false_alarms_per_hour,
+            sensitivity=None if sensitivity is None else sensitivity.value,
             roi=roi,
             overlay=not no_overlay,
             heatmaps=not no_heatmaps,

@@ -84,8 +84,8 @@ def describe_scene(scene: SceneModel, settings: bool = False) -> str:
         f"calibration  {calibration.how}, {calibration.hours * 60:.1f} minutes; threshold "
         f"{calibration.threshold(rate):.4g} raw for {rate:g} false {'alarm' if rate == 1 else 'alarms'} an hour",
     ]
-    if calibration.note:
-        lines.append(f"note         {calibration.note}")
+    if note := calibration.promise(rate):
+        lines.append(f"note         {note}")
     if settings:
         lines.append(f"settings     {scene.settings.model_dump_json()}")
     return "\n".join(f"  {line}" for line in lines)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,6 +31,7 @@ __all__ = [
     "Roi",
     "Runtime",
     "Seed",
+    "SensitivityChoice",
     "Start",
     "Stride",
     "Verbose",
@@ -39,6 +41,14 @@ __all__ = [
 ]
 
 _READING, _LEARNING, _GENERAL = "What to read", "Settings", "Running"
+
+
+class Sensitivities(StrEnum):
+    """What --sensitivity takes."""
+
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
 
 
 def seconds(text: str | None) -> float | None:
@@ -124,6 +134,14 @@ Runtime = Annotated[
 FalseAlarms = Annotated[
     float | None,
     typer.Option("--false-alarms-per-hour", help="Choose the threshold for so many on normal footage.  [1]"),
+]
+SensitivityChoice = Annotated[
+    Sensitivities | None,
+    typer.Option(
+        "--sensitivity",
+        help="How readily to tell: about 0.2, 1 or 5 false alarms an hour; of a short clip, how clearly a moment "
+        "stands out.  [normal]",
+    ),
 ]
 Roi = Annotated[Path | None, typer.Option("--roi", metavar="MASK.PNG", help="Score only where this picture is white.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what an earlier run left there.")]

@@ -26,6 +26,7 @@ from crowdad.cli.options import (
     Roi,
     Runtime,
     Seed,
+    SensitivityChoice,
     Verbose,
     chosen_part,
     chosen_settings,
@@ -91,6 +92,7 @@ def watch(
         float | None, typer.Option("--threshold", help="Raw anomaly that reads 0.5; higher = fewer events.")
     ] = None,
     false_alarms_per_hour: FalseAlarms = None,
+    sensitivity: SensitivityChoice = None,
     roi: Roi = None,
     webhook: Annotated[
         str | None,
@@ -175,6 +177,7 @@ def watch(
             person_height=GivenHeights.of(person_height),
             threshold=threshold,
             false_alarms_per_hour=false_alarms_per_hour,
+            sensitivity=None if sensitivity is None else sensitivity.value,
             roi=roi,
             part=chosen_part(None, None, 1, fps, max_pixels),
             device=device,

@@ -6,6 +6,7 @@ the next, but neither starts it nor ends it.
 """
 
 from crowdad.events.finder import EventFinder, find_events
+from crowdad.events.moments import MOST_MOMENTS, MomentFinder
 from crowdad.events.regions import find_regions
 
-__all__ = ["EventFinder", "find_events", "find_regions"]
+__all__ = ["MOST_MOMENTS", "EventFinder", "MomentFinder", "find_events", "find_regions"]

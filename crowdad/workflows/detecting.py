@@ -23,6 +23,7 @@ from crowdad.scene import SceneModel
 from crowdad.sources import MAX_PIXELS, Source
 from crowdad.storage import local_spec
 from crowdad.workflows.footage import Part, one_spec
+from crowdad.workflows.grading import Sensitivity
 from crowdad.workflows.options import DetectOptions, Model
 from crowdad.workflows.picturing import TIMELINE_PICTURES, Seen, look_again
 from crowdad.workflows.preparing import Opened, fitted_scene, prepared, save_scene
@@ -82,6 +83,7 @@ def detect(
     person_height: GivenHeights | float | str | os.PathLike[str] | None = None,
     threshold: float | None = None,
     false_alarms_per_hour: float | None = None,
+    sensitivity: Sensitivity | None = None,
     roi: str | os.PathLike[str] | None = None,
     overlay: bool = True,
     heatmaps: bool = True,
@@ -113,7 +115,9 @@ def detect(
     settings: of the fit; with a model only its `events` section and false alarms an hour may differ from the model's.
     person_height: of people, head to feet, where the footage is learned from itself: as in `fit`.
     threshold: raw anomaly that reads 0.5, as `threshold.raw` in results.json; or false_alarms_per_hour wanted on normal
-        footage, from which it is then chosen.
+        footage, from which it is then chosen; or sensitivity "low", "normal", "high": 0.2, 1, 5 false alarms an hour.
+        Footage of less than five minutes without a model is too short for a rate: its most unusual moments are ranked,
+        those that stand out clearly (more with a higher sensitivity) are events, the others candidates.
     roi: a mask picture, white where the footage is scored.  overlay, heatmaps, report: write overlay.mp4, heatmaps.npz,
         report.html with the footage beside it.
     recorded_at: wall clock of the first frame, ISO 8601.
@@ -133,6 +137,7 @@ def detect(
         person_height=GivenHeights.of(person_height),
         threshold=threshold,
         false_alarms_per_hour=false_alarms_per_hour,
+        sensitivity=sensitivity,
         roi=roi,
         overlay=overlay,
         heatmaps=heatmaps,

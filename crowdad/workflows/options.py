@@ -14,6 +14,7 @@ from crowdad.scale import GivenHeights
 from crowdad.scene import SceneModel
 from crowdad.sources import RemoteFootage, at_hand
 from crowdad.workflows.footage import Part
+from crowdad.workflows.grading import RATES, Sensitivity, check_sensitivity
 from crowdad.workflows.progress import Progress, in_bytes, silent
 
 __all__ = ["DetectOptions", "Model"]
@@ -35,6 +36,7 @@ class DetectOptions:
     person_height: GivenHeights | None = None
     threshold: float | None = None
     false_alarms_per_hour: float | None = None
+    sensitivity: Sensitivity | None = None
     roi: str | os.PathLike[str] | None = None
     overlay: bool = True
     heatmaps: bool = True
@@ -52,6 +54,9 @@ class DetectOptions:
             )
         if self.threshold is not None and self.false_alarms_per_hour is not None:
             raise ConfigError("both a threshold and false alarms an hour were given; give one of them")
+        check_sensitivity(self.sensitivity)
+        if self.sensitivity is not None and self.has_level:
+            raise ConfigError("a sensitivity was given beside a threshold or false alarms an hour; give one of them")
         wanted = (("threshold", self.threshold), ("false alarms an hour", self.false_alarms_per_hour))
         for name, value in wanted:
             if value is not None and not (math.isfinite(value) and value > 0):
@@ -63,6 +68,16 @@ class DetectOptions:
                 raise ConfigError(
                     f"recorded at {self.recorded_at!r} is no date and time; write it as 2024-05-17T08:30:00"
                 ) from None
+
+    @property
+    def has_level(self) -> bool:
+        """Whether the user chose from where on footage is unusual, by a threshold or a rate."""
+        return self.threshold is not None or self.false_alarms_per_hour is not None
+
+    @property
+    def rate(self) -> float | None:
+        """False alarms an hour asked for, by number or by sensitivity; None for the model's own."""
+        return self.false_alarms_per_hour if self.sensitivity is None else RATES[self.sensitivity]
 
     @property
     def model_path(self) -> Path | None:

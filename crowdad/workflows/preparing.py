@@ -14,6 +14,7 @@ from crowdad.outputs.folder import RunFolder
 from crowdad.scene import SceneModel
 from crowdad.sources import Source, read_mask
 from crowdad.workflows.footage import check_device, learning_sources, one_spec
+from crowdad.workflows.grading import is_ranked, ranked_level
 from crowdad.workflows.learning import fit_sources
 from crowdad.workflows.options import DetectOptions
 from crowdad.workflows.progress import Progress, silent
@@ -82,11 +83,13 @@ def prepared(opened: Opened, fitted: SceneModel, progress: Progress, runtime: st
         own = options.model is None and options.runtime == "auto"
         runtime = "torch" if own else options.runtime
     scene = fitted.fitted_to(opened.source.info.size_hw, opened.source.fps)
-    if options.false_alarms_per_hour is not None:
-        scene = wanting(scene, options.false_alarms_per_hour)
+    ranked = options.model is None and not options.has_level and is_ranked(scene)
+    if options.rate is not None:
+        scene = wanting(scene, options.rate)
+    level = ranked_level(scene, options.sensitivity) if ranked else options.threshold
     ran_by, scorer = open_runtime(scene, options.model_path, runtime, options.device, progress)
-    detector = Detector(scene, threshold_raw=options.threshold, roi=opened.mask, runtime=scorer)
-    return Run(opened.spec, opened.source, options, scene, detector, ran_by, opened.identity)
+    detector = Detector(scene, threshold_raw=level, roi=opened.mask, runtime=scorer)
+    return Run(opened.spec, opened.source, options, scene, detector, ran_by, opened.identity, ranked)
 
 
 def save_scene(scene: SceneModel, folder: RunFolder) -> None:

@@ -30,6 +30,7 @@ from crowdad.scene import SceneModel
 from crowdad.sources import ReadReport, Source, named
 from crowdad.viewpoint import CameraVerdict
 from crowdad.workflows.footage import Part
+from crowdad.workflows.grading import ranked_note
 from crowdad.workflows.options import DetectOptions
 from crowdad.workflows.sizing import doubts_of
 
@@ -86,6 +87,7 @@ class Run:
     """A run before its footage is read: what scores what, by which runtime, as asked for by `options`.
 
     identity: all that its scores depend on, plain JSON; None where the footage has no name to find it by again.
+    ranked: the footage is too short for an alarm level; its most unusual moments are told.
     camera: whether the footage is of the model's camera; None where that is not known.
     """
 
@@ -96,6 +98,7 @@ class Run:
     detector: Detector
     runtime: str
     identity: Mapping[str, Any] | None = None
+    ranked: bool = False
     camera: CameraVerdict | None = None
 
     @property
@@ -188,11 +191,16 @@ def _threshold_record(run: Run) -> ThresholdRecord:
     calibration = run.scene.calibration
     if run.options.threshold is not None:
         return ThresholdRecord(raw=run.options.threshold, chosen_by="given by the user")
+    if run.ranked:
+        how = f"stands out {calibration.surprise(run.detector.threshold_raw):.1f} times from the rest of the clip"
+        return ThresholdRecord(
+            raw=run.detector.threshold_raw, grade="ranked", chosen_by=how, note=ranked_note(run.scene)
+        )
     return ThresholdRecord(
         raw=run.detector.threshold_raw,
         chosen_by=f"{calibration.how} of {calibration.hours * 60:.1f} minutes of fitting footage",
         false_alarms_per_hour=run.scene.settings.calibration.false_alarms_per_hour,
-        note=calibration.note,
+        note=calibration.promise(run.scene.settings.calibration.false_alarms_per_hour),
     )
 
 

@@ -42,6 +42,7 @@ def run_identity(spec: Any, source: Source, options: DetectOptions, scene: Scene
         "person_height": None if heights is None else heights.as_dict(),
         "threshold": options.threshold,
         "false_alarms_per_hour": options.false_alarms_per_hour,
+        "sensitivity": options.sensitivity,
         "roi": None if roi is None else os.path.abspath(roi),
         "runtime": options.runtime,
     }

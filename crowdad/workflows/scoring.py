@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from itertools import chain, islice
 from pathlib import Path
 
 from crowdad.detector import Detector
 from crowdad.errors import TooShortError
-from crowdad.events import EventFinder
 from crowdad.outputs.folder import RunFolder
 from crowdad.outputs.heatmaps import HeatmapWriter
 from crowdad.outputs.journal import Journal
@@ -19,6 +18,7 @@ from crowdad.outputs.tables import FramesCsv, FrameTable
 from crowdad.records import Event, Frame, FrameResult
 from crowdad.scene import SceneModel
 from crowdad.sources import Source, Tally, read_ahead
+from crowdad.workflows.grading import EventWatch
 from crowdad.workflows.progress import Progress, counted
 from crowdad.workflows.records import FrameLog, Run, Scored
 
@@ -86,27 +86,20 @@ def score_into(
         if journal is not None:
             results = _journaled(results, journal, run.detector)
         counting = counted(results, "scoring", run.source.expected_frames, progress)
-        table, events = write_down(folder, run, counting, sizes.fits, maps_path)
+        table, events, candidates = write_down(folder, run, counting, sizes.fits, maps_path)
     seconds = time.perf_counter() - started_s
-    return Scored(table, events, (), run.source.report, sizes.tally.report(()), started_s - began_s, seconds)
+    return Scored(table, events, candidates, run.source.report, sizes.tally.report(()), started_s - began_s, seconds)
 
 
 def write_down(
     folder: RunFolder, run: Run, results: Iterable[FrameResult], fits: Callable[[int], bool], maps_path: Path | None
-) -> tuple[FrameTable, list[Event]]:
-    """Write frames.csv and the maps as results come; the table and the events found in them.
+) -> tuple[FrameTable, Sequence[Event], Sequence[Event]]:
+    """Write frames.csv and the maps as results come; the table, the events and the candidates found in them.
 
     fits: whether the frame of that index is of the scene's size; the others have no map.
     """
-    events_set = run.scene.settings.events
-    finder = EventFinder(
-        run.source.fps,
-        low=events_set.low,
-        min_duration_s=events_set.min_duration_s,
-        gap_s=events_set.gap_s,
-        person_px=run.scene.scale.person_px,
-    )
-    log, events = FrameLog(), list[Event]()
+    watch = EventWatch(run.scene, run.source.fps, run.detector.threshold_raw, run.ranked)
+    log = FrameLog()
     with ExitStack() as stack:
         table = stack.enter_context(FramesCsv(stack.enter_context(folder.part("frames.csv"))))
         maps = _maps_writer(folder, maps_path, stack)
@@ -115,9 +108,8 @@ def write_down(
             log.add(result)
             if fits(result.index) and maps is not None:
                 maps.write(result.index, result.heatmap)
-            events += finder.push(result)
-        events += finder.finish()
-    return log.table(), events
+            watch.push(result)
+    return log.table(), *watch.finish()
 
 
 def _journaled(results: Iterable[FrameResult], journal: Journal, detector: Detector) -> Iterator[FrameResult]:

@@ -293,9 +293,9 @@ def _finish(request: Request, runtime: str, joined: Joined, began_s: float) -> R
         listing = read_listing(folder.path)
         with maps_path(folder, request.options) as maps:
             results = joined_results(folder.path, joined, listing, run.detector)
-            table, events = write_down(folder, run, results, lambda _index: True, maps)
+            table, events, candidates = write_down(folder, run, results, lambda _index: True, maps)
             report = opened.source.listed_report(listing)
-            scored = Scored(table, events, (), report, _NOWHERE, 0.0, time.time() - began_s)
+            scored = Scored(table, events, candidates, report, _NOWHERE, 0.0, time.time() - began_s)
             return _put(request, write_run(folder, run, scored, maps, silent))
 
 

@@ -317,8 +317,8 @@ class _Watch:
 
     def _ready(self, scene: SceneModel) -> LiveScorer:
         options, own = self._options.scoring, self._options.scoring.model is None
-        if options.false_alarms_per_hour is not None:
-            scene = wanting(scene, options.false_alarms_per_hour)
+        if options.rate is not None:
+            scene = wanting(scene, options.rate)
         if own and options.threshold is None:
             self._calibration = RunningCalibration(scene.calibration, scene.settings.calibration)
         chosen = "torch" if own and options.runtime == "auto" else options.runtime

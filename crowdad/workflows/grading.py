@@ -1,0 +1,102 @@
+"""What footage can say of itself: alarms at a rate, or, where it is too short for that, its most unusual moments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal, get_args
+
+import numpy as np
+
+from crowdad.calibration import raw_of, readable
+from crowdad.config import Settings
+from crowdad.errors import ConfigError
+from crowdad.events import EventFinder, MomentFinder
+from crowdad.records import Event, FrameResult
+from crowdad.scene import SceneModel
+
+__all__ = ["RATES", "EventWatch", "Sensitivity", "check_sensitivity", "is_ranked", "ranked_level", "ranked_note"]
+
+Sensitivity = Literal["low", "normal", "high"]
+
+RATES: dict[str, float] = {"low": 0.2, "normal": 1.0, "high": 5.0}
+"""False alarms an hour that each sensitivity means."""
+
+_CLEARLY: dict[str, float] = {"low": 9.0, "normal": 6.0, "high": 4.0}
+"""Times that a moment of a short clip stands out to be an event."""
+
+_LONG_ENOUGH_S = 300.0
+_WARM = (0.75, 0.5, 0.3, 0.15, 0.0)  # of an event's level: moments are looked for from each downwards
+
+
+def check_sensitivity(sensitivity: str | None) -> None:
+    """Raise ConfigError for anything but "low", "normal", "high" or None."""
+    if sensitivity is not None and sensitivity not in get_args(Sensitivity):
+        raise ConfigError(f"sensitivity {sensitivity!r} is unknown; choose low, normal or high")
+
+
+def is_ranked(scene: SceneModel) -> bool:
+    """Whether the scene was learned from a clip alone that is too short to set an alarm level."""
+    provenance = scene.provenance
+    if provenance["how"] != "self-fitted" or scene.calibration.spread <= 0:
+        return False
+    if scene.settings.calibration.false_alarms_per_hour != Settings().calibration.false_alarms_per_hour:
+        return False  # the user thinks in rates
+    return _seconds(scene) < _LONG_ENOUGH_S
+
+
+def ranked_level(scene: SceneModel, sensitivity: str | None) -> float:
+    """Raw anomaly from which a moment of a short clip is an event."""
+    return scene.calibration.standing_out(_CLEARLY[sensitivity or "normal"])
+
+
+def ranked_note(scene: SceneModel) -> str:
+    """What to know of events of a short clip."""
+    return (
+        f"this clip is too short ({_seconds(scene):.0f} seconds) to set an alarm level: events are the moments that "
+        "stand out clearly from the rest of it; for alarms, learn from five minutes or more"
+    )
+
+
+def _seconds(scene: SceneModel) -> float:
+    return float(scene.provenance.get("frames", 0)) / scene.scale.fps
+
+
+class EventWatch:
+    """Finds the events of a run frame by frame, and the candidates of a short clip.
+
+    ranked: it is too short for an alarm level, see `is_ranked`.  threshold_raw: raw anomaly that reads 0.5.
+    """
+
+    def __init__(self, scene: SceneModel, fps: float, threshold_raw: float, ranked: bool) -> None:
+        chosen = scene.settings.events
+        lasting = {"min_duration_s": chosen.min_duration_s, "gap_s": chosen.gap_s, "person_px": scene.scale.person_px}
+        self._calibration = scene.calibration
+        self._threshold_raw = threshold_raw
+        self._finder = EventFinder(fps, low=chosen.low, **lasting)  # type: ignore[arg-type]
+        self._moments = MomentFinder(fps, self._warm_levels(), **lasting) if ranked else None
+        self._events: list[Event] = []
+
+    def push(self, result: FrameResult) -> None:
+        """Take the next frame."""
+        self._events += self._finder.push(result)
+        if self._moments is not None:
+            self._moments.push(result)
+
+    def finish(self) -> tuple[Sequence[Event], Sequence[Event]]:
+        """Events in order of start, and candidates, the most unusual first."""
+        events = self._events + self._finder.finish()
+        if self._moments is None:
+            return events, ()
+        return [self._surprising(event) for event in events], [
+            self._surprising(event) for event in self._moments.finish(events)
+        ]
+
+    def _warm_levels(self) -> list[float]:
+        usual = self._calibration.usual
+        raw = np.array([usual + share * (self._threshold_raw - usual) for share in _WARM], np.float32)
+        return sorted({float(level) for level in readable(raw, self._threshold_raw) if 1e-3 < level < 0.5})
+
+    def _surprising(self, event: Event) -> Event:
+        raw = float(raw_of(np.array([event.peak_anomaly], np.float32), self._threshold_raw)[0])
+        return replace(event, surprise=max(self._calibration.surprise(raw), 0.0))
