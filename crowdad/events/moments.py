@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import chain
 from typing import Any
 
@@ -44,10 +43,7 @@ class MomentFinder:
             found += finder.push(result)
 
     def finish(self, events: Sequence[Event]) -> list[Event]:
-        """The most unusual moments that belong to none of the events, the most unusual first.
-
-        They are numbered on from the events, and as many as make up `MOST_MOMENTS` with them.
-        """
+        """The `MOST_MOMENTS` most unusual moments that belong to none of the events, the most unusual first."""
         for finder, found in zip(self._finders, self._found, strict=True):
             found += finder.finish()
         chosen: list[Event] = []
@@ -56,12 +52,7 @@ class MomentFinder:
             if not any(_same_subject(moment, other) for other in chain(events, chosen)):
                 chosen.append(moment)
         chosen.sort(key=lambda event: (-event.peak_anomaly, event.start_s))
-        last_id = max((event.event_id for event in events), default=0)
-        room = max(0, MOST_MOMENTS - len(events))
-        return [
-            replace(event, event_id=last_id + place, candidate=True)
-            for place, event in enumerate(chosen[:room], start=1)
-        ]
+        return chosen[:MOST_MOMENTS]
 
 
 def _same_subject(first: Event, second: Event) -> bool:

@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import Literal, get_args
 
 import numpy as np
+import numpy.typing as npt
 
 from crowdad.calibration import raw_of, readable
 from crowdad.config import Settings
 from crowdad.errors import ConfigError
-from crowdad.events import EventFinder, MomentFinder
+from crowdad.events import MOST_MOMENTS, EventFinder, MomentFinder
 from crowdad.records import Event, FrameResult
 from crowdad.scene import SceneModel
 
@@ -26,6 +27,7 @@ _CLEARLY: dict[str, float] = {"low": 9.0, "normal": 6.0, "high": 4.0}
 """Times that a moment of a short clip stands out to be an event."""
 
 _LONG_ENOUGH_S = 300.0
+_RECURRING, _AROUND_S = 0.1, 1.0  # share of the clip in which a place is as unusual besides an event, and around it
 _WARM = (0.75, 0.5, 0.3, 0.15, 0.0)  # of an event's level: moments are looked for from each downwards
 
 
@@ -76,21 +78,46 @@ class EventWatch:
         self._finder = EventFinder(fps, low=chosen.low, **lasting)  # type: ignore[arg-type]
         self._moments = MomentFinder(fps, self._warm_levels(), **lasting) if ranked else None
         self._events: list[Event] = []
+        self._hot: list[tuple[float, npt.NDArray[np.bool_]]] = []  # of a short clip: cells above the level, by time
+        self._frames = 0
+        self._cell_px = 1.0
 
     def push(self, result: FrameResult) -> None:
         """Take the next frame."""
         self._events += self._finder.push(result)
         if self._moments is not None:
             self._moments.push(result)
+            self._frames += 1
+            self._cell_px = result.heatmap.cell_px
+            if result.flagged:
+                self._hot.append((result.time_s, result.heatmap.anomaly >= 0.5))
 
     def finish(self) -> tuple[Sequence[Event], Sequence[Event]]:
         """Events in order of start, and candidates, the most unusual first."""
         events = self._events + self._finder.finish()
         if self._moments is None:
             return events, ()
-        return [self._surprising(event) for event in events], [
-            self._surprising(event) for event in self._moments.finish(events)
+        clear = [event for event in events if not self._recurs(event)]
+        numbered = [replace(event, event_id=number) for number, event in enumerate(clear, start=1)]
+        recurring = [event for event in events if event not in clear]
+        others = self._moments.finish(events)
+        room = max(0, MOST_MOMENTS - len(numbered))
+        candidates = sorted([*recurring, *others], key=lambda event: -event.peak_anomaly)[:room]
+        return [self._surprising(event) for event in numbered], [
+            self._surprising(replace(event, event_id=number, candidate=True))
+            for number, event in enumerate(candidates, start=len(numbered) + 1)
         ]
+
+    def _recurs(self, event: Event) -> bool:
+        """Whether the event's place is as unusual for much of the rest of the clip: then that is usual there."""
+        around = (event.start_s - _AROUND_S, event.end_s + _AROUND_S)
+        others = [hot for time_s, hot in self._hot if not around[0] <= time_s <= around[1]]
+        if not others:
+            return False
+        x0, y0, x1, y1 = (side / self._cell_px for side in event.box_xyxy)
+        rows, columns = slice(int(y0), int(np.ceil(y1))), slice(int(x0), int(np.ceil(x1)))
+        often = np.mean([hot[rows, columns] for hot in others], axis=0) * len(others) / self._frames
+        return bool(often.max() > _RECURRING)
 
     def _warm_levels(self) -> list[float]:
         usual = self._calibration.usual
