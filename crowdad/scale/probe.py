@@ -101,7 +101,7 @@ class ScaleProbe:
         if verdict.refused:
             raise UnclearSizeError(f"people's size cannot be measured: {verdict.refused}; {_HELP}")
         figures = seen.upright.where(ridge.on)
-        rows = _weighted_quantiles(figures.y, figures.height**2, (0.03, 0.98))
+        rows = _weighted_quantiles(figures.y, figures.height, (0.02, 0.98))
         foreshortening = foreshortening_of(ridge.person, ridge.size_hw)
         certainty: Certainty = "unsure" if verdict.unsure else "sure"
         scale = SceneScale(

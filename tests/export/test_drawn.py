@@ -17,7 +17,7 @@ class Speedometer:
 
     def normality(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         speed = features[:, 1].mean(axis=(1, 2, 3))
-        return np.asarray(np.clip(-self._sign * (speed - 1), -1, 1), np.float32)
+        return np.asarray(np.clip(-self._sign * (speed - 1) / 4, -1, 1), np.float32)
 
 
 def test_a_drawn_crowd_has_tubes_and_anomalies_that_are_fast() -> None:
