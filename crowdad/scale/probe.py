@@ -26,6 +26,7 @@ _APART_S = 0.12  # between the two pictures of a pair
 _LEAST_FIGURES = 12  # fewer tell nothing about the scene
 _SAME = 4  # grey values: two pictures that nowhere differ by as much are one, told twice
 _LIKE_GIVEN = 0.4  # of the logarithm: who is taller or smaller than given is not a whole person, or a vehicle
+_STEEPEST = 0.5  # pixels a row: at the head of a person a quarter less than at the middle
 _HELP = "give it with --person-height 95 (pixels from head to feet), or a fitted model with --model"
 
 
@@ -101,12 +102,13 @@ class ScaleProbe:
         if verdict.refused:
             raise UnclearSizeError(f"people's size cannot be measured: {verdict.refused}; {_HELP}")
         figures = seen.upright.where(ridge.on)
+        person = _gentle(ridge.person, float(np.median(figures.y)) - ridge.size_hw[0] / 2)
         rows = _weighted_quantiles(figures.y, figures.height, (0.02, 0.98))
         foreshortening = foreshortening_of(ridge.person, ridge.size_hw)
         certainty: Certainty = "unsure" if verdict.unsure else "sure"
         scale = SceneScale(
             size_hw=ridge.size_hw,
-            person=ridge.person,
+            person=person,
             walk=0.0,
             foreshortening=foreshortening,
             along=len(figures),
@@ -145,6 +147,16 @@ class ScaleProbe:
         assert self._size_hw is not None
         step = max(1, round(self._settings.walk_px / self._settings.person_px / walk))
         return replace(scale, walk=walk, gap=step).fitted_to(self._size_hw, self._fps)
+
+
+def _gentle(person: tuple[float, float, float], row: float) -> tuple[float, float, float]:
+    """The plane, its change downwards held where a person's head and feet would lie at heights of their own.
+
+    row: of the people, from the centre; their height stays.
+    """
+    centre, right, down = person
+    held = min(down, _STEEPEST)
+    return centre + (down - held) * row, right, held
 
 
 def _contradiction(ridge: Ridge, figures: Figures, scale: SceneScale, zoom: float) -> str:

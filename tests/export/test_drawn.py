@@ -17,11 +17,11 @@ class Speedometer:
 
     def normality(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         speed = features[:, 1].mean(axis=(1, 2, 3))
-        return np.asarray(np.clip(-self._sign * (speed - 1) / 4, -1, 1), np.float32)
+        return np.asarray(np.clip(-self._sign * (speed - 1) / 2, -1, 1), np.float32)
 
 
 def test_a_drawn_crowd_has_tubes_and_anomalies_that_are_fast() -> None:
-    crowd = DrawnCrowd(model_of(), 6.0)
+    crowd = DrawnCrowd(model_of(), 8.0)
     features = crowd.features()
     assert features.shape[1:] == (3, 5, 5, 3)
     assert len(features) > 1000
