@@ -23,7 +23,7 @@ Sensitivity = Literal["low", "normal", "high"]
 RATES: dict[str, float] = {"low": 0.2, "normal": 1.0, "high": 5.0}
 """False alarms an hour that each sensitivity means."""
 
-_CLEARLY: dict[str, float] = {"low": 9.0, "normal": 6.0, "high": 4.0}
+_CLEARLY: dict[str, float] = {"low": 12.0, "normal": 8.0, "high": 5.0}
 """Times that a moment of a short clip stands out to be an event."""
 
 _LONG_ENOUGH_S = 300.0
