@@ -78,7 +78,7 @@ class Calibration:
 
     def promise(self, false_alarms_per_hour: float) -> str:
         """What to know of this rate, empty where the footage can promise it: that is one false alarm in its length."""
-        if false_alarms_per_hour * self.hours >= 1:
+        if false_alarms_per_hour * self.hours >= 1 - 1e-9:
             return ""
         least = 1 / self.hours
         promised = f"{least:.1f}" if least < 10 else f"{least:.0f}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import genpareto
 
-from crowdad.calibration import Calibration, RunningCalibration, block_peaks, fit_tail, readable
+from crowdad.calibration import Calibration, RunningCalibration, block_peaks, fit_tail, readable, usual_heat
 from crowdad.config import CalibrationSettings
 from crowdad.errors import FitError
 from crowdad.records import FrameResult, Heatmap
@@ -104,11 +105,26 @@ def test_the_censored_scale_by_hand():
     assert (tail.level, tail.peaks_per_hour, tail.scale) == pytest.approx((1.8, 5.0, 3.0))
 
 
-def test_short_footage_falls_back_to_an_exponential_and_says_so():
-    tail = fit_tail(np.linspace(0.1, 0.5, 20), 0.01, tail=0.9)
-    assert tail.how == "exponential tail"
-    assert tail.note.startswith("calibrated on 36 seconds of footage: rates below 100 an hour are extrapolated, and")
-    assert tail.note.endswith("learn from more footage, or allow more false alarms")
+def test_short_footage_falls_back_to_an_exponential():
+    assert fit_tail(np.linspace(0.1, 0.5, 20), 0.01, tail=0.9).how == "exponential tail"
+
+
+def test_footage_can_promise_one_false_alarm_in_its_length():
+    tail = fit_tail(np.linspace(0.1, 0.5, 20), 1 / 3, tail=0.9)
+    assert tail.promise(3.0) == ""
+    note = tail.promise(1.0)
+    assert note.startswith(
+        "learned from 20 minutes of footage, which can promise at most 3.0 false alarms an hour; 1 is"
+    )
+    assert note.endswith("learn from 60 minutes, or set --false-alarms-per-hour 3")
+
+
+def test_how_many_times_a_peak_stands_out_by_hand():
+    usual, spread = usual_heat(np.array([1.0, 2, 3, 4, 5]))
+    assert (usual, spread) == (3.0, 2.0)
+    clip = replace(fit_tail(np.arange(1.0, 6), 0.01, tail=0.9), usual=usual, spread=spread)
+    assert clip.surprise(9.0) == 3.0
+    assert clip.standing_out(3.0) == 9.0
 
 
 def test_peaks_of_one_height_stay_below_the_threshold_for_a_rare_alarm():
@@ -118,8 +134,8 @@ def test_peaks_of_one_height_stay_below_the_threshold_for_a_rare_alarm():
 
 
 def test_too_few_peaks_are_told():
-    with pytest.raises(FitError, match="3 places with motion to calibrate on, at least 4 are needed"):
-        fit_tail(np.ones(3), 1.0, tail=0.9)
+    with pytest.raises(FitError, match="longer footage"):
+        fit_tail(np.ones(0), 1.0, tail=0.9)
     with pytest.raises(FitError, match="longer footage"):
         fit_tail(np.ones(10), 0.0, tail=0.9)
 

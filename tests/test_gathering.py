@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from crowdad.gathering import _Activity, _HeldOut, _Reservoir, _with_breaks
+from crowdad.gathering import _Activity, _Kept, _Reservoir, _with_breaks
 from crowdad.records import Frame, Tubes
 from tests.tiny_scene import texture
 
@@ -30,38 +30,26 @@ def tubes_at(step: int, count: int = 2) -> Tubes:
     )
 
 
-def held_steps(held: _HeldOut, steps: int) -> list[list[int]]:
+def kept_steps(most: int, steps: int, count: int = 1) -> list[int]:
+    kept = _Kept(most)
     for step in range(1, steps + 1):
-        held.take(step, tubes_at(step))
-    return [[int(tubes.features[0, 0, 0, 0, 0]) for tubes in run] for run in held.runs]
+        kept.add(step, tubes_at(step, count))
+    assert all(tubes.features[0, 0, 0, 0, 0] == step for step, tubes in kept.steps.items())
+    return list(kept.steps)
 
 
-def test_every_fifth_block_is_kept_apart():
-    runs = held_steps(_HeldOut(1000, 0.2), 300)
-    assert runs == [list(range(80, 100)), list(range(180, 200)), list(range(280, 300))]
+def test_all_steps_of_short_footage_are_kept_to_calibrate_on():
+    assert kept_steps(1000, 300) == list(range(1, 301))
 
 
-@pytest.mark.parametrize("steps", [20, 30, 62, 150])
-def test_short_footage_keeps_two_blocks_and_about_the_wanted_share(steps):
-    runs = held_steps(_HeldOut(steps, 0.2), steps)
-    assert len(runs) == 2
-    assert 0.15 * steps <= sum(map(len, runs)) <= 0.4 * steps
-
-
-def test_a_break_starts_another_run():
-    held = _HeldOut(1000, 0.2)
-    for step in range(80, 90):
-        assert held.take(step, tubes_at(step))
-    held.interrupt()
-    assert held.take(90, tubes_at(90))
-    assert [len(run) for run in held.runs] == [10, 1]
+def test_of_long_footage_whole_blocks_of_steps_all_over_it_are_kept():
+    kept = kept_steps(150, 300)
+    assert {step // 20 for step in kept} == {0, 4, 8, 12}  # every fourth
+    assert kept[19:39] == list(range(80, 100))
 
 
 def test_footage_without_a_known_end_does_not_fill_the_memory():
-    held = _HeldOut(100, 0.2)
-    for step in range(40_000):
-        held.take(step, tubes_at(0, 0))
-    assert sum(map(len, held.runs)) <= 3100
+    assert 100 <= len(kept_steps(300, 2_000)) <= 300
 
 
 def test_the_map_of_motion_counts_tubes_where_they_end_and_shows_no_lattice():
@@ -94,12 +82,13 @@ def test_the_reservoir_is_a_uniform_sample_that_holds_no_whole_step():
     pool = _Reservoir(300, seed=0)
     picture = np.zeros((60, 60), np.uint8)
     for step in range(1000):
-        pool.add(tubes_at(step, 3), picture)
-    assert all(features.base is None for _, _, features, _ in pool._kept)
-    features, thumbnails = pool.drawn()
+        pool.add(tubes_at(step, 3), picture, step)
+    assert all(item[2].base is None for item in pool._kept)
+    features, thumbnails, steps = pool.drawn()
     assert features.shape == (300, 3, 2, 5, 3)
     assert thumbnails.shape == (300, 36, 24)
     drawn = features[:, 0, 0, 0, 0]
+    np.testing.assert_array_equal(drawn, steps)
     assert drawn.mean() == pytest.approx(500, abs=60)
     assert (np.histogram(drawn, bins=4, range=(0, 1000))[0] > 45).all()
 
@@ -108,7 +97,7 @@ def test_one_tube_more_changes_hardly_anything_in_the_sample():
     def drawn(counts: list[int]) -> set[float]:
         pool = _Reservoir(300, seed=0)
         for step, count in enumerate(counts):
-            pool.add(tubes_at(step, count), np.zeros((60, 60), np.uint8))
+            pool.add(tubes_at(step, count), np.zeros((60, 60), np.uint8), step)
         return set(pool.drawn()[0][:, 0, 0, 0, 0].tolist())
 
     same = drawn([1] * 1000) & drawn([1] * 100 + [2] + [1] * 899)
@@ -116,5 +105,4 @@ def test_one_tube_more_changes_hardly_anything_in_the_sample():
 
 
 def test_an_empty_reservoir_has_no_samples():
-    features, thumbnails = _Reservoir(5, seed=0).drawn()
-    assert (len(features), len(thumbnails)) == (0, 0)
+    assert [len(part) for part in _Reservoir(5, seed=0).drawn()] == [0, 0, 0]

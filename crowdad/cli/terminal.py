@@ -15,7 +15,7 @@ from crowdad.wording import one_line, without_login
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from crowdad.outputs.results import RunResults
+    from crowdad.outputs.results import EventRecord, RunResults
     from crowdad.sources import Spec
     from crowdad.workflows import Stage
     from crowdad.workflows.placing import Place
@@ -92,30 +92,39 @@ def describe_run(results: RunResults, place: Place) -> str:
     from crowdad.outputs.clock import clock_text
 
     events, counts = results.events, results.counts
-    found = "nothing unusual" if not events else "1 event" if len(events) == 1 else f"{len(events)} events"
+    found = "no event" if not events else "1 event" if len(events) == 1 else f"{len(events)} events"
     lines = [
         f"{results.source.name}: {found} in {clock_text(results.source.duration_s)} "
         f"({counts.scored} frames, {results.timing.fps:.0f} a second)"
     ]
-    for event in events[:_MOST_EVENTS]:
-        box = ", ".join(f"{side:.0f}" for side in event.box_xyxy)
-        lines.append(
-            f"  {event.id:3d}  {clock_text(event.start_s)} to {clock_text(event.end_s)}  "
-            f"anomaly {event.peak_anomaly:.2f} at {clock_text(event.peak_s)}, box {box}"
-        )
+    lines += [_event_line(event) for event in events[:_MOST_EVENTS]]
     if len(events) > _MOST_EVENTS:
         lines.append(f"  ... {len(events) - _MOST_EVENTS} more in results.json")
+    if results.candidates:
+        lines.append("  no event, but the most unusual moments besides:" if events else "  the most unusual moments:")
+        lines += [_event_line(moment) for moment in results.candidates]
     if results.cuts:
         places = [clock_text(at_s) for at_s in results.cuts[:_MOST_CUTS]]
         more = f" and {len(results.cuts) - _MOST_CUTS} more" if len(results.cuts) > _MOST_CUTS else ""
         lines.append(f"  cuts, followed across by nobody: {', '.join(places)}{more}")
     if results.threshold.note:
-        lines.append(f"  threshold: {results.threshold.note}")
+        lines.append(f"  note: {results.threshold.note}")
     names = ("report.html", "overlay.mp4", "timeline.png")
     looks = [place / name for name in names if (place / name).is_file()] if isinstance(place, Path) else []
     look = f"look at {' or '.join(map(str, looks[:2]))}; " if looks else ""
     lines.append(f"  {look}all that was found is in {place}")
     return "\n".join(map(one_line, lines))
+
+
+def _event_line(event: EventRecord) -> str:
+    from crowdad.outputs.clock import clock_text
+
+    box = ", ".join(f"{side:.0f}" for side in event.box_xyxy)
+    how = f"anomaly {event.peak_anomaly:.2f}" if event.surprise is None else f"stands out {event.surprise:.1f} times"
+    return (
+        f"  {event.id:3d}  {clock_text(event.start_s)} to {clock_text(event.end_s)}  "
+        f"{how} at {clock_text(event.peak_s)}, box {box}"
+    )
 
 
 def describe_runs(ends: Mapping[Spec, RunResults | Failure], places: Mapping[Spec, Place]) -> str:
