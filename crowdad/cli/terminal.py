@@ -101,7 +101,7 @@ def describe_run(results: RunResults, place: Place) -> str:
     if len(events) > _MOST_EVENTS:
         lines.append(f"  ... {len(events) - _MOST_EVENTS} more in results.json")
     if results.candidates:
-        lines.append("  no event, but the most unusual moments besides:" if events else "  the most unusual moments:")
+        lines.append("  candidates, the most unusual moments that are no event:")
         lines += [_event_line(moment) for moment in results.candidates]
     if results.cuts:
         places = [clock_text(at_s) for at_s in results.cuts[:_MOST_CUTS]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -75,7 +76,8 @@ class _Painter:
         self._settings = settings
         self._paint = HeatPaint(settings.colour_map, settings.threshold, settings.strength)
         bar_size = (bar_height(size_hw[0]), size_hw[1])
-        self._bar = ScoreBar(scores.time_s, scores.anomaly, events, self._paint.colours, bar_size, settings.threshold)
+        told = [event for event in events if not event.candidate]
+        self._bar = ScoreBar(scores.time_s, scores.anomaly, told, self._paint.colours, bar_size, settings.threshold)
         self._fps = fps
         self._coming = sorted(events, key=lambda event: event.start_frame, reverse=True)
         self._trails: list[_BoxTrail] = []
@@ -97,7 +99,10 @@ class _Painter:
             self._trails.append(_BoxTrail(self._coming.pop(), self._fps))
         self._trails = [trail for trail in self._trails if trail.event.end_frame >= frame_index]
         for trail in self._trails:
-            _draw_box(picture, trail.at(frame_index), f"{trail.event.event_id}")
+            if trail.event.candidate:
+                _dash_box(picture, trail.at(frame_index))
+            else:
+                _draw_box(picture, trail.at(frame_index), f"{trail.event.event_id}")
 
 
 def write_overlay(
@@ -114,7 +119,7 @@ def write_overlay(
 
     frames: the footage again, in order, with colour where it has any.
     heatmaps: (frame index, map) in order, as `HeatmapReader` gives them; a frame without one stays without heat.
-    scores: the run's frames.csv.  events: with their boxes.  fps: average of the footage.
+    scores: the run's frames.csv.  events: with their boxes, candidates dashed.  fps: average of the footage.
     path: written in fragments while it grows, index in front once whole; times are the footage's, from its first frame.
 
     Raises TooShortError when there is no frame, OutputNotReadableError when the maps belong to other footage.
@@ -168,6 +173,23 @@ def _muted(frame: Frame, saturation: float) -> Picture:
         return frame.bgr.copy()
     grey = cv2.cvtColor(cv2.cvtColor(frame.bgr, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
     return np.asarray(cv2.addWeighted(frame.bgr, saturation, grey, 1 - saturation, 0), dtype=np.uint8)
+
+
+def _dash_box(picture: Picture, box_xyxy: npt.NDArray[np.float64]) -> None:
+    """A thin dashed frame, light and dark in turn: something less than an event."""
+    height, width = picture.shape[:2]
+    line, dash = max(1, round(height / 600)), max(3, round(height / 90))
+    x0, y0, x1, y1 = (round(float(side)) for side in box_xyxy)
+    x0, y0, x1, y1 = max(x0, 0), max(y0, 0), min(x1, width - 1), min(y1, height - 1)
+    corners = [(x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0)]
+    for (ax, ay), (bx, by) in pairwise(corners):
+        count = max(1, (abs(bx - ax) + abs(by - ay)) // dash)
+        for index in range(count):
+            first, last = (
+                (round(ax + (bx - ax) * share / count), round(ay + (by - ay) * share / count))
+                for share in (index, index + 1)
+            )
+            cv2.line(picture, first, last, _DARK if index % 2 else _WHITE, line)
 
 
 def _draw_box(picture: Picture, box_xyxy: npt.NDArray[np.float64], label: str) -> None:

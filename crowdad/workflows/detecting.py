@@ -263,7 +263,8 @@ def check_apart(spec: Any, folder: RunFolder) -> None:
 def _write_timeline(folder: RunFolder, run: Run, scored: Scored, seen: Seen) -> None:
     from crowdad.outputs.timeline import write_timeline
 
-    pictures = seen.peaks.of_strongest(TIMELINE_PICTURES)
+    events = {event.event_id for event in scored.events}
+    pictures = {place: peak for place, peak in seen.peaks.of_strongest(TIMELINE_PICTURES).items() if place in events}
     with folder.part("timeline.png") as path:
         table, cuts = scored.table, run.detector.cuts
         write_timeline(path, table.time_s, table.anomaly, scored.events, pictures, cuts=cuts, title=run.source.name)

@@ -57,7 +57,8 @@ def look_again(
     from crowdad.outputs.overlay import OverlaySettings
     from crowdad.outputs.thumbnails import PeakThumbnails
 
-    peaks = PeakThumbnails(scored.events, MOST_PICTURES if report else TIMELINE_PICTURES)
+    told = [*scored.events, *scored.candidates]
+    peaks = PeakThumbnails(told, MOST_PICTURES if report else TIMELINE_PICTURES)
     playable = run.source.playable() if report and _is_whole(scored) else None
     with ExitStack() as stack:
         watchers: list[Watcher] = [peaks.watch]
@@ -74,7 +75,7 @@ def look_again(
             path = stack.enter_context(folder.part("overlay.mp4"))
             look = OverlaySettings()
             assert maps is not None
-            draw_overlay(run.source, maps, scored.table, scored.events, path, look, progress, watchers)
+            draw_overlay(run.source, maps, scored.table, told, path, look, progress, watchers)
         elif len(watchers) > 1:
             with passing(run.source, progress, watchers) as frames:
                 for _ in frames:

@@ -58,7 +58,10 @@ def overlay(
     table = read_frames_csv(folder / "frames.csv")
     look = OverlaySettings(colour_map, 0.5 if level is None else level, strength)
     if level is None:
-        events: Sequence[Event] = [record.to_event() for record in results.events]
+        events: Sequence[Event] = [
+            *(record.to_event() for record in results.events),
+            *(record.to_event(candidate=True) for record in results.candidates),
+        ]
     else:
         events = _found_anew(folder, results, table, level)
     path = folder / "overlay.mp4" if output is None else Path(output)

@@ -27,7 +27,7 @@ def write_report(folder: RunFolder, run: Run, scored: Scored, results: RunResult
 
     assert seen.video is not None
     with HeatmapReader(maps) as reader:
-        heat = pack_heat(reader.chunks(), scored.table, scored.events)
+        heat = pack_heat(reader.chunks(), scored.table, [*scored.events, *scored.candidates])
     peaks = {event: (picture, seen.peaks.boxes[event]) for event, picture in seen.peaks.pictures.items()}
     reasons, people = reasons_for(run, scored.events), people_of(run.scene.scale)
     look = Look(seen.video, seen.offset_s, heat, _first_picture(run), peaks, reasons, people)

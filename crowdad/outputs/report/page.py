@@ -86,6 +86,7 @@ def write_page(path: str | os.PathLike[str], results: RunResults, table: FrameTa
         notes=[*heat_notes(look.heat), *pooled_notes(scores["pooled"])],
         event_notes=event_notes(results, len(look.peaks), len(look.reasons)),
         events=[_event(event, look) for event in results.events],
+        candidates=[_event(moment, look) for moment in results.candidates],
         where=where_picture(look.still, look.heat),
         hours=hours_of(results.events),
         people=look.people,
@@ -115,6 +116,7 @@ def _event(event: EventRecord, look: Look) -> dict[str, Any]:
         "length_s": event.end_s - event.start_s,
         "start_at": event.start_at and event.start_at[:19].replace("T", " "),
         "peak": event.peak_anomaly,
+        "surprise": event.surprise,
         "peak_at": clock_text(event.peak_s),
         "picture": None if peak is None else framed(*peak),
         "why": None if reason is None else _why(reason),
@@ -155,16 +157,8 @@ def _data(results: RunResults, table: FrameTable, look: Look, scores: dict[str, 
         "scores": scores,
         "heat": look.heat.data,
         "colours": base64.b64encode(raw_colours("inferno").tobytes()).decode("ascii"),
-        "events": [
-            {
-                "id": event.id,
-                "start_s": event.start_s,
-                "end_s": event.end_s,
-                "peak": event.peak_anomaly,
-                "boxes": _boxes(event, table),
-            }
-            for event in results.events
-        ],
+        "candidates": [_span(moment, table) for moment in results.candidates],
+        "events": [_span(event, table) for event in results.events],
         "false_alarms": {
             "format": FALSE_ALARMS_FORMAT,
             "version": FALSE_ALARMS_VERSION,
@@ -175,6 +169,16 @@ def _data(results: RunResults, table: FrameTable, look: Look, scores: dict[str, 
                 "fps": known.get("fps"),
             },
         },
+    }
+
+
+def _span(event: EventRecord, table: FrameTable) -> dict[str, Any]:
+    return {
+        "id": event.id,
+        "start_s": event.start_s,
+        "end_s": event.end_s,
+        "peak": event.peak_anomaly,
+        "boxes": _boxes(event, table),
     }
 
 

@@ -19,9 +19,13 @@ _BAR_PITCH, _BAR_FOOT, _BAR_MOST = 25, 168, 140
 def summary_of(results: RunResults) -> str:
     """How much was found in how much, one line."""
     events, source = results.events, results.source
-    found = "Nothing unusual" if not events else "1 event" if len(events) == 1 else f"{len(events)} events"
+    found = "No event" if not events else "1 event" if len(events) == 1 else f"{len(events)} events"
     clock = f", recorded {source.recorded_at[:19].replace('T', ' ')}" if source.recorded_at else ""
-    return f"{found} in {clock_text(source.duration_s)}{clock}"
+    line = f"{found} in {clock_text(source.duration_s)}{clock}"
+    if events or not results.candidates:
+        return line
+    most = results.candidates[0]
+    return f"{line}; the most unusual moment is {clock_text(most.peak_s)} (stands out {most.surprise:.1f} times)"
 
 
 def facts_of(results: RunResults) -> list[tuple[str, str]]:
@@ -39,7 +43,6 @@ def facts_of(results: RunResults) -> list[tuple[str, str]]:
         *([("learned from", ", ".join(model.fit_sources[:20]))] if model.fit_sources else []),
         ("threshold", f"{threshold.raw:.4g} raw, {threshold.chosen_by}"),
         *([("false alarms wanted", f"{wanted:g} an hour")] if wanted is not None else []),
-        *([("threshold note", threshold.note)] if threshold.note else []),
         *([("cuts", ", ".join(clock_text(at_s) for at_s in results.cuts[:20]))] if results.cuts else []),
         ("warnings", "; ".join(results.warnings) or "none"),
     ]

@@ -181,6 +181,19 @@ function drawBox(context, box, label, scale) {
   context.fillText(label, x0 + text / 2, top + 0.78 * text);
 }
 
+/** A thin dashed frame: something less than an event.  box: x0, y0, x1, y1 in canvas pixels. */
+function dashBox(context, box, scale) {
+  const [x0, y0, x1, y1] = box;
+  context.lineWidth = 1.5 * scale;
+  for (const [colour, offset] of [["#202020", 0], ["#e0e0e0", 5 * scale]]) {
+    context.setLineDash([5 * scale, 5 * scale]);
+    context.lineDashOffset = offset;
+    context.strokeStyle = colour;
+    context.strokeRect(x0, y0, x1 - x0, y1 - y0);
+  }
+  context.setLineDash([]);
+}
+
 /** The box at a time, between those known before and after.  boxes: rows of [time in s, x0, y0, x1, y1]. */
 function boxAt(boxes, timeS) {
   const after = boxes.findIndex((row) => row[0] >= timeS);

@@ -183,6 +183,10 @@ class Report {
       if (event.start_s > this.nowS || this.nowS >= event.end_s) continue;
       drawBox(context, boxAt(event.boxes, this.nowS).map((side) => side * px), String(event.id), scale);
     }
+    for (const moment of data.candidates) {
+      if (moment.start_s > this.nowS || this.nowS >= moment.end_s) continue;
+      dashBox(context, boxAt(moment.boxes, this.nowS).map((side) => side * px), scale);
+    }
   }
 
   #look() {
@@ -276,6 +280,9 @@ class Report {
       const card = this.cards.get(event.id);
       card.querySelector(".go").addEventListener("click", () => this.open(event));
       card.querySelector(".false-alarm").addEventListener("change", () => this.#countTicks());
+    });
+    document.querySelectorAll(".candidate .go").forEach((button, place) => {
+      button.addEventListener("click", () => this.seek(this.data.candidates[place].start_s));
     });
     this.#countTicks();
     find("full").hidden = !document.fullscreenEnabled; // some phones show videos alone in full screen, without heat
