@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cameras import cameras
+from benchmarks.cameras import cameras, small_cameras
 from benchmarks.rows import read_rows, write_rows
 from crowdad.datasets.generated import GeneratedClip, SceneConfig, load_truth, write_clip
 from crowdad.demo import frame_differences, in_scope_auc, score_by_kind
@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rows = [] if options.fresh else read_rows(RESULT)
     done = {row["scene"] for row in rows}
     with tempfile.TemporaryDirectory(prefix="crowdad-") as temporary:
-        for name, scene in cameras().items():
+        for name, scene in {**cameras(), **small_cameras()}.items():
             if name not in done:
                 rows.append(_measure(scene, options.keep or Path(temporary)))
                 write_rows(RESULT, rows)
