@@ -21,7 +21,7 @@ from pathlib import Path
 from benchmarks.rows import Row, read_rows, write_rows
 from benchmarks.scale.child import in_a_process
 from benchmarks.scale.scenes import Scene, all_scenes, as_person_height
-from benchmarks.scale.tables import agreement, people_table
+from benchmarks.scale.tables import agreement, drawable, people_table
 from crowdad.datasets.root import DATA_VARIABLE
 from crowdad.errors import CrowdadError
 from crowdad.evaluation import provenance
@@ -117,7 +117,7 @@ def _detected(scene: Scene, refused: bool, limit_s: float) -> Row:
 def _draw(rows: Sequence[Row], folder: Path) -> None:
     from benchmarks.scale.pictures import draw_people
 
-    for row in rows:
+    for row in drawable(rows):
         draw_people(row, folder / f"{row['scene']}.png")
 
 

@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 __all__ = ["draw_people"]
 
 _TRUE, _MEASURED = "0.45", "tab:orange"
-_MOST_PEOPLE = 25
+_MOST_PEOPLE = 12
 # Half of a standing person from the head's top to between the feet: across and down, in person heights.
 _ACROSS = (0, 0.04, 0.06, 0.045, 0.03, 0.1, 0.13, 0.14, 0.11, 0.1, 0.09, 0.085, 0.1, 0.02, 0.015, 0)
 _DOWN = (0, 0.01, 0.06, 0.12, 0.14, 0.17, 0.25, 0.48, 0.48, 0.3, 0.5, 0.98, 1, 1, 0.54, 0.52)

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["PEOPLE_TABLES", "agreement"]
+__all__ = ["PEOPLE_TABLES", "agreement", "drawable"]
 
 Row = Mapping[str, Any]
 
@@ -168,9 +168,15 @@ def _moments(found: Sequence[Row]) -> str:
     return f"{len(found)} ({times})"
 
 
+def drawable(rows: Sequence[Row]) -> list[Row]:
+    """Those whose people's height is known or was measured."""
+    return [row for row in rows if row["places"] or "scale" in row]
+
+
 def pictures(rows: Sequence[Row]) -> str:
     """All scenes' outlines in a row."""
-    shown = [f"![{row['scene']}: measured and true outlines](results/people/{row['scene']}.png)" for row in rows]
+    names = [row["scene"] for row in drawable(rows)]
+    shown = [f"![{name}: measured and true outlines](results/people/{name}.png)" for name in names]
     return "\n".join(shown) or "No rows yet: run `python -m benchmarks.scale_check`."
 
 
