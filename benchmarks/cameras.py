@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from crowdad.datasets.generated import SCENES, Camera, SceneConfig, scene_config
 
-__all__ = ["cameras"]
+__all__ = ["cameras", "small_cameras"]
 
 
 def cameras() -> dict[str, SceneConfig]:
@@ -26,3 +26,18 @@ def cameras() -> dict[str, SceneConfig]:
         "dense": replace(demo, people=60, standing=3, duration_s=60.0),
     }
     return {name: replace(scene, name=name) for name, scene in scenes.items()}
+
+
+def small_cameras() -> dict[str, SceneConfig]:
+    """The demo in ever smaller pictures: by name, people at the centre 28, 19, 14 and 11 px tall.
+
+    Apart from `cameras`, since settings are not tried on them: they tell how small people may be.
+    """
+    demo = scene_config("demo")
+    found = {}
+    for part, person_px in ((2, 28), (3, 19), (4, 14), (5, 11)):
+        height, width = (2 * round(side / part / 2) for side in demo.camera.size_hw)  # even, as H.264 wants them
+        camera = replace(demo.camera, size_hw=(height, width), focal_px=demo.camera.focal_px / part)
+        name = f"people{person_px}"
+        found[name] = replace(demo, name=name, camera=camera)
+    return found

@@ -23,6 +23,7 @@ from benchmarks.ped2 import PED2_TABLES
 from benchmarks.right_camera import RIGHT_CAMERA_TABLES
 from benchmarks.rows import Row, read_rows
 from benchmarks.same_footage import SAME_FOOTAGE_TABLES
+from benchmarks.scale.tables import PEOPLE_TABLES
 from benchmarks.speed.bars import SPEED_TABLES
 
 __all__ = ["TABLES", "fill", "main"]
@@ -42,6 +43,7 @@ TABLES: dict[str, Mapping[str, Callable[[Sequence[Row]], str]]] = {
     "live.json": LIVE_TABLES,
     "same_footage.json": SAME_FOOTAGE_TABLES,
     "right_camera.json": RIGHT_CAMERA_TABLES,
+    "people.json": PEOPLE_TABLES,
     "scale.json": SCALE_TABLES,
     "speed.json": SPEED_TABLES,
 }

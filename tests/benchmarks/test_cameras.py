@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.cameras import cameras
+from benchmarks.cameras import cameras, small_cameras
 
 
 def test_the_cameras_span_sizes_rates_perspectives_and_crowds():
@@ -16,3 +16,12 @@ def test_the_cameras_span_sizes_rates_perspectives_and_crowds():
     assert (min(people), max(people)) == (8, 60)
     tilts = [scene.camera.tilt_deg for scene in scenes.values()]
     assert min(tilts) < 20 < 45 < max(tilts)
+
+
+def test_small_cameras_see_the_demo_with_people_as_small_as_their_names_say():
+    assert not set(small_cameras()) & set(cameras())
+    for name, scene in small_cameras().items():
+        height, width = scene.camera.size_hw
+        person_px = float(scene.camera.person_height_px((width - 1) / 2, (height - 1) / 2, at=0.5))
+        assert scene.name == name == f"people{person_px:.0f}"
+        assert height % 2 == width % 2 == 0
