@@ -20,7 +20,7 @@ _FEW_FIGURES, _FEW_PASSAGES = 40, 6
 _FAR_OFF, _MOST_FAR_OFF, _MOST_DEVIATION = 0.3, 0.25, 0.25  # of the refits' heights, in logarithms; share of refits
 _LYING, _MOST_LYING = 0.25, 0.6  # of the logarithm of a person's height; for each upright one
 _LEAST_ON_RIDGE = 0.08  # share of the moving area
-_LARGE, _MOST_LARGE = 1.2, 0.5  # square person heights; share of the moving area
+_LARGE, _MOST_LARGE = 1.2, 0.65  # square person heights; share of the moving area
 _SURE_SPREAD, _SURE_DEVIATION, _SURE_PASSAGES = 0.03, 0.1, 10
 _PLACE, _PLACE_S = 1.5, 4.0  # person heights and seconds within which it may be the same person
 

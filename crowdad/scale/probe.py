@@ -15,7 +15,7 @@ from crowdad.scale.figures import Figures, Pair, find_figures
 from crowdad.scale.geometry import ASSUMED_FORESHORTENING, USUAL_WALK_S, foreshortening_of, walk_of
 from crowdad.scale.given import GivenHeights
 from crowdad.scale.ridge import HALO, Ridge, find_ridge
-from crowdad.scale.scene_scale import Certainty, SceneScale
+from crowdad.scale.scene_scale import SceneScale
 
 __all__ = ["ScaleProbe"]
 
@@ -27,6 +27,7 @@ _LEAST_FIGURES = 12  # fewer tell nothing about the scene
 _SAME = 4  # grey values: two pictures that nowhere differ by as much are one, told twice
 _LIKE_GIVEN = 0.4  # of the logarithm: who is taller or smaller than given is not a whole person, or a vehicle
 _STEEPEST = 0.5  # pixels a row: at the head of a person a quarter less than at the middle
+_FASTEST_WALK_S = 1.4  # person heights a second
 _HELP = "give it with --person-height 95 (pixels from head to feet), or a fitted model with --model"
 
 
@@ -105,7 +106,6 @@ class ScaleProbe:
         person = _gentle(ridge.person, float(np.median(figures.y)) - ridge.size_hw[0] / 2)
         rows = _weighted_quantiles(figures.y, figures.height, (0.02, 0.98))
         foreshortening = foreshortening_of(ridge.person, ridge.size_hw)
-        certainty: Certainty = "unsure" if verdict.unsure else "sure"
         scale = SceneScale(
             size_hw=ridge.size_hw,
             person=person,
@@ -116,10 +116,13 @@ class ScaleProbe:
             rows=rows,
             figures=len(figures),
             fps=self._fps,
-            certainty=certainty,
-            why=verdict.unsure,
         )
-        return self._paced(scale, walk_of(figures, scale, self._fps))
+        walk = walk_of(figures, scale, self._fps)
+        why = verdict.unsure
+        if walk * self._fps > _FASTEST_WALK_S:
+            hurry = f"what moves passes at {walk * self._fps:.1f} person heights a second, people walk at about 0.75"
+            why = f"{why}; {hurry}" if why else hurry
+        return self._paced(replace(scale, certainty="unsure" if why else "sure", why=why), walk)
 
     def _with(self, person: tuple[float, float, float], rows: tuple[float, float]) -> SceneScale:
         """The scene with people of a given height, in pixels of the displayed picture."""
