@@ -138,6 +138,7 @@ def test_part_of_the_footage(tiny_camera: TinyCamera, tmp_path: Path) -> None:
         "fps": None,
         "max_pixels": 25_000_000,
         "roi": None,
+        "person_height": None,
     }
 
 
