@@ -66,7 +66,7 @@ def table(rows: Sequence[Row]) -> str:
 
 def scene_table(rows: Sequence[Row]) -> str:
     """One line a real scene: what was told of it."""
-    lines = ["| scene | seconds | events | most unusual moments (candidates in brackets) |", "|---|---|---|---|"]
+    lines = ["| scene | computed in, s | events | most unusual moments (candidates in brackets) |", "|---|---|---|---|"]
     for row in (row for row in rows if row["set"] == "scenes"):
         told = "; ".join(
             f"{'(' if moment['candidate'] else ''}{moment['start_s']:.1f} s, {moment['surprise']:.1f} times"

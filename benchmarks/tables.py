@@ -24,6 +24,7 @@ from benchmarks.right_camera import RIGHT_CAMERA_TABLES
 from benchmarks.rows import Row, read_rows
 from benchmarks.same_footage import SAME_FOOTAGE_TABLES
 from benchmarks.scale.tables import PEOPLE_TABLES
+from benchmarks.short_clips import SHORT_CLIP_TABLES
 from benchmarks.speed.bars import SPEED_TABLES
 
 __all__ = ["TABLES", "fill", "main"]
@@ -45,6 +46,7 @@ TABLES: dict[str, Mapping[str, Callable[[Sequence[Row]], str]]] = {
     "right_camera.json": RIGHT_CAMERA_TABLES,
     "people.json": PEOPLE_TABLES,
     "scale.json": SCALE_TABLES,
+    "short_clips.json": SHORT_CLIP_TABLES,
     "speed.json": SPEED_TABLES,
 }
 

@@ -93,8 +93,11 @@ def describe_run(results: RunResults, place: Place) -> str:
 
     events, counts = results.events, results.counts
     found = "no event" if not events else "1 event" if len(events) == 1 else f"{len(events)} events"
+    if results.candidates and not events:
+        most = results.candidates[0]
+        found += f"; the most unusual moment is {clock_text(most.peak_s)} (stands out {most.surprise:.1f} times)"
     lines = [
-        f"{results.source.name}: {found} in {clock_text(results.source.duration_s)} "
+        f"{results.source.name} ({clock_text(results.source.duration_s)}): {found} "
         f"({counts.scored} frames, {results.timing.fps:.0f} a second)"
     ]
     lines += [_event_line(event) for event in events[:_MOST_EVENTS]]

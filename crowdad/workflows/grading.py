@@ -78,7 +78,7 @@ class EventWatch:
         self._finder = EventFinder(fps, low=chosen.low, **lasting)  # type: ignore[arg-type]
         self._moments = MomentFinder(fps, self._warm_levels(), **lasting) if ranked else None
         self._events: list[Event] = []
-        self._hot: list[tuple[float, npt.NDArray[np.bool_]]] = []  # of a short clip: cells above the level, by time
+        self._hot: list[tuple[float, npt.NDArray[np.uint8]]] = []  # of a short clip: cells above the level, packed
         self._frames = 0
         self._cell_px = 1.0
 
@@ -90,7 +90,7 @@ class EventWatch:
             self._frames += 1
             self._cell_px = result.heatmap.cell_px
             if result.flagged:
-                self._hot.append((result.time_s, result.heatmap.anomaly >= 0.5))
+                self._hot.append((result.time_s, np.packbits(result.heatmap.anomaly >= 0.5, axis=1)))
 
     def finish(self) -> tuple[Sequence[Event], Sequence[Event]]:
         """Events in order of start, and candidates, the most unusual first."""
@@ -102,22 +102,26 @@ class EventWatch:
         recurring = [event for event in events if event not in clear]
         others = self._moments.finish(events)
         room = max(0, MOST_MOMENTS - len(numbered))
-        candidates = sorted([*recurring, *others], key=lambda event: -event.peak_anomaly)[:room]
-        return [self._surprising(event) for event in numbered], [
+        ranked = sorted([*recurring, *others], key=lambda event: -event.peak_anomaly)[:room]
+        candidates = [
             self._surprising(replace(event, event_id=number, candidate=True))
-            for number, event in enumerate(candidates, start=len(numbered) + 1)
+            for number, event in enumerate(ranked, start=len(numbered) + 1)
         ]
+        told = [self._surprising(event) for event in numbered]
+        # The first moment is told whatever it is; what is as usual as anything else is no second one.
+        return told, [moment for place, moment in enumerate(candidates) if not place or (moment.surprise or 0) >= 1]
 
     def _recurs(self, event: Event) -> bool:
         """Whether the event's place is as unusual for much of the rest of the clip: then that is usual there."""
         around = (event.start_s - _AROUND_S, event.end_s + _AROUND_S)
-        others = [hot for time_s, hot in self._hot if not around[0] <= time_s <= around[1]]
-        if not others:
-            return False
         x0, y0, x1, y1 = (side / self._cell_px for side in event.box_xyxy)
         rows, columns = slice(int(y0), int(np.ceil(y1))), slice(int(x0), int(np.ceil(x1)))
-        often = np.mean([hot[rows, columns] for hot in others], axis=0) * len(others) / self._frames
-        return bool(often.max() > _RECURRING)
+        others = [
+            np.unpackbits(hot[rows], axis=1)[:, columns]
+            for time_s, hot in self._hot
+            if not around[0] <= time_s <= around[1]
+        ]
+        return bool(others) and bool(np.sum(others, axis=0, dtype=np.int64).max() > _RECURRING * self._frames)
 
     def _warm_levels(self) -> list[float]:
         usual = self._calibration.usual

@@ -22,6 +22,7 @@ from crowdad.errors import ConfigError, ModelError, OutputExistsError
 from crowdad.live import EventChange, LiveUpdate
 from crowdad.outputs.alerts import read_messages
 from crowdad.outputs.watch_status import WatchStatus
+from crowdad.scale import GivenHeights
 from crowdad.scene import SceneModel
 from crowdad.sources import open_source
 from crowdad.workflows import AlertOptions, WatchOptions, watch
@@ -339,6 +340,12 @@ def test_where_too_little_moves_it_watches_on_and_leaves_nothing_behind(tmp_path
     check_account(status, came)
     assert status.scored == 0
     assert sorted(path.name for path in folder.iterdir()) == ["events.jsonl", "status.json"]
+
+
+def test_a_height_that_the_picture_cannot_have_is_told_before_the_warm_up(tmp_path: Path) -> None:
+    options = options_of(None, scoring={"person_height": GivenHeights.of(500)})
+    with pytest.raises(ConfigError, match="height is 500 px, the picture 128x96"):
+        watch(FakeCamera(walk(10), stays=True).open, options, output=tmp_path / "watch")
 
 
 def test_a_sink_that_cannot_work_is_told_before_the_watch_begins(model: Path, tmp_path: Path) -> None:

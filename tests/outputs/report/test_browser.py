@@ -390,6 +390,9 @@ def test_peoples_size_is_told_and_shown_on_the_picture(page_file: Path, opened: 
     assert picture is not None
     zoom = picture["height"] / SIZE_HW[0]
     assert [top - picture["y"], bottom - picture["y"]] == pytest.approx([50 * zoom, 90 * zoom], abs=2)
+    drawn = cv2.imdecode(np.frombuffer(page.locator(".picture").screenshot(), np.uint8), cv2.IMREAD_GRAYSCALE)
+    assert drawn is not None
+    assert 0.001 < (drawn > 230).mean() < 0.03, "thin lines, whatever the size"
     page.uncheck("#people-on")
     assert not page.is_visible("#people")
 

@@ -94,7 +94,7 @@ def test_a_run_without_events_heat_and_clock(tmp_path: Path) -> None:
     run = MadeUp(20, 10.0, [])
     look = Look("footage.mp4", 0.0, PackedHeat(None), np.zeros((96, 128, 3), np.uint8))
     page = read(run.write(tmp_path, look=look))
-    assert "Nothing unusual in 0:02.0" in page.text
+    assert "No event in 0:02.0" in page.text
     assert "This run kept no heat." in page.text
     assert "--recorded-at" in page.text
     assert json.loads(page.data)["heat"] is None

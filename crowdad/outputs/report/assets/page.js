@@ -234,6 +234,7 @@ class Report {
 
   #measurePeople() {
     const said = (people) => {
+      find("marks-hint").hidden = people.length > 0;
       find("person-save").disabled = people.length === 0;
       find("person-save").textContent = people.length === 1 ? "Save 1 person" : `Save ${people.length} people`;
       const listed = people.map(({ y, height_px }) => `${height_px} px at row ${y}`);
@@ -248,7 +249,7 @@ class Report {
     find("sizing").addEventListener("toggle", () => {
       const on = find("sizing").open;
       find("marks").toggleAttribute("data-on", on);
-      find("marks-hint").hidden = !on;
+      find("marks-hint").hidden = !on || marks.people.length > 0;
       if (!on) return;
       this.video.pause();
       find("screen").scrollIntoView({ block: "nearest" });
