@@ -15,6 +15,7 @@ from crowdad.detector import Detector
 from crowdad.encoders.fitting import fit_autoencoder
 from crowdad.errors import FitError, TooLittleMotionError
 from crowdad.patches import Span
+from crowdad.scale import GivenHeights
 from crowdad.scene import SceneModel
 from crowdad.sources import ArraySource
 from crowdad.training import _standard, fit_scene
@@ -69,7 +70,7 @@ def test_a_fitted_scene_is_whole(scene, tmp_path):
     np.testing.assert_allclose(np.linalg.norm(scene.centres, axis=1), 1, atol=1e-5)
     assert scene.shares.sum() == pytest.approx(1)
     assert scene.thumbnails.shape == (6, 36, 24)
-    assert scene.thumbnails.std(axis=(1, 2)).min() > 1
+    assert np.median(scene.thumbnails.std(axis=(1, 2))) > 1
     assert (np.diff(scene.tube_normality) >= 0).all()
     assert scene.tube_normality[50] > 0.8  # what is common is near a centre
     assert scene.activity is not None
@@ -173,11 +174,15 @@ def test_a_few_frames_say_that_more_are_needed(count):
         fit_scene([source(walkers(count, size_hw=SIZE_HW))], settings_fast())
 
 
-def test_too_few_tubes_for_the_clusters_say_how_much_more_footage(footage):
-    with pytest.raises(
-        TooLittleMotionError, match=r"moving patches in 200 frames, at least 40000 .* times as much"
-    ) as told:
-        fit_scene([source(footage)], settings_fast("normality.clusters=5000"))
+def test_few_tubes_have_few_centres(footage):
+    scene = fit_scene([source(footage)], settings_fast("normality.clusters=5000"))
+    assert 1 < len(scene.centres) <= scene.provenance["tubes"] // 8
+
+
+def test_hardly_any_tube_is_one_clear_line(footage):
+    still = np.repeat(footage[:1], 60, axis=0)
+    with pytest.raises(TooLittleMotionError, match="0 moving patches in 60 frames, at least 8") as told:
+        fit_scene([source(still)], settings_fast(), heights=GivenHeights.of(40))
     assert "\n" not in str(told.value)
 
 

@@ -90,10 +90,12 @@ def test_without_a_model_the_footage_teaches_itself(tiny_camera: TinyCamera, tmp
         tiny_camera.unusual,
         output=tmp_path / "own",
         settings=tiny_camera.settings,
+        false_alarms_per_hour=1.0,  # else the clip is ranked, at a level of its own
         overlay=False,
         progress=stages.append,
     )
     assert results.model.fitted == "self-fitted"
+    assert results.threshold.grade == "alarms"
     scene = SceneModel.load(tmp_path / "own" / "scene.safetensors")
     assert scene.provenance["how"] == "self-fitted"
     assert results.model.sha256 == SceneModel.sha256(tmp_path / "own" / "scene.safetensors")
@@ -104,6 +106,19 @@ def test_without_a_model_the_footage_teaches_itself(tiny_camera: TinyCamera, tmp
     assert again.model.fitted == "self-fitted"
     first, second = ((tmp_path / name / "frames.csv").read_bytes() for name in ("own", "again"))
     assert first == second
+
+
+def test_a_short_clip_without_a_model_is_ranked(tiny_camera: TinyCamera, tmp_path: Path) -> None:
+    results = crowdad.detect(
+        tiny_camera.unusual, output=tmp_path / "own", settings=tiny_camera.settings, overlay=False, report=False
+    )
+    assert results.threshold.grade == "ranked"
+    assert "too short (12 seconds)" in results.threshold.note
+    told = [*results.events, *results.candidates]
+    assert len(told) >= 1
+    assert all(moment.surprise is not None for moment in told)
+    surprises = [moment.surprise for moment in results.candidates]
+    assert surprises == sorted(surprises, reverse=True)
 
 
 def test_a_scene_in_memory_is_kept_with_the_run(tiny_camera: TinyCamera, tmp_path: Path) -> None:
