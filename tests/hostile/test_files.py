@@ -303,7 +303,7 @@ def test_any_name_will_do(
     assert (ended.code, ended.errors) == (0, [])
     assert len(list((tmp_path / "runs").iterdir())) == len(NAMES)
     assert "\x1b" not in ended.shown
-    assert r"new\nline.mp4: " in ended.shown
+    assert r"new\nline.mp4 (" in ended.shown
     found = {crowdad.read_results(run / "results.json").source.name for run in (tmp_path / "runs").iterdir()}
     assert found == {name.encode("utf-8", "backslashreplace").decode() for name in NAMES}
 
