@@ -13,7 +13,7 @@ import numpy.typing as npt
 from pydantic import ConfigDict, TypeAdapter
 
 from crowdad.config import CalibrationSettings
-from crowdad.errors import FitError
+from crowdad.errors import TooLittleMotionError
 from crowdad.records import FrameResult
 
 __all__ = ["Calibration", "RunningCalibration", "block_peaks", "fit_tail", "raw_of", "readable", "usual_heat"]
@@ -220,7 +220,7 @@ def fit_tail(peaks: Floats, hours: float, *, tail: float, trusted: float = 1.0) 
     """
     values = np.asarray(peaks, np.float64)
     if not len(values) or hours <= 0:
-        raise FitError("nothing moves for long enough to calibrate on; give longer footage")
+        raise TooLittleMotionError("nothing moves for long enough to calibrate on; give longer footage")
     long_enough = trusted >= 1 and (1 - tail) * len(values) >= _MIN_EXCESSES
     level = float(np.quantile(values, tail if long_enough else _SHORT_TAIL))
     excess = values[values > level] - level

@@ -123,7 +123,8 @@ def _tell_run(folder: Path) -> None:
 
     results = read_results(folder / "results.json")
     print(describe_run(results, folder))
-    print("\n".join(f"  {line}" for line in size_lines(SceneScale.from_dict(results.model.scale))))
+    if results.model.scale:
+        print("\n".join(f"  {line}" for line in size_lines(SceneScale.from_dict(results.model.scale))))
 
 
 def _tell_footage(footage: list[Spec], part: Part, asked: _People | None, bars: Bars) -> int:
