@@ -179,7 +179,7 @@ def describe_scene(scene: SceneModel, settings: bool = False) -> str:
         f"picture      {width}x{height}, {scale.fps:g} frames a second",
         *size_lines(scale),
         f"clusters     {len(scene.centres)} of unit codes in {scene.centres.shape[1]} dimensions",
-        f"calibration  {calibration.how}, {calibration.hours * 60:.1f} minutes; threshold "
+        f"calibration  {calibration.how}, {calibration.basis}; threshold "
         f"{calibration.threshold(rate):.4g} raw for {rate:g} false {'alarm' if rate == 1 else 'alarms'} an hour",
     ]
     if note := calibration.promise(rate):

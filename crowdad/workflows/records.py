@@ -207,7 +207,7 @@ def _threshold_record(run: Run) -> ThresholdRecord:
         )
     return ThresholdRecord(
         raw=run.detector.threshold_raw,
-        chosen_by=f"{calibration.how} of {calibration.hours * 60:.1f} minutes of fitting footage",
+        chosen_by=f"{calibration.how} of {calibration.basis} of fitting footage",
         false_alarms_per_hour=run.scene.settings.calibration.false_alarms_per_hour,
         note=calibration.promise(run.scene.settings.calibration.false_alarms_per_hour),
     )

@@ -245,7 +245,7 @@ def test_a_few_cars_are_refused_and_not_taken_for_people():
 
 
 def test_what_is_wider_than_tall_is_not_taken_for_people():
-    pictures = np.full((80, 180, 160), 110, np.uint8)
+    pictures = np.full((150, 180, 160), 110, np.uint8)
     for number, (speed, top) in enumerate(((3.0, 20), (-3.0, 80), (2.5, 130))):
         body = texture((16, 40), seed=100 + number)
         for index, picture in enumerate(pictures):
