@@ -2,8 +2,8 @@
 
 Every stage, and whole commands in processes of their own, over three pieces of footage on one core and on all; how time
 grows with length and resolution; how soon something is seen; real scenes that are learned from themselves.  Medians
-over the repeats after a warm-up, with the least and the largest.  Numbers are the machine's; ratios to decoding alone, taken in the same run, say more.  Run it on an
-idle machine.
+over the repeats after a warm-up, with the least and the largest.  Numbers are the machine's; ratios to decoding alone,
+taken in the same run, say more.  Run it on an idle machine.
 """
 
 from __future__ import annotations
