@@ -51,8 +51,8 @@ def _said(why: TooLittleMotionError, options: DetectOptions) -> str:
     if options.person_height is not None:
         return line
     return (
-        f"{line} and people's size is unknown; give it with --person-height 95 (pixels from head to feet), or draw "
-        "people on the report page, to have what moves compared"
+        f"{line}; where people's height is given (--person-height 95, pixels from head to feet, or people drawn on the "
+        "report page), what moves can be compared"
     )
 
 
