@@ -240,8 +240,19 @@ def test_people_on_real_cameras_are_as_tall_as_they_were_read_by_eye(name):
 
 def test_a_few_cars_are_refused_and_not_taken_for_people():
     pictures = walkers(150, speeds=(6.0,), size_hw=(180, 160))
-    with pytest.raises(UnclearSizeError, match="--person-height"):
+    with pytest.raises(TooLittleMotionError, match=r"\(only .*--person-height"):
         measured(np.concatenate([pictures[:20], pictures[:1].repeat(130, axis=0)]), 10.0)
+
+
+def test_what_is_wider_than_tall_is_not_taken_for_people():
+    pictures = np.full((150, 180, 160), 110, np.uint8)
+    for number, (speed, top) in enumerate(((3.0, 20), (-3.0, 80), (2.5, 130))):
+        body = texture((16, 40), seed=100 + number)
+        for index, picture in enumerate(pictures):
+            left = round(50 + speed * index) % 120
+            picture[top : top + 16, left : left + 40] = body
+    with pytest.raises(UnclearSizeError, match="--person-height"):
+        measured(pictures, 10.0)
 
 
 def test_measuring_twice_gives_the_same():
