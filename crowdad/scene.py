@@ -169,10 +169,9 @@ class SceneModel:
         part = path.with_name(path.name + ".part")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            part.touch()
-            mode = part.stat().st_mode
+            part.touch(mode=0o600)
             save_file(arrays, str(part), metadata)
-            part.chmod(mode)  # whoever may read the other files may read this one, too
+            part.chmod(0o600)  # its thumbnails show people
             os.replace(part, path)
         except (OSError, SafetensorError) as error:
             with suppress(OSError):

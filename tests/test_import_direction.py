@@ -33,7 +33,7 @@ LEVELS = (
     ("normality", "encoders", "calibration", "metrics", "config_digits"),
     ("config", "records", "fleet", "dist", "storage"),
     ("errors", "_version"),
-    ("wording",),
+    ("wording", "failures", "bounded"),
 )
 """From top to bottom.  "crowdad" is the package's own `__init__`, the front door that names what users import."""
 

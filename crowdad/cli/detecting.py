@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from crowdad.cli.ending import FAILED, USAGE
+from crowdad.cli.ending import tell_failure
 from crowdad.cli.options import (
     Config,
     Device,
@@ -32,6 +32,7 @@ from crowdad.cli.options import (
     Verbose,
     chosen_part,
     chosen_settings,
+    named,
 )
 from crowdad.cli.terminal import Bars, describe_run, describe_runs, notice
 from crowdad.errors import ConfigError, CrowdadError
@@ -65,6 +66,7 @@ def detect(
             "--output",
             "-o",
             metavar="PATH",
+            parser=named,
             help="Folder of the run, or an s3:// address; of several videos, the folder of their folders.  "
             "[runs/<name>]",
         ),
@@ -165,7 +167,7 @@ def detect(
         specs, code = _found(footage)
         places = Places(output, len(footage) > 1 or len(specs) > 1, overwrite, resume)
         if jobs is None and ray is None:
-            return max(code, _in_turn(specs, options, places, bars, quiet))
+            return max(code, _in_turn(specs, options, places, bars, quiet, verbose))
         fleet = _fleet(jobs, ray, device)
         return max(code, _side_by_side(specs, options, places, fleet, bars, quiet))
 
@@ -185,8 +187,8 @@ def _found(footage: list[str]) -> tuple[list[Spec], int]:
     return list(found), code
 
 
-def _in_turn(specs: list[Spec], options: DetectOptions, places: Places, bars: Bars, quiet: bool) -> int:
-    """Score one after the other; FAILED where one failed, USAGE where an option was wrong for one."""
+def _in_turn(specs: list[Spec], options: DetectOptions, places: Places, bars: Bars, quiet: bool, verbose: int) -> int:
+    """Score one after the other, whatever becomes of the others; the highest exit code."""
     from crowdad.outputs.folder import RunFolder
     from crowdad.workflows import detecting
 
@@ -205,9 +207,8 @@ def _in_turn(specs: list[Spec], options: DetectOptions, places: Places, bars: Ba
                     progress=bars,
                     notice=partial(_tell_now, spec, told),
                 )
-        except CrowdadError as error:
-            notice(str(error))
-            code = max(code, USAGE if isinstance(error, ConfigError) else FAILED)
+        except Exception as error:
+            code = max(code, tell_failure(error, str(spec), verbose))
             continue
         bars.close()
         _tell(spec, results, place.path if isinstance(place, RunFolder) else place, quiet, told)

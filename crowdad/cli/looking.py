@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from crowdad.cli.ending import guarded
-from crowdad.cli.options import Data, Fps, MaxPixels, Quiet, Verbose, chosen_part
+from crowdad.cli.options import Data, Fps, MaxPixels, Quiet, Verbose, chosen_part, output_option
 from crowdad.cli.terminal import Bars, describe_run, notice
 from crowdad.errors import ConfigError
 from crowdad.wording import without_login
@@ -111,7 +111,7 @@ def describe_source(source: Source) -> str:
 
 
 def demo(
-    folder: Annotated[Path, typer.Option("--output", "-o", help="Folder for the clip and its run.")] = Path("demo"),
+    folder: Annotated[Path, output_option("Folder for the clip and its run.")] = Path("demo"),
     quiet: Quiet = False,
     verbose: Verbose = 0,
 ) -> int:
@@ -154,7 +154,7 @@ def get(
     return 0
 
 
-data_app.command("get")(guarded(get))
+data_app.command("get")(guarded(get, private=False))
 
 
 @data_app.callback()

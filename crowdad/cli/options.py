@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -37,6 +37,8 @@ __all__ = [
     "Verbose",
     "chosen_part",
     "chosen_settings",
+    "named",
+    "output_option",
     "seconds",
 ]
 
@@ -61,6 +63,18 @@ def seconds(text: str | None) -> float | None:
     for part in text.split(":"):
         total = 60 * total + float(part)
     return total
+
+
+def named(text: str) -> str:
+    """The name as given; raises typer.BadParameter for an empty one, which would be the working folder."""
+    if not text:
+        raise typer.BadParameter("the name is empty; is a variable of your script not set?")
+    return text
+
+
+def output_option(help_text: str) -> Any:
+    """`--output` that names a file or a folder of this machine."""
+    return typer.Option("--output", "-o", metavar="PATH", parser=lambda text: Path(named(text)), help=help_text)
 
 
 Footage = Annotated[

@@ -26,6 +26,7 @@ from crowdad.cli.options import (
     Verbose,
     chosen_part,
     chosen_settings,
+    output_option,
 )
 from crowdad.cli.terminal import Bars, notice, speaks
 from crowdad.errors import CrowdadError
@@ -35,7 +36,7 @@ __all__ = ["fit", "overlay"]
 
 def fit(
     footage: Footage,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Model file to write.")],
+    output: Annotated[Path, output_option("Model file to write.")],
     unlabelled: Annotated[
         bool, typer.Option("--unlabelled", help="The footage may hold anomalies: leave out what is rare.")
     ] = False,
@@ -124,7 +125,8 @@ def overlay(
     footage: Annotated[str, typer.Argument(help="The footage that the run was made from.")],
     run: Annotated[Path, typer.Argument(help="Folder of that run.")],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Video to write.  [overlay.mp4 of the run]")
+        Path | None,
+        output_option("Video to write.  [overlay.mp4 of the run]"),
     ] = None,
     colour_map: Annotated[
         str, typer.Option("--colours", metavar="NAME", help="inferno, magma, plasma, turbo or viridis.")

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from collections.abc import Callable, Generator, Hashable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -180,6 +180,12 @@ def _gap(step_s: float) -> str:
     return f"nothing was recorded for {step_s:.1f} s"
 
 
+def file_stamp(path: Path) -> Hashable:
+    """Which file it is, how long, and when it was last written.  Raises OSError."""
+    known = path.stat()
+    return known.st_dev, known.st_ino, known.st_size, known.st_mtime_ns
+
+
 class Source(ABC):
     """Footage.  Each call of `frames` is a fresh pass from the start.
 
@@ -193,6 +199,7 @@ class Source(ABC):
         self._cut = cut
         self._tally = Tally()
         self._notes: tuple[str, ...] = ()
+        self._opened_as: Hashable = None
 
     @classmethod
     @abstractmethod
@@ -265,6 +272,39 @@ class Source(ABC):
         """SHA-256 of the footage's bytes, hexadecimal; None where there are no bytes to read twice."""
         return None
 
+    def _stamp(self) -> Hashable:
+        """Another one whenever the footage's bytes are others; None for what cannot change.  Raises OSError."""
+        return None
+
+    @contextmanager
+    def _unchanged(self) -> Iterator[None]:
+        """Raise UnreadableSourceError where the footage is not what it was when it was opened, before or afterwards.
+
+        Scores, overlay and hash would be of different footage, and nobody would know.
+        """
+        self._check_unchanged()
+        try:
+            yield
+        except OSError:
+            self._check_unchanged()
+            raise
+        self._check_unchanged()
+
+    def _check_unchanged(self) -> None:
+        if self._opened_as is None:
+            return
+        try:
+            same = self._stamp() == self._opened_as
+        except OSError:
+            raise UnreadableSourceError(
+                f"{self.name}: was removed while it was read; put it back and score it again"
+            ) from None
+        if not same:
+            raise UnreadableSourceError(
+                f"{self.name}: changed while it was read (is it still being recorded or copied?); score it again once "
+                "it is whole"
+            )
+
     def _pictures_from(self, tally: Tally, entry: Entry) -> Iterator[Picture]:
         """The pictures, at least those from `entry` on."""
         return self.pictures(tally)
@@ -284,7 +324,7 @@ class Source(ABC):
         next_index = -1 if entry is None else entry.index
         restarted, reached_s = False, None
         opened = self.pictures(tally) if entry is None else self._pictures_from(tally, entry)
-        with closing(opened) as pictures:  # type: ignore[type-var]
+        with self._unchanged(), closing(opened) as pictures:  # type: ignore[type-var]
             for picture in pictures:
                 reached_s = picture.time_s
                 if cut.is_past(picture.time_s):

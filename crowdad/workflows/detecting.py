@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -212,12 +211,15 @@ def sighted(run: Run) -> Run:
 
 @contextmanager
 def maps_path(folder: RunFolder, options: DetectOptions) -> Iterator[Path | None]:
-    """Where the maps go: into the run's folder, or to a place that is cleared away; None where nobody needs them."""
+    """Where the maps go: kept in the run's folder, or there until the run is whole; None where nobody needs them."""
     if options.heatmaps:
         yield folder.file("heatmaps.npz")
     elif options.overlay or options.report:
-        with tempfile.TemporaryDirectory(prefix="crowdad-") as spare:
-            yield Path(spare) / "heatmaps.npz"
+        # In the run's folder, not in the system's own for temporary files: that may be small, and others look into it.
+        spare = folder.file("heatmaps.npz.part")
+        yield spare
+        with folder.one_line_errors():
+            spare.unlink(missing_ok=True)
     else:
         yield None
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from crowdad.errors import ConfigError, OutputNotWritableError
+from crowdad.outputs.folder import make_private
 from crowdad.scene import SceneModel
 from crowdad.workflows.sizing import people_of
 
@@ -41,6 +42,7 @@ def portray(scene: SceneModel, path: str | os.PathLike[str], *, name: str) -> Pa
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_scene_picture(part, portrait)
+        make_private(part)
         os.replace(part, path)
     except OSError as error:
         with suppress(OSError):

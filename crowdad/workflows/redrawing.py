@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from crowdad.errors import ConfigError, OutputNotReadableError, OutputNotWritableError
 from crowdad.events import EventFinder
+from crowdad.outputs.folder import make_private
 from crowdad.outputs.heatmaps import HeatmapReader
 from crowdad.outputs.results import RunResults, read_results
 from crowdad.outputs.tables import FrameTable, read_frames_csv
@@ -157,6 +158,7 @@ def _whole_or_not(path: Path) -> Iterator[Path]:
     part = path.with_name(path.name + ".part")
     try:
         yield part
+        make_private(part)
         os.replace(part, path)
     except OSError as error:
         raise OutputNotWritableError(
