@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from crowdad.errors import ConfigError, TooShortError, UnreadableSourceError
+from crowdad.errors import ConfigError, SourceNotFoundError, TooShortError, UnreadableSourceError
 from crowdad.records import Frame, SourceInfo
 from crowdad.sources._listing import Entry, Listing
 from crowdad.sources._report import ReadReport, Tally
@@ -296,8 +296,8 @@ class Source(ABC):
         try:
             same = self._stamp() == self._opened_as
         except OSError:
-            raise UnreadableSourceError(
-                f"{self.name}: was removed while it was read; put it back and score it again"
+            raise SourceNotFoundError(
+                f"{self.name}: no such file any more, it was removed while it was read; put it back and score it again"
             ) from None
         if not same:
             raise UnreadableSourceError(

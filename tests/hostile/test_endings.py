@@ -20,7 +20,7 @@ import crowdad
 from crowdad.cli.ending import guarded
 from crowdad.cli.streams import lasting_streams
 from crowdad.detector import Detector
-from crowdad.errors import FleetError, UnreadableSourceError
+from crowdad.errors import FleetError, SourceError, UnreadableSourceError
 from crowdad.failures import line_of
 from crowdad.fleet import LocalFleet
 from crowdad.workflows.progress import Stage
@@ -112,7 +112,7 @@ def test_footage_that_changes_while_it_is_scored_has_no_result(what: str, tiny_m
             clip.write_bytes((clip.read_bytes() if what == "grown" else b"") + other.read_bytes())
 
     words = "was removed while" if what == "removed" else r"changed while it was read \(is it still being recorded"
-    with pytest.raises(UnreadableSourceError, match=words):
+    with pytest.raises(SourceError, match=words):
         crowdad.detect(clip, model=tiny_model, output=tmp_path / "run", progress=changing(change))
     assert not (tmp_path / "run" / "results.json").exists()
 
