@@ -30,7 +30,7 @@ LEVELS = (
     ("scene", "gathering"),
     ("datasets", "patches", "scale"),
     ("motion", "cuts", "viewpoint", "heatmap", "events", "purification", "sources", "outputs"),
-    ("normality", "encoders", "calibration", "metrics", "config_digits"),
+    ("normality", "encoders", "scene_arrays", "calibration", "metrics", "config_digits"),
     ("config", "records", "fleet", "dist", "storage"),
     ("errors", "_version"),
     ("wording", "failures", "bounded"),

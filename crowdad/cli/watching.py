@@ -50,8 +50,8 @@ def duration(text: str) -> float:
     """Seconds of "90", "90s", "5m", "1h30m" or "1:30:00"; raises typer.BadParameter."""
     units = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", text)
     if text and units:
-        hours, minutes, rest = (int(part or 0) for part in units.groups())
-        return 3600.0 * hours + 60 * minutes + rest
+        hours, minutes, rest = (float(part or 0) for part in units.groups())
+        return 3600 * hours + 60 * minutes + rest
     return seconds(text) or 0.0
 
 

@@ -53,6 +53,7 @@ GAP_FRAMES = 10
 """Footage breaks where nothing was recorded for longer than both: slow time lapse and dropped frames are no gaps."""
 
 _TIME_SLACK_S = 1e-6
+_LEAST_FPS, _MOST_FPS, _MOST_STRIDE, _LONGEST_S = 1e-6, 1e5, 10**9, 1e9
 _SET_BACK = "the clock of the footage is set back"
 
 
@@ -60,12 +61,16 @@ def check_fps(fps: float | None) -> None:
     """Raise ConfigError unless `fps` is None or a finite number above 0."""
     if fps is not None and not (math.isfinite(fps) and fps > 0):
         raise ConfigError(f"fps is {fps}; frames a second must be above 0")
+    if fps is not None and not _LEAST_FPS <= fps <= _MOST_FPS:
+        raise ConfigError(f"fps is {fps:g}; {_LEAST_FPS:g} to {_MOST_FPS:g} frames a second are read")
 
 
 def check_max_pixels(max_pixels: int) -> None:
-    """Raise ConfigError unless `max_pixels` lets the smallest picture in."""
+    """Raise ConfigError unless `max_pixels` lets the smallest picture in, and none that no decoder takes."""
     if max_pixels < MIN_SIDE_PX**2:
         raise ConfigError(f"max_pixels is {max_pixels}; at least {MIN_SIDE_PX**2} are needed for any footage")
+    if max_pixels >= 2**31:
+        raise ConfigError(f"max_pixels is {max_pixels}; decoders take less than 2^31 ({2**31 - 1})")
 
 
 def too_large(name: str, size: str, max_pixels: int) -> UnreadableSourceError:
@@ -99,11 +104,13 @@ class Cut:
     stride: int = 1
 
     def __post_init__(self) -> None:
-        if self.stride < 1:
-            raise ConfigError(f"stride is {self.stride}; it must be 1 (every frame) or more")
+        if not 1 <= self.stride <= _MOST_STRIDE:
+            raise ConfigError(f"stride is {self.stride}; it must be 1 (every frame) to {_MOST_STRIDE}")
         for name, value in (("start", self.start_s), ("end", self.end_s)):
             if value is not None and not (math.isfinite(value) and value >= 0):
                 raise ConfigError(f"{name} is {value} s; it must be 0 or more")
+            if value is not None and value > _LONGEST_S:
+                raise ConfigError(f"{name} is {value:g} s; no footage is longer than {_LONGEST_S:g} s")
         if self.end_s is not None and self.end_s <= (self.start_s or 0.0):
             raise ConfigError(f"end is {self.end_s} s, which is not after the start at {self.start_s or 0.0} s")
 

@@ -19,6 +19,8 @@ from crowdad.workflows.progress import Progress, in_bytes, silent
 
 __all__ = ["DetectOptions", "Model"]
 
+_LEAST_RAW, _MOST_RAW = 1e-9, 1e6
+
 Model = SceneModel | RemoteFootage | str | os.PathLike[str]
 """A fitted scene or its file, which may lie in an object store."""
 
@@ -61,6 +63,8 @@ class DetectOptions:
         for name, value in wanted:
             if value is not None and not (math.isfinite(value) and value > 0):
                 raise ConfigError(f"{name} is {value}; a number above 0 is needed")
+        if self.threshold is not None and not _LEAST_RAW <= self.threshold <= _MOST_RAW:
+            raise ConfigError(f"threshold is {self.threshold:g}; raw anomaly is {_LEAST_RAW:g} to {_MOST_RAW:g}")
         if self.recorded_at is not None:
             try:
                 datetime.fromisoformat(self.recorded_at)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from crowdad.bounded import MB, read_bytes
 from crowdad.calibration import RunningCalibration
 from crowdad.config import Settings
 from crowdad.errors import ConfigError, OutputExistsError
@@ -153,7 +154,7 @@ def _folder(camera: Camera, output: str | os.PathLike[str] | None) -> RunFolder:
 def _camera_of(status: Path) -> str | None:
     """The camera of a status.json; None where it cannot be read, which is no reason to leave a camera unwatched."""
     try:
-        return WatchStatus.model_validate_json(status.read_bytes()).camera
+        return WatchStatus.model_validate_json(read_bytes(status, MB)).camera
     except (OSError, ValueError):
         return None
 
