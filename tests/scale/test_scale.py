@@ -316,7 +316,10 @@ def test_pictures_are_measured_at_a_size_in_the_working_range_and_told_in_their_
 def test_height_of_a_person_is_a_plane_with_a_floor():
     scale = scale_of(size_hw=(100, 200), person=(40.0, 0.1, 0.5))
     np.testing.assert_allclose(scale.person_px([100, 110, 100], [50, 50, 60]), [40, 41, 45])
-    assert float(scale.person_px(100, -500)) == 7.5  # half of the 15 px of the first row
+    assert float(scale.person_px(100, -500)) == 20  # a head at the border: its body's middle is 10 rows below
+    assert float(scale.person_px(100, 500)) == pytest.approx(52)  # feet: its body's middle is 26 rows above
+    horizon = scale_of(size_hw=(100, 200), person=(20.0, 0.1, 0.5), rows=(40.0, 95.0))
+    assert float(horizon.person_px(100, -500)) == 7.5  # half of the 15 px of the first row with people
     assert float(scale_of(size_hw=(100, 200), person=(10.0, 0.0, 0.1)).person_px(100, -500)) == 6.0
 
 
