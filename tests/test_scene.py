@@ -183,14 +183,16 @@ def test_wrong_shapes_and_numbers_are_named(saved, name, array):
 
 
 def test_weights_that_do_not_fit_the_settings_are_one_line(saved):
-    settings = settings_of("encoder.temporal_kernel=5")
-    scene = SceneModel.load(rewritten(saved, metadata={"settings": settings.model_dump(mode="json")}))
-    with pytest.raises(ModelFormatError, match="encoder does not fit"):
-        scene.normality(tubes_like())
     refused(
-        rewritten(saved, arrays={"encoder.trunk.0.bias": np.full(3, np.inf, np.float32)}),
+        rewritten(saved, arrays={"encoder.trunk.0.bias": np.full(32, np.inf, np.float32)}),
         ModelFormatError,
         "nan or inf",
+    )
+    settings = settings_of("encoder.temporal_kernel=5")
+    refused(
+        rewritten(saved, metadata={"settings": settings.model_dump(mode="json")}),
+        ModelFormatError,
+        r"weight trunk.0.weight is (32, 3, 3, 3, 3), (32, 3, 5, 3, 3) is needed",
     )
 
 

@@ -35,7 +35,7 @@ from crowdad.cli.options import (
     named,
 )
 from crowdad.cli.terminal import Bars, describe_run, describe_runs, notice
-from crowdad.errors import ConfigError, CrowdadError
+from crowdad.errors import ConfigError
 
 if TYPE_CHECKING:
     from crowdad.fleet import Fleet
@@ -164,7 +164,7 @@ def detect(
             device=device,
             runtime=runtime,
         )
-        specs, code = _found(footage)
+        specs, code = _found(footage, verbose)
         places = Places(output, len(footage) > 1 or len(specs) > 1, overwrite, resume)
         if jobs is None and ray is None:
             return max(code, _in_turn(specs, options, places, bars, quiet, verbose))
@@ -172,7 +172,7 @@ def detect(
         return max(code, _side_by_side(specs, options, places, fleet, bars, quiet))
 
 
-def _found(footage: list[str]) -> tuple[list[Spec], int]:
+def _found(footage: list[str], verbose: int) -> tuple[list[Spec], int]:
     """The pieces of footage that can be found, and 1 where one could not (which was then told)."""
     from crowdad import workflows
 
@@ -181,9 +181,8 @@ def _found(footage: list[str]) -> tuple[list[Spec], int]:
     for given in footage:
         try:
             found.update(dict.fromkeys(workflows.expand_specs(given)))
-        except CrowdadError as error:
-            notice(str(error))
-            code = 1
+        except Exception as error:
+            code = max(code, tell_failure(error, given, verbose))
     return list(found), code
 
 

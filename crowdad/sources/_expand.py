@@ -11,6 +11,7 @@ from os import PathLike
 from pathlib import Path
 
 from crowdad.errors import SourceNotFoundError, UnreadableSourceError
+from crowdad.sources._matching import matching
 from crowdad.sources._names import MASK_SUFFIX, is_video
 from crowdad.sources._remote import RemoteFootage, expand_url
 from crowdad.sources.images import is_picture, natural_order
@@ -115,9 +116,7 @@ def _is_link(path: Path) -> bool:
 
 
 def _matches(pattern: str) -> list[Path]:
-    matched = sorted(
-        map(Path, glob.glob(pattern, recursive=True)), key=lambda p: [natural_order(Path(s)) for s in p.parts]
-    )
+    matched = sorted(set(map(Path, matching(pattern))), key=lambda p: [natural_order(Path(s)) for s in p.parts])
     footage = [p for p in matched if (_is_clip(p) and not _is_mask_folder(p)) or (p.is_file() and is_video(p))]
     if footage:
         return footage

@@ -36,6 +36,7 @@ from crowdad.sources._container import (
     browser_suffix,
     claimed_end_s,
     is_cut_mp4,
+    moving_streams,
     open_container,
     recorded_at,
     recordings_in_mp4,
@@ -315,10 +316,10 @@ def _joined(path: Path, container: InputContainer) -> tuple[str, ...]:
 
 def _remarks(container: InputContainer, stream: VideoStream, frame: av.VideoFrame) -> tuple[str, ...]:
     remarks = []
-    others = len(container.streams.video) - 1
+    others = len(moving_streams(container)) - 1
     if others:
         remarks.append(f"one video stream of {others + 1} is read, number {stream.index}")
-    aspect = stream.codec_context.sample_aspect_ratio
+    aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
     if aspect and aspect != 1:
         remarks.append(f"pixels are not square ({aspect.numerator}:{aspect.denominator}); they are taken as stored")
     if frame.interlaced_frame:

@@ -303,7 +303,12 @@ class _Watch:
         )
         scene = warm_up.scene(coming, lambda: self._camera.fps)
         if scene is None:
-            self._notice("the watch ended before there was enough to learn from; nothing was scored")
+            ended = (
+                "while it was still learning"
+                if self._board.phase == "learning"
+                else "before there was enough to learn from"
+            )
+            self._notice(f"the watch ended {ended}; nothing was scored")
             return None
         save_scene(scene, self._folder)
         for doubt in doubts_of(scene.scale):
