@@ -166,6 +166,11 @@ class SceneModel:
             grids.append(CellGrid(view.seen[0], cell_px, (rows, math.ceil(self.scale.size_hw[1] / cell_px))))
         return Voter(grids, self.scale.size_hw, self.settings.tubes.steps, self.settings.heatmap, lag)
 
+    def without_pictures(self) -> SceneModel:
+        """The scene without anything that shows people or the place; how they move is kept."""
+        blank = np.zeros((len(self.centres), 1, 1), np.uint8)
+        return replace(self, thumbnails=blank, background=None).to(self._device)
+
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write one safetensors file, whole or not at all."""
         path = Path(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -52,6 +53,14 @@ _GPU_SHARE = 0.2
 """Of a GPU that one task asks a cluster for: decoding and flow run on the CPU, so one task alone leaves it idle."""
 
 
+class FootageBeside(StrEnum):
+    """What --footage takes."""
+
+    LINK = "link"
+    COPY = "copy"
+    NONE = "none"
+
+
 def detect(
     footage: Footage,
     model: Annotated[
@@ -85,6 +94,13 @@ def detect(
     no_report: Annotated[
         bool, typer.Option("--no-report", help="Leave out report.html and the footage beside it.")
     ] = False,
+    footage_beside: Annotated[
+        FootageBeside,
+        typer.Option(
+            "--footage",
+            help="Beside report.html: a second name of the original file (link), a copy, or none.",
+        ),
+    ] = FootageBeside.LINK,
     roi: Roi = None,
     start: Start = None,
     end: End = None,
@@ -159,6 +175,7 @@ def detect(
             overlay=not no_overlay,
             heatmaps=not no_heatmaps,
             report=not no_report,
+            footage=footage_beside.value,
             part=chosen_part(start, end, stride, fps, max_pixels),
             recorded_at=recorded_at,
             device=device,

@@ -11,7 +11,7 @@ from crowdad.cli.ending import guarded
 from crowdad.cli.options import Data, Fps, MaxPixels, Quiet, Verbose, chosen_part, output_option
 from crowdad.cli.terminal import Bars, describe_run, notice
 from crowdad.errors import ConfigError
-from crowdad.wording import without_login
+from crowdad.wording import one_line, without_login
 
 if TYPE_CHECKING:
     from crowdad.scene import SceneModel
@@ -41,7 +41,7 @@ def info(
       crowdad info gate3.safetensors --picture gate3.png
       crowdad info video.mp4
     """
-    shown = without_login(path)
+    shown = one_line(without_login(path))
     if path.endswith(".safetensors"):
         from crowdad.scene import SceneModel
         from crowdad.sources import at_hand
@@ -54,6 +54,11 @@ def info(
             print(f"  look at {workflows.portray(scene, picture, name=Path(path).name)}")
     elif picture is not None:
         raise ConfigError(f"{path}: --picture draws models (.safetensors), not footage; leave it out")
+    elif (Path(path) / "results.json").is_file():
+        from crowdad.outputs.results import read_results
+
+        print(one_line(f"{shown}: run of crowdad detect"))
+        print(describe_run(read_results(Path(path) / "results.json"), Path(path)))
     else:
         with Bars() as bars:
             source = chosen_part(None, None, 1, fps, max_pixels).open(path, bars)
@@ -88,7 +93,7 @@ def describe_scene(scene: SceneModel, settings: bool = False) -> str:
         lines.append(f"note         {note}")
     if settings:
         lines.append(f"settings     {scene.settings.model_dump_json()}")
-    return "\n".join(f"  {line}" for line in lines)
+    return "\n".join(f"  {one_line(line)}" for line in lines)
 
 
 def describe_source(source: Source) -> str:
@@ -105,9 +110,9 @@ def describe_source(source: Source) -> str:
     if known.size_bytes is not None:
         lines.append(f"size         {known.size_bytes / 1e6:.1f} MB")
     if known.recorded_at:
-        lines.append(f"recorded at  {known.recorded_at}")
+        lines.append(f"file date    {known.recorded_at} (of the container; --recorded-at says when it was recorded)")
     lines += [f"note         {note}" for note in source.report.notes]
-    return "\n".join(f"  {line}" for line in lines)
+    return "\n".join(f"  {one_line(line)}" for line in lines)
 
 
 def demo(

@@ -51,6 +51,14 @@ def fit(
     no_picture: Annotated[
         bool, typer.Option("--no-picture", help="Leave out the picture of what was learned, beside the model.")
     ] = False,
+    no_pictures: Annotated[
+        bool,
+        typer.Option(
+            "--no-pictures",
+            help="Keep no pictures of people or of the view in the model, and draw none; a camera that is moved is "
+            "then not noticed.",
+        ),
+    ] = False,
     start: Start = None,
     end: End = None,
     stride: Stride = 1,
@@ -95,7 +103,8 @@ def fit(
             settings=settings,
             output=output,
             overwrite=overwrite,
-            picture=not no_picture,
+            picture=not (no_picture or no_pictures),
+            pictures=not no_pictures,
             **asdict(chosen_part(start, end, stride, fps, max_pixels)),
             device=device,
             progress=bars,
@@ -113,7 +122,7 @@ def fit(
             from crowdad.cli.looking import describe_scene
 
             print(describe_scene(scene))
-        if not no_picture:
+        if not (no_picture or no_pictures):
             from crowdad.workflows.portraying import picture_beside
 
             print(f"  look at {picture_beside(output)}")

@@ -138,6 +138,7 @@ def _folder(camera: Camera, output: str | os.PathLike[str] | None) -> RunFolder:
     """The watch's folder, new or of an earlier watch of the same camera.  Raises OutputError."""
     folder = RunFolder(Path("runs") / run_name(camera.name) if output is None else output, resume=True)
     try:
+        folder.clear_leftovers()
         if any(folder.file(name).exists() for name in ("results.json", "frames.csv", "frames.csv.part")):
             raise OutputExistsError(f"{folder.path}: holds a run of crowdad detect; choose another folder with -o")
         known = folder.file("status.json")

@@ -61,13 +61,14 @@ class Reason:
 class Look:
     """What the page shows beside results and scores.
 
-    video: name of the file beside the page.  offset_s: footage time of the video's first moment.
+    video: name of the file beside the page; None: the footage was left out.
+    offset_s: footage time of the video's first moment.
     heat: see `pack_heat`.  still: uint8 (H, W, 3), blue, green, red, the scene.
     peaks: event id -> picture of its peak, uint8 (h, w, 3), and the box in that picture.  reasons: event id -> why.
     people: their size in the scene.
     """
 
-    video: str
+    video: str | None
     offset_s: float
     heat: PackedHeat
     still: Picture
