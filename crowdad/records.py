@@ -24,7 +24,7 @@ __all__ = [
     "Tubes",
 ]
 
-MOST_CELLS = 1_000_000
+MOST_CELLS = 2_500_000
 """Of one map of heat; a full HD picture of people 30 px tall has 32,000."""
 
 Box = tuple[float, float, float, float]

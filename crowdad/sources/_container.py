@@ -38,7 +38,7 @@ FORMATS = (
 
 _PLAYLIST_STARTS = (b"#EXTM3U", b"ffconcat version", b"<?xml", b"<MPD", b"[playlist]")
 _BOX_HEADER_LENGTH = 8
-_MOST_BOXES = 500_000  # a day in pieces of a second has 170,000
+_MOST_BOXES = 200_000  # a day in pieces of a second has 173,000
 _LATE_START_S = 0.12  # reordered frames begin two or three frames late
 _LAST_YEAR_WITHOUT_CLOCK = 1990
 """Cameras whose clock was never set write 1904 or 1970."""
