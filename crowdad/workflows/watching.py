@@ -304,11 +304,8 @@ class _Watch:
         )
         scene = warm_up.scene(coming, lambda: self._camera.fps)
         if scene is None:
-            ended = (
-                "while it was still learning"
-                if self._board.phase == "learning"
-                else "before there was enough to learn from"
-            )
+            early = "before there was enough to learn from"
+            ended = "while it was still learning" if warm_up.learning else early
             self._notice(f"the watch ended {ended}; nothing was scored")
             return None
         save_scene(scene, self._folder)
