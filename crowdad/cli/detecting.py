@@ -33,6 +33,7 @@ from crowdad.cli.options import (
     Verbose,
     chosen_part,
     chosen_settings,
+    found_footage,
     named,
 )
 from crowdad.cli.terminal import Bars, describe_run, describe_runs, notice
@@ -181,26 +182,12 @@ def detect(
             device=device,
             runtime=runtime,
         )
-        specs, code = _found(footage, verbose)
+        specs, code = found_footage(footage, verbose)
         places = Places(output, len(footage) > 1 or len(specs) > 1, overwrite, resume)
         if jobs is None and ray is None:
             return max(code, _in_turn(specs, options, places, bars, quiet, verbose))
         fleet = _fleet(jobs, ray, device)
         return max(code, _side_by_side(specs, options, places, fleet, bars, quiet))
-
-
-def _found(footage: list[str], verbose: int) -> tuple[list[Spec], int]:
-    """The pieces of footage that can be found, and 1 where one could not (which was then told)."""
-    from crowdad import workflows
-
-    found: dict[Spec, None] = {}
-    code = 0
-    for given in footage:
-        try:
-            found.update(dict.fromkeys(workflows.expand_specs(given)))
-        except Exception as error:
-            code = max(code, tell_failure(error, given, verbose))
-    return list(found), code
 
 
 def _in_turn(specs: list[Spec], options: DetectOptions, places: Places, bars: Bars, quiet: bool, verbose: int) -> int:

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from crowdad.cli.ending import tell_failure
+
 if TYPE_CHECKING:
     from crowdad.config import Settings
+    from crowdad.sources import Spec
     from crowdad.workflows.footage import Part
 
 __all__ = [
@@ -37,6 +40,7 @@ __all__ = [
     "Verbose",
     "chosen_part",
     "chosen_settings",
+    "found_footage",
     "named",
     "output_option",
     "seconds",
@@ -195,3 +199,17 @@ def chosen_part(start: str | None, end: str | None, stride: int, fps: float | No
     from crowdad.workflows.footage import Part
 
     return Part(seconds(start), seconds(end), stride, fps, MAX_PIXELS if max_pixels is None else max_pixels)
+
+
+def found_footage(footage: list[str], verbose: int = 0) -> tuple[list[Spec], int]:
+    """The pieces of footage that can be found, and the exit code: of failure where one could not, which was told."""
+    from crowdad import workflows
+
+    found: dict[Spec, None] = {}
+    code = 0
+    for given in footage:
+        try:
+            found.update(dict.fromkeys(workflows.expand_specs(given)))
+        except Exception as error:
+            code = max(code, tell_failure(error, given, verbose))
+    return list(found), code

@@ -97,9 +97,16 @@ class ScaleProbe:
             return self._with(heights.plane(self._size_hw), heights.rows(self._size_hw))
         seen = find_figures(self._pairs) if self._pairs else None
         if seen is None or len(seen.upright) < _LEAST_FIGURES:
-            raise TooLittleMotionError(f"hardly anybody moves in the footage, so people's size is unknown; {_HELP}")
+            raise TooLittleMotionError(
+                f"hardly anybody moves in the footage, so people's size is unknown; {_HELP}",
+                nothing=seen is None or not len(seen.everything),
+            )
         ridge = find_ridge(seen.upright, self._pairs[0].size_hw)
         verdict = judge(seen, ridge, self._fps)
+        if verdict.few:
+            raise TooLittleMotionError(
+                f"hardly anybody moves in the footage ({verdict.refused}), so people's size is unknown; {_HELP}"
+            )
         if verdict.refused:
             raise UnclearSizeError(f"people's size cannot be measured: {verdict.refused}; {_HELP}")
         figures = seen.upright.where(ridge.on)

@@ -57,16 +57,15 @@ class SceneScale:
     def person_px(self, x: npt.ArrayLike, y: npt.ArrayLike) -> Array:
         """Height of a person at pixel (x, y), in pixels; broadcasts.
 
-        It is that of a person whose middle is there.  Nobody's middle is nearer to the border than half a body: what
-        moves there is the head or the feet of who stands further in.  Far above the rows where people were seen the
-        height stays at half of the least one there: a slope read from a narrow band of rows would shrink people to
-        nothing, and any flicker would be a giant at a run.
+        It is that of a person whose middle is there.  Nobody's middle is nearer to the upper border than half a body:
+        what moves there is the head of who stands further down.  Far above the rows where people were seen the height
+        stays at half of the least one there: a slope read from a narrow band of rows would shrink people to nothing,
+        and any flicker would be a giant at a run.
         """
         height, width = self.size_hw
         centre, right, down = self.person
         at_top = centre + right * (np.asarray(x, float) - width / 2) - down * height / 2
-        slope = np.clip(down, -_STEEPEST, _STEEPEST)
-        row = np.clip(y, np.maximum(at_top, 0) / (2 - slope), (2 * height - at_top) / (2 + slope))
+        row = np.maximum(y, np.maximum(at_top, 0) / (2 - min(down, _STEEPEST)))
         least_seen = centre + min(down * (row - height / 2) for row in self.rows)
         return np.maximum(at_top + down * row, max(MIN_PERSON_PX, _LEAST_OF_SEEN * least_seen))
 

@@ -124,7 +124,7 @@ def run(tiny_model: Path, tmp_path: Path) -> Path:
 
 def test_a_runs_folder_is_told_as_a_run_and_is_no_footage(run: Path, crowdad_program: Program) -> None:
     shown = crowdad_program("info", run).shown
-    assert shown.startswith(f"{run}: run of crowdad detect\n{run.parent / 'clip.mp4'} (0:01.2): ")
+    assert shown.startswith(f"{run.parent / 'clip.mp4'} (0:01.2): ")
     for read in (open_source, lambda path: expand([path])):
         with pytest.raises(UnreadableSourceError, match="is the folder of a run, not footage"):
             read(run)

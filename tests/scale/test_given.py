@@ -132,7 +132,7 @@ def test_where_nobody_moves_pace_and_view_are_assumed() -> None:
     scale = measured(still, "30@40,50@80", fps=20.0)
     assert scale.size_hw == SIZE_HW
     assert scale.person == pytest.approx((34.0, 0.0, 0.5))
-    assert scale.person_px(64, [40, 70]) == pytest.approx([30, 45])
+    assert scale.person_px(64, [40, 80]) == pytest.approx([30, 50])
     assert scale.walk * scale.fps == pytest.approx(0.75)
     assert scale.foreshortening == pytest.approx(2.3, abs=0.01)  # of the horizon, 68 rows above the centre
     assert scale.figures == 0
