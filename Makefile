@@ -1,5 +1,7 @@
 # make demo: install, run the main job on the sample clip.  make test: install with the dev extra, run all checks.
 PYTHON ?= python3
+# What `make test` installs; /dev/null for the newest that pyproject.toml allows.
+PINNED ?= constraints.txt
 BIN := .venv/bin
 
 .PHONY: demo test check format clean
@@ -27,8 +29,8 @@ format: .venv/installed-dev
 	$(BIN)/python -m pip install --quiet --editable .
 	touch $@
 
-.venv/installed-dev: pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+.venv/installed-dev: pyproject.toml constraints.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --constraint $(PINNED) --editable '.[dev]'
 	touch $@ .venv/installed
 
 clean:

@@ -10,13 +10,13 @@ forged model file takes all memory or time.
 from __future__ import annotations
 
 import difflib
-import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from crowdad.bounded import MB, parse_toml, read_text
 from crowdad.errors import ConfigError, UnknownSettingError
 
 __all__ = [
@@ -198,8 +198,8 @@ def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, An
 
 def _parse(text: str) -> Any:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        return parse_toml(f"value = {text}")["value"]
+    except ValueError:
         return text
 
 
@@ -217,12 +217,12 @@ def read_settings(path: Path | None, overrides: Iterable[str], base: AnySettings
     given: dict[str, Any] = {}
     if path is not None:
         try:
-            given.update(_leaves(tomllib.loads(path.read_text(encoding="utf-8"))))
+            given.update(_leaves(parse_toml(read_text(path, MB))))
         except OSError as error:
             raise ConfigError(
                 f"{path}: cannot be read ({error.strerror}); a TOML file of settings is needed"
             ) from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except (ValueError, RecursionError) as error:
             raise ConfigError(f"{path}: not TOML ({error}); see configs/camera.toml for an example") from error
     for item in overrides:
         key, equals, value = item.partition("=")

@@ -63,6 +63,7 @@ class LocalFleet(Fleet):
     """Processes of this machine.
 
     jobs: how many run side by side, each on its share of the cores.
+    Raises FleetError where the system lets none.
 
     Each has an executor of its own: one that dies takes its task along and no other.
     """
@@ -70,6 +71,7 @@ class LocalFleet(Fleet):
     def __init__(self, jobs: int) -> None:
         if jobs < 1:
             raise FleetError(f"{jobs} jobs were asked for; at least 1 is needed")
+        _check_startable()
         self._threads = ThreadPoolExecutor(jobs, thread_name_prefix="crowdad-job")
         self._cores = max(1, (os.cpu_count() or 1) // jobs)
         self._own = threading.local()
@@ -166,6 +168,17 @@ class RayFleet(Fleet):
             for ref in list(self._refs.values()):
                 self._ray.cancel(ref)
         self._ray.shutdown()
+
+
+def _check_startable() -> None:
+    """Raise FleetError where this system lets no processes work together: they share locks, in /dev/shm on Linux."""
+    try:
+        multiprocessing.get_context("spawn").Lock()
+    except (OSError, ImportError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise FleetError(
+            f"no processes can work side by side here ({reason}; is /dev/shm there, with room?); leave out --jobs"
+        ) from None
 
 
 def _use_cores(cores: int) -> None:

@@ -269,13 +269,29 @@ class _Announcer:
 
     def __init__(self) -> None:
         self._told: dict[int, EventChange] = {}
+        self._numbers: dict[int, int] = {}  # finder's key -> number that is told, counted without gaps
+        self._last_number = 0
 
     def announced(self, finder: EventFinder) -> tuple[OpenEvent, ...]:
-        """What lasts and was announced."""
-        return tuple(event for event in finder.open_events() if not self._told.keys().isdisjoint(event.keys))
+        """What lasts and was announced, under the numbers it was announced with."""
+        numbered = (
+            (event, tuple(self._numbers[key] for key in event.keys if key in self._numbers))
+            for event in finder.open_events()
+        )
+        return tuple(replace(event, keys=numbers) for event, numbers in numbered if numbers)
 
     def changes(self, finder: EventFinder, time_s: float, captured_s: float) -> Iterator[EventChange]:
         """What became new, changed or ended at the frame of this time."""
+        for change in self._changes(finder, time_s, captured_s):
+            if change.key not in self._numbers:
+                self._last_number += 1
+                self._numbers[change.key] = self._last_number
+            merged = None if change.merged_into is None else self._numbers[change.merged_into]
+            yield replace(change, key=self._numbers[change.key], merged_into=merged)
+            if change.kind == "end":
+                del self._numbers[change.key]
+
+    def _changes(self, finder: EventFinder, time_s: float, captured_s: float) -> Iterator[EventChange]:
         for closed in finder.closed:
             yield from self._closed(closed, time_s, captured_s)
         groups: dict[int, list[OpenEvent]] = {}

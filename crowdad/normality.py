@@ -22,6 +22,10 @@ def _unit(rows: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
     return np.asarray(rows / np.maximum(length, 1e-12), dtype=np.float32)
 
 
+_MOST_PRODUCTS = 2**27
+"""Cosines in memory at once."""
+
+
 def normality(codes: npt.NDArray[np.float32], centres: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Largest cosine of each unit code to a unit centre.
 
@@ -30,7 +34,9 @@ def normality(codes: npt.NDArray[np.float32], centres: npt.NDArray[np.float32]) 
     """
     if len(codes) == 0:
         return np.zeros(0, np.float32)
-    return np.clip((codes @ centres.T).max(axis=1), -1.0, 1.0)
+    rows = max(1, _MOST_PRODUCTS // len(centres))  # all of them, for as many centres as anybody learns
+    parts = (codes[first : first + rows] for first in range(0, len(codes), rows))
+    return np.clip(np.concatenate([(part @ centres.T).max(axis=1) for part in parts]), -1.0, 1.0)
 
 
 class UnitKMeans(BaseEstimator):

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
+    "MOST_CELLS",
     "Box",
     "Checkpoint",
     "ClosedEvent",
@@ -22,6 +23,9 @@ __all__ = [
     "Track",
     "Tubes",
 ]
+
+MOST_CELLS = 2_500_000
+"""Of one map of heat; a full HD picture of people 30 px tall has 32,000."""
 
 Box = tuple[float, float, float, float]
 """(x0, y0, x1, y1) in pixels of the displayed picture; x1, y1 exclusive."""

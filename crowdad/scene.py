@@ -18,11 +18,13 @@ from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from crowdad.bounded import MB, check_size, parse_json
 from crowdad.calibration import Calibration
 from crowdad.config import Settings
 from crowdad.errors import ModelError, ModelFormatError, ModelVersionError, OutputNotWritableError
 from crowdad.heatmap import CellGrid, Voter
-from crowdad.scale import SceneScale, views
+from crowdad.scale import SceneScale, check_cost, views
+from crowdad.scene_arrays import check_arrays
 
 __all__ = ["FORMAT_VERSION", "SceneModel"]
 
@@ -30,10 +32,22 @@ FORMAT_VERSION = 2
 _FORMAT = "crowdad-scene"
 _CHUNK = 128  # tubes encoded at once; from 256 on each takes twice as long, as memory is asked for anew
 _HOW = ("one-class", "unlabelled", "self-fitted")
-_UNIT_SLACK = 1e-3
-_CHANNELS = 3  # what tubes tell of motion, see patches
 _ARRAYS = ("centres", "shares", "mean", "spread", "tube_normality", "thumbnails")
 _LATER_ARRAYS = ("motions", "activity", "background")  # files from before they were kept lack them
+
+_MOST_BYTES = 256 * MB
+_DAMAGE = (
+    SafetensorError,
+    OSError,
+    KeyError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+    MemoryError,
+    ValidationError,
+)
 
 Array = npt.NDArray[np.float32]
 
@@ -136,7 +150,9 @@ class SceneModel:
                 "another shape is another camera; give this camera's model, or fit one: "
                 "crowdad fit FOOTAGE -o camera.safetensors"
             )
-        return replace(self, scale=self.scale.fitted_to(size_hw, fps)).to(self._device)
+        scale = self.scale.fitted_to(size_hw, fps)
+        check_cost(scale, self.settings)
+        return replace(self, scale=scale).to(self._device)
 
     def voter(self, lag: int | None = None) -> Voter:
         """A fresh voter with one grid of cells per view, a cell being `heatmap.cell` person heights wide.
@@ -149,6 +165,11 @@ class SceneModel:
             rows = math.ceil((view.seen[1] - view.seen[0]) / cell_px)
             grids.append(CellGrid(view.seen[0], cell_px, (rows, math.ceil(self.scale.size_hw[1] / cell_px))))
         return Voter(grids, self.scale.size_hw, self.settings.tubes.steps, self.settings.heatmap, lag)
+
+    def without_pictures(self) -> SceneModel:
+        """The scene without anything that shows people or the place; how they move is kept."""
+        blank = np.zeros((len(self.centres), 1, 1), np.uint8)
+        return replace(self, thumbnails=blank, background=None).to(self._device)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write one safetensors file, whole or not at all."""
@@ -169,10 +190,9 @@ class SceneModel:
         part = path.with_name(path.name + ".part")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            part.touch()
-            mode = part.stat().st_mode
+            part.touch(mode=0o600)
             save_file(arrays, str(part), metadata)
-            part.chmod(mode)  # whoever may read the other files may read this one, too
+            part.chmod(0o600)  # its thumbnails show people
             os.replace(part, path)
         except (OSError, SafetensorError) as error:
             with suppress(OSError):
@@ -187,16 +207,17 @@ class SceneModel:
         if not path.is_file():
             raise ModelError(f"{path}: no such model file; make one with: crowdad fit FOOTAGE -o {path.name}")
         try:
+            check_size(path, _MOST_BYTES)
             with safe_open(str(path), framework="numpy") as file:
                 header = _header(path, file.metadata() or {})
                 arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             scene = _assemble(header, arrays)
-            _check_arrays(scene)
+            check_arrays(scene)
             _check_digest(header, arrays)
             return scene
         except ModelError:
             raise
-        except (SafetensorError, OSError, KeyError, ValueError, TypeError, AttributeError, ValidationError) as error:
+        except _DAMAGE as error:
             if not _is_safetensors(path):
                 raise ModelFormatError(f"{path}: no crowdad scene model; give one that crowdad fit wrote") from error
             what = _what_is_wrong(error)
@@ -229,7 +250,7 @@ def _is_safetensors(path: Path) -> bool:
 def _header(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
     if _FORMAT not in metadata:
         raise ModelFormatError(f"{path}: a safetensors file, but no crowdad scene model; make one with: crowdad fit")
-    header = json.loads(metadata[_FORMAT])
+    header = parse_json(metadata[_FORMAT])
     if not isinstance(header, dict):
         raise ValueError(f"its header is {type(header).__name__}, an object is needed")
     version = header.get("format_version", "?")
@@ -281,58 +302,11 @@ def _what_is_wrong(error: Exception) -> str:
 
 def _checked_provenance(provenance: Any) -> dict[str, Any]:
     """Raises ValueError where it is not what `info` and results.json tell of a model."""
+    if len(json.dumps(provenance)) > MB:
+        raise ValueError("its provenance is longer than a megabyte")
     if not isinstance(provenance, dict) or provenance.get("how") not in _HOW:
         raise ValueError(f"provenance does not say how it was fitted: one of {', '.join(_HOW)}")
     sources = provenance.get("sources", [])
     if not isinstance(sources, list) or not all(isinstance(name, str) for name in sources):
         raise ValueError("the sources in its provenance are no list of names")
     return provenance
-
-
-def _check_arrays(scene: SceneModel) -> None:
-    """Raise ValueError where the arrays fit neither each other nor the settings, or hold what no fit gives."""
-    encoder, tubes = scene.settings.encoder, scene.settings.tubes
-    clusters = len(scene.centres)
-    band = (_CHANNELS, 1, tubes.rows, 1)
-    needed = {
-        "centres": (clusters, encoder.code_dim + 1),
-        "shares": (clusters,),
-        "mean": band,
-        "spread": band,
-        "tube_normality": (101,),
-        "thumbnails": (clusters, *(scene.thumbnails.shape[1:] if scene.thumbnails.ndim == 3 else ("height", "width"))),
-    }
-    if scene.motions is not None:
-        needed["motions"] = (clusters, tubes.steps, tubes.rows, tubes.columns)
-    for name, shape in needed.items():
-        array, dtype = getattr(scene, name), np.uint8 if name in ("thumbnails", "motions") else np.float32
-        if array.shape != shape or not clusters:
-            raise ValueError(f"{name} is {array.shape}, {shape} is needed")
-        if array.dtype != dtype:
-            raise ValueError(f"{name} is {array.dtype}, {np.dtype(dtype)} is needed")
-        if not np.isfinite(array).all():
-            raise ValueError(f"{name} holds nan or inf")
-    if np.abs(np.linalg.norm(scene.centres.astype(np.float64), axis=1) - 1).max() > _UNIT_SLACK:
-        raise ValueError("its centres are not of length 1")
-    if scene.spread.min() <= 0:
-        raise ValueError("spread holds what is not above 0")
-    _check_activity(scene.activity)
-    _check_background(scene.background)
-    if not all(np.isfinite(array).all() for array in scene.weights.values()):
-        raise ValueError("the encoder's weights hold nan or inf")
-
-
-def _check_activity(activity: npt.NDArray[Any] | None) -> None:
-    """Raise ValueError where it is no map of how much moved where."""
-    if activity is None:
-        return
-    if activity.ndim != 2 or activity.dtype != np.float16 or not activity.size:
-        raise ValueError(f"activity is {activity.dtype} {activity.shape}, float16 (rows, columns) is needed")
-    if not (np.isfinite(activity).all() and activity.min() >= 0):
-        raise ValueError("activity holds nan, inf or what is below 0")
-
-
-def _check_background(background: npt.NDArray[Any] | None) -> None:
-    """Raise ValueError where it is no picture."""
-    if background is not None and (background.ndim != 2 or background.dtype != np.uint8 or min(background.shape) < 8):
-        raise ValueError(f"background is {background.dtype} {background.shape}, uint8 (h, w) from 8x8 on is needed")

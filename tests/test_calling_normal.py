@@ -38,10 +38,13 @@ def test_footage_is_found_beside_the_file(name: str, tiny_video: Path, tmp_path:
     assert len(ticked_spans([ticks(tmp_path / "t.json", "/elsewhere/clip.mp4", sha256)])) == 1
 
 
-def test_a_folder_of_pictures_has_no_hash(tiny_folder: Path, tmp_path: Path) -> None:
-    file = ticks(tmp_path / "t.json", str(tiny_folder), fps=8.0, stride=2)
+def test_a_folder_of_pictures_is_found_by_its_hash_or_beside_the_file(tiny_folder: Path, tmp_path: Path) -> None:
+    sha256 = open_source(tiny_folder).sha256()
+    file = ticks(tmp_path / "t.json", str(tiny_folder), sha256, fps=8.0, stride=2)
     ((source, _),) = ticked_spans([file])
     assert source.fps == 4
+    shutil.copytree(tiny_folder, tmp_path / tiny_folder.name)
+    assert len(ticked_spans([ticks(tmp_path / "t.json", f"elsewhere/{tiny_folder.name}")])) == 1
 
 
 def test_footage_is_found_in_an_object_store(bucket: Bucket, tiny_video: Path, tmp_path: Path) -> None:

@@ -30,10 +30,10 @@ LEVELS = (
     ("scene", "gathering"),
     ("datasets", "patches", "scale"),
     ("motion", "cuts", "viewpoint", "heatmap", "events", "purification", "sources", "outputs"),
-    ("normality", "encoders", "calibration", "metrics", "config_digits"),
+    ("normality", "encoders", "scene_arrays", "calibration", "metrics", "config_digits"),
     ("config", "records", "fleet", "dist", "storage"),
     ("errors", "_version"),
-    ("wording",),
+    ("wording", "failures", "bounded"),
 )
 """From top to bottom.  "crowdad" is the package's own `__init__`, the front door that names what users import."""
 

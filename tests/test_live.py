@@ -85,6 +85,16 @@ def test_every_frame_is_scored_once_with_its_time_of_capture_and_its_picture() -
     assert len(came) == 40
 
 
+def test_events_are_numbered_without_gaps(monkeypatch: pytest.MonkeyPatch) -> None:
+    hot = [*range(10, 20), 30, *range(45, 55), *range(70, 80)]  # what is hot for one frame is too short for an event
+    scorer = scripted(hot, monkeypatch)
+    items = scored(scorer, live(walkers(100)))
+    told = [(item.kind, item.key) for item in items if isinstance(item, EventChange) and item.kind != "update"]
+    assert told == [("new", 1), ("end", 1), ("new", 2), ("end", 2), ("new", 3), ("end", 3)]
+    open_keys = {event.keys for score in scores_of(items) for event in score.open_events}
+    assert open_keys == {(1,), (2,), (3,)}
+
+
 def test_without_pictures_none_are_kept() -> None:
     (score, *_) = scores_of(scored(LiveScorer(model_of()), live(walkers(8))))
     assert score.jpeg is None

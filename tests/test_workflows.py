@@ -155,6 +155,7 @@ def test_part_of_the_footage(tiny_camera: TinyCamera, tmp_path: Path) -> None:
         "max_pixels": 25_000_000,
         "roi": None,
         "person_height": None,
+        "recorded_at": "2024-05-17T08:30:00",
     }
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from crowdad.cli.ending import FAILED, USAGE
+from crowdad.cli.ending import tell_failure
 from crowdad.cli.options import (
     Config,
     Device,
@@ -33,9 +34,10 @@ from crowdad.cli.options import (
     chosen_part,
     chosen_settings,
     found_footage,
+    named,
 )
 from crowdad.cli.terminal import Bars, describe_run, describe_runs, notice
-from crowdad.errors import ConfigError, CrowdadError
+from crowdad.errors import ConfigError
 
 if TYPE_CHECKING:
     from crowdad.fleet import Fleet
@@ -52,6 +54,14 @@ _GPU_SHARE = 0.2
 """Of a GPU that one task asks a cluster for: decoding and flow run on the CPU, so one task alone leaves it idle."""
 
 
+class FootageBeside(StrEnum):
+    """What --footage takes."""
+
+    LINK = "link"
+    COPY = "copy"
+    NONE = "none"
+
+
 def detect(
     footage: Footage,
     model: Annotated[
@@ -66,6 +76,7 @@ def detect(
             "--output",
             "-o",
             metavar="PATH",
+            parser=named,
             help="Folder of the run, or an s3:// address; of several videos, the folder of their folders.  "
             "[runs/<name>]",
         ),
@@ -84,6 +95,13 @@ def detect(
     no_report: Annotated[
         bool, typer.Option("--no-report", help="Leave out report.html and the footage beside it.")
     ] = False,
+    footage_beside: Annotated[
+        FootageBeside,
+        typer.Option(
+            "--footage",
+            help="Beside report.html: a second name of the original file (link), a copy, or none.",
+        ),
+    ] = FootageBeside.LINK,
     roi: Roi = None,
     start: Start = None,
     end: End = None,
@@ -158,21 +176,22 @@ def detect(
             overlay=not no_overlay,
             heatmaps=not no_heatmaps,
             report=not no_report,
+            footage=footage_beside.value,
             part=chosen_part(start, end, stride, fps, max_pixels),
             recorded_at=recorded_at,
             device=device,
             runtime=runtime,
         )
-        specs, code = found_footage(footage)
+        specs, code = found_footage(footage, verbose)
         places = Places(output, len(footage) > 1 or len(specs) > 1, overwrite, resume)
         if jobs is None and ray is None:
-            return max(code, _in_turn(specs, options, places, bars, quiet))
+            return max(code, _in_turn(specs, options, places, bars, quiet, verbose))
         fleet = _fleet(jobs, ray, device)
         return max(code, _side_by_side(specs, options, places, fleet, bars, quiet))
 
 
-def _in_turn(specs: list[Spec], options: DetectOptions, places: Places, bars: Bars, quiet: bool) -> int:
-    """Score one after the other; FAILED where one failed, USAGE where an option was wrong for one."""
+def _in_turn(specs: list[Spec], options: DetectOptions, places: Places, bars: Bars, quiet: bool, verbose: int) -> int:
+    """Score one after the other, whatever becomes of the others; the highest exit code."""
     from crowdad.outputs.folder import RunFolder
     from crowdad.workflows import detecting
 
@@ -191,9 +210,8 @@ def _in_turn(specs: list[Spec], options: DetectOptions, places: Places, bars: Ba
                     progress=bars,
                     notice=partial(_tell_now, spec, told),
                 )
-        except CrowdadError as error:
-            notice(str(error))
-            code = max(code, USAGE if isinstance(error, ConfigError) else FAILED)
+        except Exception as error:
+            code = max(code, tell_failure(error, str(spec), verbose))
             continue
         bars.close()
         _tell(spec, results, place.path if isinstance(place, RunFolder) else place, quiet, told)

@@ -3,28 +3,50 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import os
+import signal
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import typer
 
 from crowdad.cli.terminal import notice
 from crowdad.errors import ConfigError, CrowdadError
+from crowdad.failures import line_of
 
-__all__ = ["FAILED", "USAGE", "guarded"]
+__all__ = ["FAILED", "INTERRUPTED", "USAGE", "guarded", "tell_failure"]
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 _TRACEBACKS_FROM = 2
+_PRIVATE = 0o077
 
 
-def guarded(verb: Callable[..., int]) -> Callable[..., None]:
-    """The verb as a command: leaves with its return value, 1 (failure), 2 (usage) or 130 (interrupted)."""
+def guarded(verb: Callable[..., int], *, private: bool = True) -> Callable[..., None]:
+    """The verb as a command: leaves with its return value, 1 (failure), 2 (usage) or 130 (interrupted).
+
+    private: what it writes shows people; nobody but the user may read it.
+    """
 
     @functools.wraps(verb)
     def command(**arguments: Any) -> None:
-        raise typer.Exit(_ended(verb, arguments))
+        with _private_files(private), _ended_by_signals():
+            raise typer.Exit(_ended(verb, arguments))
 
     return command
+
+
+def tell_failure(error: Exception, about: str, verbose: int) -> int:
+    """Tell of what ended the work on one input, while the others go on; returns the exit code."""
+    if isinstance(error, CrowdadError):
+        notice(str(error))
+        return USAGE if isinstance(error, ConfigError) else FAILED
+    if verbose >= _TRACEBACKS_FROM:
+        traceback.print_exception(error)
+    notice(line_of(error, about))
+    return FAILED
 
 
 def _ended(verb: Callable[..., int], arguments: dict[str, Any]) -> int:
@@ -32,20 +54,50 @@ def _ended(verb: Callable[..., int], arguments: dict[str, Any]) -> int:
         return verb(**arguments)
     except (typer.Exit, typer.Abort, typer.BadParameter):
         raise
-    except ConfigError as error:
-        notice(str(error))
-        return USAGE
-    except CrowdadError as error:
-        notice(str(error))
-        return FAILED
     except KeyboardInterrupt:
-        notice("interrupted; what was scored so far is in the .part files of the run's folder, go on with --resume")
+        notice(_interrupted("resume" in arguments))
         return INTERRUPTED
-    except BrokenPipeError:
-        return FAILED
     except Exception as error:
-        if arguments.get("verbose", 0) >= _TRACEBACKS_FROM:
-            raise
-        where = f"{type(error).__name__}: {error}".splitlines()[0]
-        notice(f"a bug in crowdad ({where}); run again with -vv for the traceback, and please report it")
-        return FAILED
+        return tell_failure(error, "", arguments.get("verbose", 0))
+
+
+def _interrupted(resumable: bool) -> str:
+    if resumable:
+        return "interrupted; what was scored so far is in the .part files of the run's folder, go on with --resume"
+    return "interrupted; the same command begins anew"
+
+
+@contextmanager
+def _private_files(wanted: bool) -> Iterator[None]:
+    """Files 0600 and folders 0700, from the first byte on."""
+    if not wanted:
+        yield
+        return
+    before = os.umask(_PRIVATE)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Let the signals that services are stopped with and terminals end with end a verb as Ctrl+C does.
+
+    One that is ignored stays so (`nohup`).
+    """
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    before: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+                before[number] = signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

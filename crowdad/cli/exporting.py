@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from crowdad.cli.options import Overwrite, Quiet, Verbose
+from crowdad.cli.options import Overwrite, Quiet, Verbose, output_option
 from crowdad.cli.terminal import Bars
 
 __all__ = ["export"]
@@ -17,7 +17,8 @@ def export(
     model: Annotated[Path, typer.Argument(help="Model made by crowdad fit.")],
     form: Annotated[str, typer.Option("--format", metavar="onnx|openvino", help="What is to run it.")] = "onnx",
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File to write.  [the model's name, .onnx or .xml]")
+        Path | None,
+        output_option("File to write.  [the model's name, .onnx or .xml]"),
     ] = None,
     int8: Annotated[
         bool, typer.Option("--int8", help="8 bits where it saves time (onnx only); refused where it costs accuracy.")

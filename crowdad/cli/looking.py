@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from crowdad.cli.ending import FAILED, guarded
+from crowdad.cli.ending import FAILED, guarded, tell_failure
 from crowdad.cli.options import (
     Data,
     Fps,
@@ -18,10 +19,11 @@ from crowdad.cli.options import (
     Verbose,
     chosen_part,
     found_footage,
+    output_option,
 )
 from crowdad.cli.terminal import Bars, describe_run, notice
-from crowdad.errors import ConfigError, CrowdadError, TooLittleMotionError, UnclearSizeError
-from crowdad.wording import without_login
+from crowdad.errors import ConfigError, OutputNotReadableError, TooLittleMotionError, UnclearSizeError
+from crowdad.wording import one_line, without_login
 
 if TYPE_CHECKING:
     from crowdad.scene import SceneModel
@@ -79,10 +81,10 @@ def info(
     for path in paths:
         if path.endswith(".safetensors"):
             _tell_scene(path, picture, verbose)
-        elif Path(path, "results.json").is_file():
+        elif os.path.isfile(os.path.join(path, "results.json")):
             _tell_run(Path(path))
         else:
-            found, missed = found_footage([path])
+            found, missed = found_footage([path], verbose)
             footage += found
             code = max(code, missed)
     if picture is not None and (len(paths) > 1 or len(footage) > 1):
@@ -92,7 +94,7 @@ def info(
             people = len(footage) == 1
         with Bars() as bars:
             asked = _People(person_height, picture) if people or picture is not None else None
-            code = max(code, _tell_footage(footage, chosen_part(None, None, 1, fps, max_pixels), asked, bars))
+            code = max(code, _tell_footage(footage, chosen_part(None, None, 1, fps, max_pixels), asked, bars, verbose))
     return code
 
 
@@ -109,7 +111,7 @@ def _tell_scene(path: str, picture: Path | None, verbose: int) -> None:
     from crowdad.sources import at_hand
 
     scene = SceneModel.load(at_hand(path))
-    print(f"{without_login(path)}: scene model\n{describe_scene(scene, settings=verbose > 0)}")
+    print(f"{one_line(without_login(path))}: scene model\n{describe_scene(scene, settings=verbose > 0)}")
     if picture is not None:
         from crowdad import workflows
 
@@ -124,24 +126,25 @@ def _tell_run(folder: Path) -> None:
     results = read_results(folder / "results.json")
     print(describe_run(results, folder))
     if results.model.scale:
-        print("\n".join(f"  {line}" for line in size_lines(SceneScale.from_dict(results.model.scale))))
+        try:
+            scale = SceneScale.from_dict(results.model.scale)
+        except ValueError as error:
+            raise OutputNotReadableError(f"{folder}: its results tell of people that no footage shows") from error
+        print("\n".join(f"  {one_line(line)}" for line in size_lines(scale)))
 
 
-def _tell_footage(footage: list[Spec], part: Part, asked: _People | None, bars: Bars) -> int:
+def _tell_footage(footage: list[Spec], part: Part, asked: _People | None, bars: Bars, verbose: int) -> int:
     """Tell of each; FAILED where one could not be read, which costs the others nothing."""
     code = 0
     for spec in footage:
         try:
             source = part.open(spec, bars)
             bars.close()
-            print(f"{without_login(str(spec))}: footage\n{describe_source(source)}", flush=True)
+            print(f"{one_line(without_login(str(spec)))}: footage\n{describe_source(source)}", flush=True)
             if asked is not None:
                 code = max(code, _tell_people(spec, part, asked, bars))
-        except CrowdadError as error:
-            if len(footage) == 1:
-                raise
-            notice(str(error))
-            code = FAILED
+        except Exception as error:
+            code = max(code, tell_failure(error, str(spec), verbose))
     return code
 
 
@@ -186,7 +189,7 @@ def describe_scene(scene: SceneModel, settings: bool = False) -> str:
         lines.append(f"note         {note}")
     if settings:
         lines.append(f"settings     {scene.settings.model_dump_json()}")
-    return "\n".join(f"  {line}" for line in lines)
+    return "\n".join(f"  {one_line(line)}" for line in lines)
 
 
 def describe_source(source: Source) -> str:
@@ -203,13 +206,13 @@ def describe_source(source: Source) -> str:
     if known.size_bytes is not None:
         lines.append(f"size         {known.size_bytes / 1e6:.1f} MB")
     if known.recorded_at:
-        lines.append(f"recorded at  {known.recorded_at}")
+        lines.append(f"file date    {known.recorded_at} (of the container; --recorded-at says when it was recorded)")
     lines += [f"note         {note}" for note in source.report.notes]
-    return "\n".join(f"  {line}" for line in lines)
+    return "\n".join(f"  {one_line(line)}" for line in lines)
 
 
 def demo(
-    folder: Annotated[Path, typer.Option("--output", "-o", help="Folder for the clip and its run.")] = Path("demo"),
+    folder: Annotated[Path, output_option("Folder for the clip and its run.")] = Path("demo"),
     quiet: Quiet = False,
     verbose: Verbose = 0,
 ) -> int:
@@ -252,7 +255,7 @@ def get(
     return 0
 
 
-data_app.command("get")(guarded(get))
+data_app.command("get")(guarded(get, private=False))
 
 
 @data_app.callback()

@@ -13,6 +13,7 @@ from crowdad.cli.ending import guarded
 from crowdad.cli.exporting import export
 from crowdad.cli.looking import data_app, demo, info
 from crowdad.cli.scoring import fit, overlay
+from crowdad.cli.streams import lasting_streams
 from crowdad.cli.watching import watch
 
 __all__ = ["app", "main"]
@@ -40,8 +41,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (detect, fit, watch, overlay, export, info, demo, benchmark):
+for verb in (detect, fit, watch, overlay, export, info, demo):
     app.command()(guarded(verb))
+app.command()(guarded(benchmark, private=False))
 app.add_typer(data_app, name="data")
 
 
@@ -64,4 +66,5 @@ def _program(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the program with `arguments` (default: those of the process) and leave with its exit code."""
-    app(args=None if arguments is None else list(arguments), prog_name="crowdad")
+    with lasting_streams():
+        app(args=None if arguments is None else list(arguments), prog_name="crowdad")

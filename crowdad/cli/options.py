@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from crowdad.cli.ending import FAILED
-from crowdad.cli.terminal import notice
-from crowdad.errors import CrowdadError
+from crowdad.cli.ending import tell_failure
 
 if TYPE_CHECKING:
     from crowdad.config import Settings
@@ -43,6 +41,8 @@ __all__ = [
     "chosen_part",
     "chosen_settings",
     "found_footage",
+    "named",
+    "output_option",
     "seconds",
 ]
 
@@ -67,6 +67,18 @@ def seconds(text: str | None) -> float | None:
     for part in text.split(":"):
         total = 60 * total + float(part)
     return total
+
+
+def named(text: str) -> str:
+    """The name as given; raises typer.BadParameter for an empty one, which would be the working folder."""
+    if not text:
+        raise typer.BadParameter("the name is empty; is a variable of your script not set?")
+    return text
+
+
+def output_option(help_text: str) -> Any:
+    """`--output` that names a file or a folder of this machine."""
+    return typer.Option("--output", "-o", metavar="PATH", parser=lambda text: Path(named(text)), help=help_text)
 
 
 Footage = Annotated[
@@ -189,8 +201,8 @@ def chosen_part(start: str | None, end: str | None, stride: int, fps: float | No
     return Part(seconds(start), seconds(end), stride, fps, MAX_PIXELS if max_pixels is None else max_pixels)
 
 
-def found_footage(footage: list[str]) -> tuple[list[Spec], int]:
-    """The pieces of footage that can be found, and FAILED where one could not (which was then told)."""
+def found_footage(footage: list[str], verbose: int = 0) -> tuple[list[Spec], int]:
+    """The pieces of footage that can be found, and the exit code: of failure where one could not, which was told."""
     from crowdad import workflows
 
     found: dict[Spec, None] = {}
@@ -198,7 +210,6 @@ def found_footage(footage: list[str]) -> tuple[list[Spec], int]:
     for given in footage:
         try:
             found.update(dict.fromkeys(workflows.expand_specs(given)))
-        except CrowdadError as error:
-            notice(str(error))
-            code = FAILED
+        except Exception as error:
+            code = max(code, tell_failure(error, given, verbose))
     return list(found), code

@@ -26,6 +26,7 @@ from crowdad.cli.options import (
     Verbose,
     chosen_part,
     chosen_settings,
+    output_option,
 )
 from crowdad.cli.terminal import Bars, notice, speaks
 from crowdad.errors import CrowdadError
@@ -35,7 +36,7 @@ __all__ = ["fit", "overlay"]
 
 def fit(
     footage: Footage,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Model file to write.")],
+    output: Annotated[Path, output_option("Model file to write.")],
     unlabelled: Annotated[
         bool, typer.Option("--unlabelled", help="The footage may hold anomalies: leave out what is rare.")
     ] = False,
@@ -49,6 +50,14 @@ def fit(
     ] = None,
     no_picture: Annotated[
         bool, typer.Option("--no-picture", help="Leave out the picture of what was learned, beside the model.")
+    ] = False,
+    no_pictures: Annotated[
+        bool,
+        typer.Option(
+            "--no-pictures",
+            help="Keep no pictures of people or of the view in the model, and draw none; a camera that is moved is "
+            "then not noticed.",
+        ),
     ] = False,
     start: Start = None,
     end: End = None,
@@ -94,7 +103,8 @@ def fit(
             settings=settings,
             output=output,
             overwrite=overwrite,
-            picture=not no_picture,
+            picture=not (no_picture or no_pictures),
+            pictures=not no_pictures,
             **asdict(chosen_part(start, end, stride, fps, max_pixels)),
             device=device,
             progress=bars,
@@ -112,7 +122,7 @@ def fit(
             from crowdad.cli.looking import describe_scene
 
             print(describe_scene(scene))
-        if not no_picture:
+        if not (no_picture or no_pictures):
             from crowdad.workflows.portraying import picture_beside
 
             print(f"  look at {picture_beside(output)}")
@@ -124,7 +134,8 @@ def overlay(
     footage: Annotated[str, typer.Argument(help="The footage that the run was made from.")],
     run: Annotated[Path, typer.Argument(help="Folder of that run.")],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Video to write.  [overlay.mp4 of the run]")
+        Path | None,
+        output_option("Video to write.  [overlay.mp4 of the run]"),
     ] = None,
     colour_map: Annotated[
         str, typer.Option("--colours", metavar="NAME", help="inferno, magma, plasma, turbo or viridis.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from tqdm import tqdm
 
+from crowdad.cli.ending import INTERRUPTED
 from crowdad.cli.options import (
     Config,
     Device,
@@ -30,6 +30,7 @@ from crowdad.cli.options import (
     Verbose,
     chosen_part,
     chosen_settings,
+    output_option,
     seconds,
 )
 from crowdad.cli.terminal import notice
@@ -43,15 +44,14 @@ if TYPE_CHECKING:
 __all__ = ["watch"]
 
 _ALERTS, _PAGE = "Alerts", "Live page"
-_INTERRUPTED = 130
 
 
 def duration(text: str) -> float:
     """Seconds of "90", "90s", "5m", "1h30m" or "1:30:00"; raises typer.BadParameter."""
     units = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", text)
     if text and units:
-        hours, minutes, rest = (int(part or 0) for part in units.groups())
-        return 3600.0 * hours + 60 * minutes + rest
+        hours, minutes, rest = (float(part or 0) for part in units.groups())
+        return 3600 * hours + 60 * minutes + rest
     return seconds(text) or 0.0
 
 
@@ -80,7 +80,8 @@ def watch(
         str, typer.Option("--warm-up", metavar="TIME", help="Learn from so much first, where there is no model.")
     ] = "5m",
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder of the watch; one that is there is gone on with.")
+        Path | None,
+        output_option("Folder of the watch; one that is there is gone on with."),
     ] = None,
     lag: Annotated[
         str,
@@ -189,13 +190,13 @@ def watch(
         duration_s=None if limit is None else duration(limit),
         realtime=realtime,
     )
-    with _LiveLine(quiet) as line, _page(page, page_token, camera, line, quiet) as hooks, _ended_by_sigterm():
+    with _LiveLine(quiet) as line, _page(page, page_token, camera, line, quiet) as hooks:
         try:
             status = workflows.watch(camera, options, output=output, notice=notice, **hooks)
         except KeyboardInterrupt:
             line.close()
             notice("interrupted; all events up to now are in events.jsonl")
-            return _INTERRUPTED
+            return INTERRUPTED
     if not quiet:
         print(_summary(status))
     return 0
@@ -227,20 +228,6 @@ def _page(
             page.board.status(told)
 
         yield {"on_update": page.board.update, "on_change": change, "on_status": status}
-
-
-@contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """Let the signal that services are stopped with end the watch as Ctrl+C does."""
-
-    def interrupt(*_: Any) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 class _LiveLine:

@@ -11,10 +11,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import pooch
 import requests
 
+from crowdad.bounded import MB
 from crowdad.datasets.catalogue import find_dataset
 from crowdad.datasets.root import data_root
 from crowdad.datasets.ucsd import ARCHIVE_FOLDER, find_clips
@@ -29,11 +31,12 @@ _CHUNK_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """addresses: tried in order.  known_hash: "sha256:..." or "md5:...", hexadecimal."""
+    """addresses: tried in order.  known_hash: "sha256:..." or "md5:...", hexadecimal.  most_bytes: it is no longer."""
 
     name: str
     addresses: tuple[str, ...]
     known_hash: str
+    most_bytes: int = 1024 * MB
 
     def is_valid(self, path: Path) -> bool:
         algorithm, _, digest = self.known_hash.partition(":")
@@ -98,18 +101,42 @@ def _fetch_one(file: RemoteFile, address: str, folder: Path, progress: bool) -> 
     as_stored = {"Accept-Encoding": "identity"}
     download = pooch.HTTPDownloader(progressbar=show, chunk_size=_CHUNK_BYTES, timeout=_TIMEOUT_S, headers=as_stored)
     try:
-        download(address, str(part), None)
+        with part.open("wb") as sink:
+            download(address, _Limited(sink, file.most_bytes), None)
         if file.is_valid(part):
             os.replace(part, folder / file.name)
             return None
         algorithm = file.known_hash.partition(":")[0]
         return f"sent another file, {algorithm}:{pooch.file_hash(str(part), alg=algorithm)}"
+    except _TooLongError:
+        return f"sends more than {file.most_bytes:,} bytes, which is another file"
     except requests.RequestException as error:
         if error.response is not None:
             return f"answered {error.response.status_code} {error.response.reason}"
         return f"not reached or broken off, {type(error).__name__}"
     finally:
         part.unlink(missing_ok=True)
+
+
+class _TooLongError(Exception):
+    """More came than the file has."""
+
+
+class _Limited:
+    """A file to write to that takes no more than `most_bytes`: whoever sends without end fills no disk."""
+
+    def __init__(self, file: BinaryIO, most_bytes: int) -> None:
+        self._file = file
+        self._left = most_bytes
+
+    def write(self, content: bytes) -> int:
+        self._left -= len(content)
+        if self._left < 0:
+            raise _TooLongError
+        return self._file.write(content)
+
+    def flush(self) -> None:
+        self._file.flush()
 
 
 def _by_hand(files: Sequence[RemoteFile], reasons: Sequence[str], folder: Path, command: str) -> str:

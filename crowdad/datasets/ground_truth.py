@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import zlib
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import numpy.typing as npt
 from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
+from crowdad.bounded import MB, open_file, read_bytes
 from crowdad.errors import DataError
 
 __all__ = [
@@ -39,6 +41,7 @@ _LOSSY = {".jpg", ".jpeg"}
 _ASSIGNMENT = re.compile(r"gt_frame\s*=\s*(?:\[([^\]]*)\]|([^;\n]*))")
 _NO_MAT = (OSError, ValueError, TypeError, LookupError, NotImplementedError, MatReadError, zlib.error)
 """What scipy raises over a file that is no MATLAB file, a damaged one, or one of version 7.3."""
+_MAT_HEADER, _MAT_PACKED, _MOST_UNPACKED = 128, 15, 4096 * MB
 _RANGE = re.compile(r"(\d+)(?::(\d+))?")
 
 
@@ -151,6 +154,7 @@ class MaskCells:
 
     def _cells(self) -> list[npt.NDArray[np.generic]]:
         try:
+            _check_mat(self.path)
             cells = loadmat(self.path, variable_names=[self.variable]).get(self.variable)
         except _NO_MAT as error:
             raise DataError(
@@ -179,6 +183,27 @@ class LabelsAndMasks:
         return self.of_pixels.masks()
 
 
+def _check_mat(path: Path) -> None:
+    """Raise ValueError where a MATLAB file unpacks to more than any data set's masks.
+
+    Source: MAT-File Format, version 5: after 128 bytes, elements of type and length (two uint32), each packed by zlib.
+    """
+    with open_file(path, 1024 * MB) as file:
+        file.seek(_MAT_HEADER)
+        unpacked = 0
+        while len(head := file.read(8)) == 8:
+            kind, length = (int.from_bytes(head[place : place + 4], "little") for place in (0, 4))
+            if kind != _MAT_PACKED:
+                file.seek(length, os.SEEK_CUR)
+                continue
+            unzip, packed = zlib.decompressobj(), file.read(min(length, 1024 * MB))
+            while packed and not unzip.eof:
+                unpacked += len(unzip.decompress(packed, MB))
+                packed = unzip.unconsumed_tail
+                if unpacked > _MOST_UNPACKED:
+                    raise ValueError(f"it unpacks to more than {_MOST_UNPACKED:,} bytes")
+
+
 def map_npy(path: Path) -> npt.NDArray[np.generic]:
     """A numeric array from a .npy file, read as it is used, never unpickled.  Raises DataError."""
     try:
@@ -192,9 +217,12 @@ def map_npy(path: Path) -> npt.NDArray[np.generic]:
 
 def read_vector(path: Path, n_frames: int) -> Labels:
     """Frame labels 0 / 1 of n_frames frames, from .npy of shape (n_frames,) or (1, n_frames).  Raises DataError."""
-    values = np.array(map_npy(path)).squeeze()
-    if values.shape != (n_frames,):
-        raise DataError(f"{path}: labels of shape {values.shape} for {n_frames} frames; one for each is needed")
+    mapped = map_npy(path)
+    if mapped.size != n_frames or mapped.squeeze().shape != (n_frames,):
+        raise DataError(
+            f"{path}: labels of shape {mapped.squeeze().shape} for {n_frames} frames; one for each is needed"
+        )
+    values = np.array(mapped).squeeze()
     if not np.isin(values, (0, 1)).all():
         raise DataError(f"{path}: labels from {values.min()} to {values.max()}; 0 (normal) and 1 are needed")
     return values == 1
@@ -205,7 +233,7 @@ def read_ranges(path: Path) -> list[list[tuple[int, int]]]:
 
     One `...gt_frame = [5:90, 140:200];` per clip, in order of clips.  Raises DataError.
     """
-    text = re.sub(r"%.*", "", path.read_text(encoding="utf-8", errors="replace"))
+    text = re.sub(r"%.*", "", read_bytes(path, 16 * MB).decode("utf-8", "replace"))
     text = re.sub(r"\.\.\.[^\n]*\n", " ", text)
     clips = []
     for bracketed, bare in _ASSIGNMENT.findall(text):
@@ -224,7 +252,7 @@ def read_ranges(path: Path) -> list[list[tuple[int, int]]]:
 
 def _read_mask(path: Path) -> npt.NDArray[np.bool_]:
     try:
-        encoded = np.fromfile(path, dtype=np.uint8)
+        encoded = np.frombuffer(read_bytes(path, 64 * MB), np.uint8)
         grey = cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE) if len(encoded) else None
     except (OSError, cv2.error) as error:
         raise DataError(f"{path}: mask cannot be read ({_first_line(error)})") from error

@@ -21,7 +21,7 @@ from crowdad.wording import without_login
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["JOURNAL", "PIECES", "RUN_FILES", "RunFolder", "run_name"]
+__all__ = ["JOURNAL", "PIECES", "PRIVATE_FOLDER", "RUN_FILES", "RunFolder", "make_private", "run_name"]
 
 RUN_FILES = (
     "results.json",
@@ -44,6 +44,10 @@ JOURNAL = "resume.part"
 PIECES = "pieces.part"
 """Folder of what was scored of a run that is spread over processes; gone when the run is whole."""
 
+PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
+"""What shows people is for the user's own eyes; who wants to share it says so with chmod."""
+
+_LEFTOVERS = ("warm-up-*.mp4.part*", "*.mp4.part.whole", "scene.safetensors.part*", "clips/*.part*", ".crowdad-*.part")
 _NOT_OURS = re.compile(r"[^\w.+-]+", re.UNICODE)
 _WRITE_FAILURES = {
     errno.EACCES: "permission denied",
@@ -90,14 +94,16 @@ class RunFolder:
                 f"{path}: only crowdad detect puts what it writes to an address; give a folder"
             )
         self.resume = resume
+        if not os.fspath(path):
+            raise OutputNotWritableError("the name of the run's folder is empty; give a folder with -o")
         self._overwrite = overwrite
-        self._refuse_another(overwrite or resume)
-        self._made = not self.path.exists()
         with self.one_line_errors():
-            self.path.mkdir(parents=True, exist_ok=True)
-        self._check_writable()
-        self._lock = _locked(self.path)
-        self._refuse_another(overwrite or resume)
+            self._refuse_another(overwrite or resume)
+            self._made = not self.path.exists()
+            self.path.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+            self._check_writable()
+            self._lock = _locked(self.path)
+            self._refuse_another(overwrite or resume)
 
     def _refuse_another(self, allowed: bool) -> None:
         held = held_files(self.path)
@@ -132,13 +138,19 @@ class RunFolder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        try:
+            with suppress(OSError):  # removed meanwhile, or not permitted: what is told is why the run failed
+                self._clear_away()
+        finally:
+            self.close()
+
+    def _clear_away(self) -> None:
         left = [path.name for path in self.path.iterdir()] if self.path.is_dir() else [""]
         if left == [JOURNAL]:  # no result yet, there is nothing to go on with
             (self.path / JOURNAL).unlink()
             left = []
         if self._made and not left:
             self.path.rmdir()
-        self.close()
 
     def __del__(self) -> None:
         self.close()
@@ -158,6 +170,7 @@ class RunFolder:
             self._let_go_of_earlier_run()
             part.unlink(missing_ok=True)
             yield part
+            make_private(part)
             os.replace(part, self.path / name)
             part.unlink(missing_ok=True)  # where both were names of one file, nothing was renamed
 
@@ -179,12 +192,19 @@ class RunFolder:
         (self.path / JOURNAL).unlink(missing_ok=True)
         shutil.rmtree(self.path / PIECES, ignore_errors=True)
 
+    def clear_leftovers(self) -> None:
+        """Remove what a program that was killed left half-written: pictures of people among it."""
+        for pattern in _LEFTOVERS:
+            for path in self.path.glob(pattern):
+                path.unlink(missing_ok=True)
+
     def _let_go_of_earlier_run(self) -> None:
         if self._overwrite:
             self._overwrite = False
             for path in held_files(self.path):
                 path.unlink()
             self.forget_how_to_go_on()
+            self.clear_leftovers()
 
     def _check_writable(self) -> None:
         probe = self.path / f".crowdad-{os.getpid()}.part"
@@ -212,6 +232,13 @@ class RunFolder:
             return True
         named, here = Path(os.path.abspath(os.fsdecode(error.filename))), Path(os.path.abspath(self.path))
         return named == here or here in named.parents or named in here.parents
+
+
+def make_private(path: Path) -> None:
+    """Let nobody but the user read a file; one that has another name elsewhere keeps the mode it has there."""
+    with suppress(OSError):
+        if path.stat().st_nlink == 1:
+            path.chmod(PRIVATE_FILE)
 
 
 def held_files(path: Path) -> list[Path]:

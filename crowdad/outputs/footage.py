@@ -18,15 +18,19 @@ from crowdad.records import Frame
 __all__ = ["lay_beside", "written_along"]
 
 
-def lay_beside(original: Path, path: Path) -> None:
+def lay_beside(original: Path, path: Path, *, linked: bool = True) -> None:
     """Give the original a second name, which costs nothing, or copy it where the disk does not allow that.
 
+    linked: both names are of one file: deleting the original leaves it here, and a mode that is changed is both's.
     Raises OSError where it cannot be copied either.
     """
     try:
-        os.link(original.resolve(), path)
+        if linked:
+            os.link(original.resolve(), path)
+            return
     except OSError:  # another disk, or one that knows no links
-        shutil.copyfile(original, path)
+        pass
+    shutil.copyfile(original, path)
 
 
 def written_along(frames: Iterable[Frame], path: Path, fps: float, crf: int = 23) -> Iterator[Frame]:

@@ -13,19 +13,22 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import BaseModel, Field
 
+from crowdad.bounded import Npz
 from crowdad.errors import OutputNotReadableError
-from crowdad.records import Heatmap
+from crowdad.records import MOST_CELLS, Heatmap
 
 __all__ = ["HeatmapReader", "HeatmapWriter", "MapChunk"]
 
 _CHUNK_FRAMES = 256
 _LEVELS = 255
 _FORMAT = 1
+_MOST_BYTES = 2**40  # of which an array at a time is read
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 _DAMAGE = (
     OSError,
@@ -109,6 +112,24 @@ class HeatmapWriter:
             np.lib.format.write_array(member, values, allow_pickle=False)
 
 
+Count = Annotated[int, Field(ge=1, le=2**31)]
+
+
+class _Chunk(BaseModel):
+    n_frames: Count
+    first_frame: int
+    cell_px: float = Field(gt=0, allow_inf_nan=False)
+    size_hw: tuple[Count, Count]
+
+
+class _Meta(BaseModel):
+    """What `meta` says; the last chunk of footage without a frame is none."""
+
+    format: Literal[1]
+    n_frames: int = Field(ge=0)
+    chunks: list[_Chunk]
+
+
 @dataclass(frozen=True, eq=False)
 class MapChunk:
     """Maps of frames that follow each other.
@@ -131,37 +152,37 @@ class HeatmapReader:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = path
-        try:
-            self._file = open(path, "rb")  # noqa: SIM115
-        except OSError as error:
+        if not os.path.isfile(path):
             raise OutputNotReadableError(
                 f"{path}: no heatmaps here; run crowdad detect on the footage without --no-heatmaps"
-            ) from error
+            )
         try:
-            self._arrays = np.load(self._file, allow_pickle=False)
-            self._meta: dict[str, Any] = json.loads(self._arrays["meta"].item())
-            known = self._meta["format"] == _FORMAT
+            self._arrays = Npz(path, _MOST_BYTES, _CHUNK_FRAMES * MOST_CELLS)
+        except _DAMAGE as error:
+            raise self._unreadable() from error
+        try:
+            self._meta = _Meta.model_validate_json(str(self._arrays["meta"].item()))
         except _DAMAGE as error:
             self.close()
             raise self._unreadable() from error
-        if not known:
-            self.close()
-            raise self._unreadable()
 
     def __len__(self) -> int:
         """Frames in the file."""
-        return int(self._meta["n_frames"])
+        return self._meta.n_frames
 
     def chunks(self) -> Iterator[MapChunk]:
         """All maps as they lie in the file, in order."""
-        for number, chunk in enumerate(self._meta["chunks"]):
+        for number, chunk in enumerate(self._meta.chunks):
             try:
                 frames = self._arrays[f"frame_{number:05d}"]
                 cells = np.ascontiguousarray(self._arrays[f"anomaly_{number:05d}"])
             except _DAMAGE as error:
                 raise self._unreadable() from error
-            size_hw = (int(chunk["size_hw"][0]), int(chunk["size_hw"][1]))
-            yield MapChunk(frames, cells, float(chunk["cell_px"]), size_hw)
+            if (frames.dtype, cells.dtype) != (np.int64, np.uint8) or cells.ndim != 3 or not cells.size:
+                raise self._unreadable()
+            if frames.shape != cells.shape[:1] or len(frames) != chunk.n_frames:
+                raise self._unreadable()
+            yield MapChunk(frames, cells, chunk.cell_px, chunk.size_hw)
 
     def __iter__(self) -> Iterator[tuple[int, Heatmap]]:
         """Each frame's index and map, in order."""
@@ -172,7 +193,7 @@ class HeatmapReader:
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        self._arrays.close()
 
     def __enter__(self) -> HeatmapReader:
         return self

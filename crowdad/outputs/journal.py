@@ -11,7 +11,7 @@ import json
 import os
 import struct
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -22,8 +22,9 @@ import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from crowdad.bounded import open_file, parse_json
 from crowdad.errors import OutputExistsError, OutputNotReadableError
-from crowdad.records import Checkpoint, FrameResult, Heatmap
+from crowdad.records import MOST_CELLS, Checkpoint, FrameResult, Heatmap
 
 __all__ = ["Journal", "journaled_run"]
 
@@ -31,6 +32,8 @@ _FIRST_LINE = b"crowdad journal 1\n"
 _FRAME = struct.Struct("<II")
 _LARGEST_RECORD = 2**30
 _BLOCK_FRAMES = 64
+_MOST_BYTES = 2**40  # of which a record at a time is read
+_DAMAGE = (SafetensorError, ValueError, LookupError, TypeError, AttributeError, OverflowError, zlib.error)
 _COLUMNS = (
     ("index", np.int64),
     ("time_s", np.float64),
@@ -84,7 +87,12 @@ class Journal:
         else:
             whole = self._file.tell()
             for record in iter(lambda: _record(self._file), None):
-                self.checkpoint = _checkpoint(record)
+                try:
+                    self.checkpoint = _checkpoint(record)
+                except _DAMAGE as error:
+                    raise OutputNotReadableError(
+                        f"{self._path}: is damaged; use --overwrite to start afresh"
+                    ) from error
                 self.told = self.checkpoint.told
                 whole = self._file.tell()
             self._file.truncate(whole)
@@ -127,10 +135,10 @@ class Journal:
 def journaled_run(path: str | os.PathLike[str]) -> dict[str, Any] | None:
     """What an unfinished run is run on, as `Journal` was told; None where there is none that can be read."""
     try:
-        with open(path, "rb") as file:
+        with open_file(path, _MOST_BYTES) as file:
             known = _record(file) if file.readline(len(_FIRST_LINE)) == _FIRST_LINE else None
-            return None if known is None else dict(json.loads(known))
-    except (OSError, ValueError):
+            return None if known is None else dict(parse_json(known))
+    except (OSError, ValueError, TypeError):
         return None
 
 
@@ -144,15 +152,18 @@ def _record(file: BinaryIO) -> bytes | None:
     if len(head) < _FRAME.size:
         return None
     length, checksum = _FRAME.unpack(head)
-    record = file.read(length) if length <= _LARGEST_RECORD else b""
+    left = os.fstat(file.fileno()).st_size - file.tell()
+    record = file.read(length) if length <= min(_LARGEST_RECORD, left) else b""
     return record if len(record) == length and zlib.crc32(record) == checksum else None
 
 
 def _differs(known: bytes, run: bytes) -> str:
     """In words, what two runs differ in."""
-    there, here = json.loads(known), json.loads(run)
-    if there.get("source", {}).get("name") != here.get("source", {}).get("name"):
-        return str(there.get("source", {}).get("name", "something else"))
+    there, here = parse_json(known), json.loads(run)
+    source = there.get("source", {}) if isinstance(there, dict) else {}
+    name = source.get("name", "something else") if isinstance(source, dict) else "something else"
+    if name != here.get("source", {}).get("name"):
+        return str(name)
     names = [name for name in here if there.get(name) != here[name]]
     return f"the same footage with another {', '.join(names) or 'command'}"
 
@@ -170,7 +181,7 @@ def _packed(results: list[FrameResult], checkpoint: Checkpoint) -> bytes:
 
 def _known(record: bytes) -> dict[str, Any]:
     length = int.from_bytes(record[:8], "little")
-    return dict(json.loads(json.loads(record[8 : 8 + length])["__metadata__"]["crowdad"]))
+    return dict(parse_json(parse_json(record[8 : 8 + length])["__metadata__"]["crowdad"]))
 
 
 def _checkpoint(record: bytes) -> Checkpoint:
@@ -181,10 +192,19 @@ def _checkpoint(record: bytes) -> Checkpoint:
 def _unpacked(record: bytes) -> Iterator[FrameResult]:
     try:
         known, arrays = _known(record), load(record)
-        heat = np.frombuffer(zlib.decompress(arrays["heat"].tobytes()), np.float32).reshape(known["shape"])
-    except (SafetensorError, ValueError, KeyError, zlib.error) as error:
+        heat = _heat(known["shape"], arrays["heat"].tobytes())
+        size_hw = (int(known["size_hw"][0]), int(known["size_hw"][1]))
+        for row, anomaly in enumerate(heat):
+            values = {name: arrays[name][row].item() for name, _ in _COLUMNS}
+            yield FrameResult(**values, heatmap=Heatmap(anomaly, known["cell_px"], size_hw))
+    except _DAMAGE as error:
         raise OutputNotReadableError("the journal of the run is damaged; use --overwrite to start afresh") from error
-    size_hw = (int(known["size_hw"][0]), int(known["size_hw"][1]))
-    for row, anomaly in enumerate(heat):
-        values = {name: arrays[name][row].item() for name, _ in _COLUMNS}
-        yield FrameResult(**values, heatmap=Heatmap(anomaly, known["cell_px"], size_hw))
+
+
+def _heat(shape: Sequence[int], packed: bytes) -> npt.NDArray[np.float32]:
+    """The maps of a record, float32 `shape`; no more is unpacked than they take."""
+    frames, rows, columns = shape
+    if not (0 < frames <= _BLOCK_FRAMES and 0 < rows * columns <= MOST_CELLS):
+        raise ValueError(f"maps of {shape}")
+    cells = zlib.decompressobj().decompress(packed, 4 * frames * rows * columns)
+    return np.frombuffer(cells, np.float32).reshape(shape)

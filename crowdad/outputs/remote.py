@@ -16,12 +16,13 @@ import platformdirs
 from crowdad.errors import (
     CrowdadError,
     OutputExistsError,
+    OutputNotReadableError,
     OutputNotWritableError,
     StorageError,
     StorageNotFoundError,
 )
 from crowdad.outputs.folder import RUN_FILES
-from crowdad.outputs.results import RunResults, parse_results
+from crowdad.outputs.results import MOST_RESULTS_BYTES, RunResults, parse_results
 from crowdad.storage import Url, is_stored, telling
 
 __all__ = ["RemoteRun"]
@@ -73,6 +74,9 @@ class RemoteRun:
         place = self.url / _WHOLE
         try:
             with place.reached() as store:
+                size = int(store.info(place.path)["size"] or 0)
+                if size > MOST_RESULTS_BYTES:
+                    raise OutputNotReadableError(f"{place}: {size:,} bytes are no results of a run")
                 blob = store.cat_file(place.path)
         except StorageNotFoundError:
             return None

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
 
+from crowdad.bounded import MB, parse_json, read_bytes
 from crowdad.errors import OutputNotReadableError
 from crowdad.records import Box, Event
 from crowdad.wording import without_login
@@ -34,6 +35,9 @@ __all__ = [
     "write_results",
 ]
 
+MOST_RESULTS_BYTES = 256 * MB
+"""Of a results.json that is read; those of a day of crowds have a few."""
+
 SCHEMA_VERSION: Literal[1] = 1
 
 
@@ -54,7 +58,7 @@ def _rounded(digits: int) -> AfterValidator:
 
 Text = Annotated[str, BeforeValidator(_printable)]
 Settings = Annotated[dict[str, JsonValue], BeforeValidator(_printable)]
-Seconds = Annotated[float, _rounded(3), Field(ge=0, allow_inf_nan=False)]
+Seconds = Annotated[float, _rounded(3), Field(ge=0, le=1e15, allow_inf_nan=False)]
 Pixels = Annotated[float, _rounded(1), Field(allow_inf_nan=False)]
 Number = Annotated[float, _rounded(6), Field(allow_inf_nan=False)]
 Anomaly = Annotated[float, _rounded(4), Field(ge=0, le=1)]
@@ -73,7 +77,7 @@ class SourceRecord(_Record):
     size_bytes: Count | None = None
     sha256: Sha256 | None = Field(default=None, description="of the file; null for what is not a single file")
     size_hw: tuple[Count, Count] = Field(description="height and width of the displayed picture, pixels")
-    fps: Number = Field(gt=0, description="frames a second, average")
+    fps: Number = Field(gt=0, le=1e6, description="frames a second, average")
     frames: Count = Field(description="frames of the footage that were decoded")
     duration_s: Seconds
     recorded_at: Text | None = Field(default=None, description="wall clock of the first frame, ISO 8601")
@@ -270,7 +274,10 @@ def _wall_clock(recorded_at: str | None) -> datetime | None:
 
 
 def _clock_at(began: datetime | None, time_s: float) -> str | None:
-    return None if began is None else (began + timedelta(seconds=time_s)).isoformat(timespec="milliseconds")
+    try:
+        return None if began is None else (began + timedelta(seconds=time_s)).isoformat(timespec="milliseconds")
+    except OverflowError:  # recorded in the year 9999
+        return None
 
 
 def results_schema() -> str:
@@ -302,7 +309,7 @@ def read_results(path: str | os.PathLike[str]) -> RunResults:
     Raises OutputNotReadableError for a missing or damaged file, or one of another schema version.
     """
     try:
-        blob = Path(path).read_bytes()
+        blob = read_bytes(path, MOST_RESULTS_BYTES)
     except FileNotFoundError as error:
         raise OutputNotReadableError(f"{path}: no such file; is this the folder of a finished run?") from error
     except OSError as error:
@@ -313,7 +320,7 @@ def read_results(path: str | os.PathLike[str]) -> RunResults:
 def parse_results(blob: bytes, path: str) -> RunResults:
     """What results.json holds.  path: where it was found, for messages.  Raises OutputNotReadableError."""
     try:
-        found = json.loads(blob.decode("utf-8"))
+        found = parse_json(blob.decode("utf-8"))
     except ValueError as error:
         raise OutputNotReadableError(f"{path}: not the results of a run; run crowdad detect again") from error
     version = found.get("schema_version") if isinstance(found, dict) else None
@@ -323,6 +330,8 @@ def parse_results(blob: bytes, path: str) -> RunResults:
         )
     try:
         return RunResults.model_validate(found)
+    except RecursionError:
+        raise OutputNotReadableError(f"{path}: is nested too deep; run crowdad detect again") from None
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import csv
 import os
+from array import array
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 import numpy.typing as npt
 
+from crowdad.bounded import KB, MB, text_lines
 from crowdad.errors import OutputNotReadableError
 from crowdad.records import FrameResult
 
 __all__ = ["FRAME_COLUMNS", "FrameTable", "FramesCsv", "read_frames_csv"]
+
+_MOST_BYTES, _MOST_IN_LINE = 4096 * MB, 4 * KB
+_LARGEST = 2.0**53
 
 FRAME_COLUMNS = ("frame", "time_s", "normality", "anomaly", "flagged", "warm_up", "n_tubes")
 
@@ -80,22 +85,20 @@ def read_frames_csv(path: str | os.PathLike[str]) -> FrameTable:
 
     Raises OutputNotReadableError for a missing file, other columns, or a row that is not numbers.
     """
+    refused = f"{path}: holds a row that is not numbers; run crowdad detect again"
     try:
-        rows = Path(path).read_text(encoding="utf-8").split("\n")
+        lines = text_lines(path, _MOST_BYTES, _MOST_IN_LINE)
+        if tuple(next(lines, "").split(",")) != FRAME_COLUMNS:
+            raise OutputNotReadableError(
+                f"{path}: the columns are not {','.join(FRAME_COLUMNS)}; run crowdad detect again"
+            )
+        cells = _cells(lines)
     except (OSError, UnicodeDecodeError) as error:
         raise OutputNotReadableError(f"{path}: no frames.csv of a run can be read here; run crowdad detect") from error
-    # What follows the last line break is empty, or the row that an interrupted run did not finish.
-    lines = list(csv.reader(rows[:-1]))
-    if not lines or tuple(lines[0]) != FRAME_COLUMNS:
-        raise OutputNotReadableError(f"{path}: the columns are not {','.join(FRAME_COLUMNS)}; run crowdad detect again")
-    return _table(path, lines[1:])
-
-
-def _table(path: str | os.PathLike[str], lines: list[list[str]]) -> FrameTable:
-    try:
-        cells = np.asarray(lines, dtype=np.float64).reshape(len(lines), len(FRAME_COLUMNS))
     except ValueError as error:
-        raise OutputNotReadableError(f"{path}: holds a row that is not numbers; run crowdad detect again") from error
+        raise OutputNotReadableError(refused) from error
+    if not (np.isfinite(cells).all() and (np.abs(cells) < _LARGEST).all()):
+        raise OutputNotReadableError(refused)
     return FrameTable(
         frame=cells[:, 0].astype(np.int64),
         time_s=cells[:, 1],
@@ -105,3 +108,14 @@ def _table(path: str | os.PathLike[str], lines: list[list[str]]) -> FrameTable:
         warm_up=cells[:, 5] != 0,
         n_tubes=cells[:, 6].astype(np.int64),
     )
+
+
+def _cells(lines: Iterator[str]) -> npt.NDArray[np.float64]:
+    """float64 (N, columns).  Raises ValueError for a row of another length or of anything but numbers."""
+    numbers, count = array("d"), 0
+    for count, line in enumerate(lines, start=1):
+        row = line.split(",")
+        if len(row) != len(FRAME_COLUMNS):
+            raise ValueError(f"row {count} has {len(row)} columns")
+        numbers.extend(map(float, row))
+    return np.asarray(numbers, np.float64).reshape(count, len(FRAME_COLUMNS))

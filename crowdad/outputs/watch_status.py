@@ -104,5 +104,6 @@ class Delays:
 def write_status(path: Path, status: WatchStatus) -> None:
     """Replace status.json as a whole; who reads it meanwhile reads the old one.  Raises OSError."""
     part = path.with_name(path.name + ".part")
+    part.touch(mode=0o600)
     part.write_text(status.model_dump_json(indent=2) + "\n", encoding="utf-8")
     os.replace(part, path)

@@ -12,7 +12,7 @@ from crowdad.motion import BackwardFlow, MotionMaps, motion_maps, steadied
 from crowdad.patches import grid, tubes
 from crowdad.patches._sampling import sample
 from crowdad.records import Tubes
-from crowdad.scale import SceneScale, View, views
+from crowdad.scale import SceneScale, View, check_cost, views
 
 __all__ = ["EXTRACTORS", "Extractor"]
 
@@ -37,9 +37,11 @@ class Extractor:
     """Turns the steps of one scene into tubes.
 
     scale: the scene's geometry.  settings: motion, tubes and scale sections are used.
+    Raises ConfigError for settings that would take all memory.
     """
 
     def __init__(self, scale: SceneScale, settings: Settings) -> None:
+        check_cost(scale, settings)
         self.views = views(scale, settings.scale)
         self._scale = scale
         self._settings = settings

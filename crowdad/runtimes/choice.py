@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import platformdirs
 
+from crowdad.bounded import MB, read_json
 from crowdad.runtimes._base import Runtime, fingerprint
 from crowdad.scene import SceneModel
 
@@ -100,7 +101,7 @@ def _path() -> Path:
 
 def _choices() -> dict[str, object]:
     try:
-        known = json.loads(_path().read_text(encoding="utf-8"))
+        known = read_json(_path(), MB)
     except (OSError, ValueError):
         return {}
     return known if isinstance(known, dict) else {}

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from crowdad.bounded import MB, read_bytes
 from crowdad.errors import ConfigError
 from crowdad.scale.scene_scale import MIN_PERSON_PX
 
@@ -70,7 +71,7 @@ class GivenHeights:
         if isinstance(given, int | float):
             return cls(((float(given), None),))
         text = os.fspath(given)
-        if isinstance(given, os.PathLike) or text.lower().endswith(".json") or Path(text).is_file():
+        if isinstance(given, os.PathLike) or text.lower().endswith(".json") or os.path.isfile(text):
             return cls._read(Path(text))
         pairs = [_HEIGHT.fullmatch(part.strip()) for part in text.split(",")]
         try:
@@ -84,7 +85,7 @@ class GivenHeights:
     @classmethod
     def _read(cls, path: Path) -> GivenHeights:
         try:
-            file = _File.model_validate_json(path.read_bytes())
+            file = _File.model_validate_json(read_bytes(path, MB))
         except OSError as error:
             raise ConfigError(f"{path}: cannot be read ({error.strerror}); {_HOW}") from error
         except ValidationError as error:

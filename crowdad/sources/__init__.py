@@ -12,7 +12,7 @@ from typing import Any
 from crowdad.errors import CrowdadError, UnreadableSourceError
 from crowdad.sources._ahead import read_ahead
 from crowdad.sources._base import MAX_PIXELS, Playable, Source
-from crowdad.sources._expand import Spec, expand, path_of, require_existing
+from crowdad.sources._expand import Spec, expand, path_of, refuse_run, require_existing
 from crowdad.sources._fetched import Fetched, OnBytes, fetch
 from crowdad.sources._listing import Entry, Listing
 from crowdad.sources._remote import RemoteFootage, object_at
@@ -114,6 +114,8 @@ def _source(spec: Any, part: dict[str, Any]) -> Source:
     if isinstance(spec, str | PathLike):
         spec = path_of(spec)
         require_existing(spec)
+        if spec.is_dir():
+            refuse_run(spec)
         if is_picture(spec) and spec.is_file():
             raise UnreadableSourceError(f"{spec}: is a single picture; give the folder of frames {spec.parent} instead")
     for kind in SOURCES:

@@ -53,7 +53,13 @@ _RTSP = _Kind(
 )
 _HTTP = _Kind(
     None,
-    {"protocol_whitelist": "http,https,httpproxy,tcp,tls,crypto", "format_whitelist": f"{FORMATS},mpjpeg,hls"},
+    {
+        "protocol_whitelist": "http,https,httpproxy,tcp,tls,crypto",
+        "format_whitelist": f"{FORMATS},mpjpeg,hls",
+        # A playlist without news is asked for again so often; 20 times cover a segment of any length.
+        "max_reload": "20",
+        "m3u8_hold_counters": "20",
+    },
     bursts=True,
 )
 _TCP = _Kind("mpegts", {"protocol_whitelist": "tcp", "merge_pmt_versions": "1"})

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from collections.abc import Callable, Generator, Hashable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from crowdad.errors import ConfigError, TooShortError, UnreadableSourceError
+from crowdad.errors import ConfigError, SourceNotFoundError, TooShortError, UnreadableSourceError
 from crowdad.records import Frame, SourceInfo
 from crowdad.sources._listing import Entry, Listing
 from crowdad.sources._report import ReadReport, Tally
@@ -53,6 +53,7 @@ GAP_FRAMES = 10
 """Footage breaks where nothing was recorded for longer than both: slow time lapse and dropped frames are no gaps."""
 
 _TIME_SLACK_S = 1e-6
+_LEAST_FPS, _MOST_FPS, _MOST_STRIDE, _LONGEST_S = 1e-6, 1e5, 10**9, 1e9
 _SET_BACK = "the clock of the footage is set back"
 
 
@@ -60,12 +61,16 @@ def check_fps(fps: float | None) -> None:
     """Raise ConfigError unless `fps` is None or a finite number above 0."""
     if fps is not None and not (math.isfinite(fps) and fps > 0):
         raise ConfigError(f"fps is {fps}; frames a second must be above 0")
+    if fps is not None and not _LEAST_FPS <= fps <= _MOST_FPS:
+        raise ConfigError(f"fps is {fps:g}; {_LEAST_FPS:g} to {_MOST_FPS:g} frames a second are read")
 
 
 def check_max_pixels(max_pixels: int) -> None:
-    """Raise ConfigError unless `max_pixels` lets the smallest picture in."""
+    """Raise ConfigError unless `max_pixels` lets the smallest picture in, and none that no decoder takes."""
     if max_pixels < MIN_SIDE_PX**2:
         raise ConfigError(f"max_pixels is {max_pixels}; at least {MIN_SIDE_PX**2} are needed for any footage")
+    if max_pixels >= 2**31:
+        raise ConfigError(f"max_pixels is {max_pixels}; decoders take less than 2^31 ({2**31 - 1})")
 
 
 def too_large(name: str, size: str, max_pixels: int) -> UnreadableSourceError:
@@ -99,11 +104,13 @@ class Cut:
     stride: int = 1
 
     def __post_init__(self) -> None:
-        if self.stride < 1:
-            raise ConfigError(f"stride is {self.stride}; it must be 1 (every frame) or more")
+        if not 1 <= self.stride <= _MOST_STRIDE:
+            raise ConfigError(f"stride is {self.stride}; it must be 1 (every frame) to {_MOST_STRIDE}")
         for name, value in (("start", self.start_s), ("end", self.end_s)):
             if value is not None and not (math.isfinite(value) and value >= 0):
                 raise ConfigError(f"{name} is {value} s; it must be 0 or more")
+            if value is not None and value > _LONGEST_S:
+                raise ConfigError(f"{name} is {value:g} s; no footage is longer than {_LONGEST_S:g} s")
         if self.end_s is not None and self.end_s <= (self.start_s or 0.0):
             raise ConfigError(f"end is {self.end_s} s, which is not after the start at {self.start_s or 0.0} s")
 
@@ -180,6 +187,12 @@ def _gap(step_s: float) -> str:
     return f"nothing was recorded for {step_s:.1f} s"
 
 
+def file_stamp(path: Path) -> Hashable:
+    """Which file it is, how long, and when it was last written.  Raises OSError."""
+    known = path.stat()
+    return known.st_dev, known.st_ino, known.st_size, known.st_mtime_ns
+
+
 class Source(ABC):
     """Footage.  Each call of `frames` is a fresh pass from the start.
 
@@ -193,6 +206,7 @@ class Source(ABC):
         self._cut = cut
         self._tally = Tally()
         self._notes: tuple[str, ...] = ()
+        self._opened_as: Hashable = None
 
     @classmethod
     @abstractmethod
@@ -265,6 +279,39 @@ class Source(ABC):
         """SHA-256 of the footage's bytes, hexadecimal; None where there are no bytes to read twice."""
         return None
 
+    def _stamp(self) -> Hashable:
+        """Another one whenever the footage's bytes are others; None for what cannot change.  Raises OSError."""
+        return None
+
+    @contextmanager
+    def _unchanged(self) -> Iterator[None]:
+        """Raise UnreadableSourceError where the footage is not what it was when it was opened, before or afterwards.
+
+        Scores, overlay and hash would be of different footage, and nobody would know.
+        """
+        self._check_unchanged()
+        try:
+            yield
+        except OSError:
+            self._check_unchanged()
+            raise
+        self._check_unchanged()
+
+    def _check_unchanged(self) -> None:
+        if self._opened_as is None:
+            return
+        try:
+            same = self._stamp() == self._opened_as
+        except OSError:
+            raise SourceNotFoundError(
+                f"{self.name}: no such file any more, it was removed while it was read; put it back and score it again"
+            ) from None
+        if not same:
+            raise UnreadableSourceError(
+                f"{self.name}: changed while it was read (is it still being recorded or copied?); score it again once "
+                "it is whole"
+            )
+
     def _pictures_from(self, tally: Tally, entry: Entry) -> Iterator[Picture]:
         """The pictures, at least those from `entry` on."""
         return self.pictures(tally)
@@ -284,7 +331,7 @@ class Source(ABC):
         next_index = -1 if entry is None else entry.index
         restarted, reached_s = False, None
         opened = self.pictures(tally) if entry is None else self._pictures_from(tally, entry)
-        with closing(opened) as pictures:  # type: ignore[type-var]
+        with self._unchanged(), closing(opened) as pictures:  # type: ignore[type-var]
             for picture in pictures:
                 reached_s = picture.time_s
                 if cut.is_past(picture.time_s):

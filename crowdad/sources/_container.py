@@ -19,6 +19,7 @@ __all__ = [
     "browser_suffix",
     "claimed_end_s",
     "is_cut_mp4",
+    "moving_streams",
     "open_container",
     "recorded_at",
     "recordings_in_mp4",
@@ -37,6 +38,7 @@ FORMATS = (
 
 _PLAYLIST_STARTS = (b"#EXTM3U", b"ffconcat version", b"<?xml", b"<MPD", b"[playlist]")
 _BOX_HEADER_LENGTH = 8
+_MOST_BOXES = 200_000  # a day in pieces of a second has 173,000
 _LATE_START_S = 0.12  # reordered frames begin two or three frames late
 _LAST_YEAR_WITHOUT_CLOCK = 1990
 """Cameras whose clock was never set write 1904 or 1970."""
@@ -69,7 +71,7 @@ def open_container(path: Path, max_pixels: int = MAX_PIXELS) -> InputContainer:
 
 def video_stream(name: str, container: InputContainer) -> VideoStream:
     """The stream of moving pictures, cover pictures of sound files left aside."""
-    moving = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
+    moving = moving_streams(container)
     if not moving:
         names = {"a cover picture" if stream.type == "video" else stream.type for stream in container.streams}
         kinds = " and ".join(sorted(names, reverse=True)) or "nothing"
@@ -79,6 +81,11 @@ def video_stream(name: str, container: InputContainer) -> VideoStream:
     if stream.codec_context is None:
         raise UnreadableSourceError(f"{name}: its video codec is not known here; convert it to H.264")
     return stream
+
+
+def moving_streams(container: InputContainer) -> list[VideoStream]:
+    """The video streams that are no cover pictures."""
+    return [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
 
 
 def recorded_at(container: InputContainer) -> str | None:
@@ -167,7 +174,7 @@ def _boxes(file: BinaryIO) -> Iterator[tuple[str, int]]:
     Source: ISO/IEC 14496-12, 4.2: 32-bit size and four letters; size 1 means that 64 bits follow, 0 "to the end".
     """
     start = 0
-    while True:
+    for _ in range(_MOST_BOXES):
         file.seek(start)
         header = file.read(_BOX_HEADER_LENGTH + 8)
         name = header[4:8]

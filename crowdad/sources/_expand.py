@@ -11,12 +11,13 @@ from os import PathLike
 from pathlib import Path
 
 from crowdad.errors import SourceNotFoundError, UnreadableSourceError
+from crowdad.sources._matching import matching
 from crowdad.sources._names import MASK_SUFFIX, is_video
 from crowdad.sources._remote import RemoteFootage, expand_url
 from crowdad.sources.images import is_picture, natural_order
 from crowdad.storage import SCHEMES, is_stored, local_spec
 
-__all__ = ["LIVE_SCHEMES", "Spec", "expand", "path_of", "refuse_address", "require_existing"]
+__all__ = ["LIVE_SCHEMES", "Spec", "expand", "path_of", "refuse_address", "refuse_run", "require_existing"]
 
 Spec = Path | RemoteFootage
 """A piece of footage that has a name: a file or a folder of pictures, here or in an object store."""
@@ -25,6 +26,7 @@ LIVE_SCHEMES = ("rtsp", "rtsps", "http", "https", "tcp", "udp")
 """Of cameras and streams."""
 
 _COMPARED_AT_MOST = 10_000
+_OF_RUNS = {"results.json", "frames.csv", "frames.csv.part", "status.json", "resume.part"}
 
 
 def expand(specs: Iterable[str | PathLike[str] | RemoteFootage]) -> list[Spec]:
@@ -115,9 +117,7 @@ def _is_link(path: Path) -> bool:
 
 
 def _matches(pattern: str) -> list[Path]:
-    matched = sorted(
-        map(Path, glob.glob(pattern, recursive=True)), key=lambda p: [natural_order(Path(s)) for s in p.parts]
-    )
+    matched = sorted(set(map(Path, matching(pattern))), key=lambda p: [natural_order(Path(s)) for s in p.parts])
     footage = [p for p in matched if (_is_clip(p) and not _is_mask_folder(p)) or (p.is_file() and is_video(p))]
     if footage:
         return footage
@@ -134,6 +134,7 @@ def _matches(pattern: str) -> list[Path]:
 
 def _footage_in(folder: Path) -> list[Path]:
     try:
+        refuse_run(folder)
         if _is_clip(folder):
             return [folder]
         entries = sorted(folder.iterdir(), key=natural_order)
@@ -149,7 +150,25 @@ def _footage_in(folder: Path) -> list[Path]:
 
 
 def _is_clip(path: Path) -> bool:
-    return path.is_dir() and not path.name.startswith(".") and any(is_picture(entry) for entry in path.iterdir())
+    if not path.is_dir() or path.name.startswith("."):
+        return False
+    return any(is_picture(entry) for entry in path.iterdir()) and not _is_run(path)
+
+
+def refuse_run(folder: Path) -> None:
+    """Raise UnreadableSourceError for the folder of a run."""
+    if _is_run(folder):
+        raise UnreadableSourceError(f"{folder}: is the folder of a run, not footage; give what it was made from")
+
+
+def _is_run(folder: Path) -> bool:
+    """Whether crowdad wrote the folder, so that its pictures and videos are results, not footage."""
+    try:
+        names = {entry.name for entry in folder.iterdir()}
+    except OSError:  # which whoever reads it tells
+        return False
+    pictures = {name for name in names if is_picture(Path(name))}
+    return bool(names & _OF_RUNS) and pictures <= {"timeline.png"}
 
 
 def _is_mask_folder(path: Path) -> bool:

@@ -79,6 +79,8 @@ def fetch(footage: RemoteFootage, on_bytes: OnBytes | None = None) -> Fetched:
     """
     place, tell = _place_of(footage), on_bytes or (lambda _done, _total: None)
     with _disk_errors(footage):
+        cache_folder().parent.mkdir(parents=True, exist_ok=True)
+        cache_folder().mkdir(mode=0o700, exist_ok=True)
         while True:
             place.parent.mkdir(parents=True, exist_ok=True)
             opened = open_folder(place.parent)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Hashable, Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from os import PathLike
@@ -29,12 +29,14 @@ from crowdad.sources._base import (
     check_fps,
     check_max_pixels,
     check_size,
+    file_stamp,
 )
 from crowdad.sources._clock import FrameClock, Placed
 from crowdad.sources._container import (
     browser_suffix,
     claimed_end_s,
     is_cut_mp4,
+    moving_streams,
     open_container,
     recorded_at,
     recordings_in_mp4,
@@ -118,14 +120,17 @@ class VideoFile(Source):
     def playable(self) -> Playable | None:
         if not self._probe.timed:
             return None
-        with open_container(self.path, self._max_pixels) as container:
+        with self._unchanged(), open_container(self.path, self._max_pixels) as container:
             stream = video_stream(self.name, container)
             suffix, starts_s = browser_suffix(self.path, container, stream), shown_from_s(container, stream)
             return None if suffix is None or starts_s is None else Playable(self.path, suffix, starts_s)
 
     def sha256(self) -> str:
-        with self.path.open("rb") as file:
+        with self._unchanged(), self.path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def _stamp(self) -> Hashable:
+        return file_stamp(self.path)
 
     def pictures(self, tally: Tally) -> Iterator[Picture]:
         if self._cut.start_s:
@@ -246,6 +251,8 @@ class VideoFile(Source):
     def _probe(self) -> _Probe:
         # A decoder that may not make a picture does not tell its size either: the first one may be larger.
         most = max(self._max_pixels, _PROBED_AT_MOST)
+        with suppress(OSError):  # which the reader tells in better words
+            self._opened_as = self._stamp()
         with open_container(self.path, most) as container:
             stream = video_stream(self.name, container)
             set_up_decoder(stream, most)
@@ -309,10 +316,10 @@ def _joined(path: Path, container: InputContainer) -> tuple[str, ...]:
 
 def _remarks(container: InputContainer, stream: VideoStream, frame: av.VideoFrame) -> tuple[str, ...]:
     remarks = []
-    others = len(container.streams.video) - 1
+    others = len(moving_streams(container)) - 1
     if others:
         remarks.append(f"one video stream of {others + 1} is read, number {stream.index}")
-    aspect = stream.codec_context.sample_aspect_ratio
+    aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
     if aspect and aspect != 1:
         remarks.append(f"pixels are not square ({aspect.numerator}:{aspect.denominator}); they are taken as stored")
     if frame.interlaced_frame:

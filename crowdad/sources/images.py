@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-import warnings
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from functools import cached_property, partial
-from io import BytesIO
 from os import PathLike
 from pathlib import Path, PurePath
 from typing import Any
 
-import cv2
 import numpy as np
-import numpy.typing as npt
-from PIL import Image
 
 from crowdad.errors import SourceNotFoundError, UnreadableSourceError
 from crowdad.records import SourceInfo
@@ -29,13 +24,17 @@ from crowdad.sources._base import (
     check_fps,
     check_max_pixels,
     check_size,
+    file_stamp,
     too_large,
 )
+from crowdad.sources._picture_files import PictureTooLargeError, bits_used, blob_of, decoded
 from crowdad.sources._report import Tally
 
 __all__ = ["PICTURE_SUFFIXES", "ImageFolder", "is_picture", "natural_order"]
 
 PICTURE_SUFFIXES = frozenset({".tif", ".tiff", ".jpg", ".jpeg", ".png", ".bmp", ".webp", ".pgm", ".ppm", ".jp2"})
+
+_LOOKED_AT = 9
 
 ASSUMED_FPS = 10.0
 """UCSD's rate, and the one used where none is given: pictures carry no time."""
@@ -79,6 +78,7 @@ class ImageFolder(Source):
         super().__init__(self.path.resolve().name or str(self.path), Cut(start_s, end_s, stride))
         self._fps = float(fps or ASSUMED_FPS)
         self._max_pixels = max_pixels
+        self._bits = 16
         if fps is None:
             self._notes = (f"pictures carry no times; {ASSUMED_FPS:g} frames a second are assumed",)
 
@@ -89,12 +89,16 @@ class ImageFolder(Source):
     @cached_property
     def info(self) -> SourceInfo:
         pictures, _ = self._listed()
+        most = self._max_pixels
         try:
-            most = self._max_pixels
-            found = (_decoded(_blob(path, most), cv2.IMREAD_GRAYSCALE, most) for path in pictures)
+            self._opened_as = self._stamp()
+            found = (decoded(blob_of(path, most), False, most) for path in pictures)
             first = next((luma for luma in found if luma is not None), None)
-        except _TooLargeError as error:
-            raise too_large(self.name, str(error), self._max_pixels) from None
+            self._look_at_depth(pictures)
+        except PictureTooLargeError as error:
+            raise too_large(self.name, str(error), most) from None
+        except OSError:
+            raise UnreadableSourceError(f"{self.name}: changes while it is read; score it once it is whole") from None
         if first is None:
             raise UnreadableSourceError(
                 f"{self.name}: none of its {len(pictures)} pictures can be read; use another copy of the folder"
@@ -115,17 +119,31 @@ class ImageFolder(Source):
     def sha256(self) -> str:
         """SHA-256 over each picture's name and SHA-256, in order."""
         whole = hashlib.sha256()
-        for path in self._listed()[0]:
-            whole.update(f"{path.name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode(errors="replace"))
+        with self._unchanged():
+            for path in self._listed()[0]:
+                digest = _digest(path)
+                whole.update(f"{path.name}\0{digest}\n".encode(errors="replace"))
         return whole.hexdigest()
 
+    def _stamp(self) -> Hashable:
+        return tuple((path.name, file_stamp(path)) for path in self._listed()[0])
+
+    def _look_at_depth(self, pictures: list[Path]) -> None:
+        """See how many bits pictures of 16 bits make use of, by a few spread over all of them."""
+        places = np.unique(np.linspace(0, len(pictures) - 1, _LOOKED_AT).astype(int))
+        bits = bits_used((blob_of(pictures[place], self._max_pixels) for place in places), self._max_pixels)
+        if bits is not None and bits < 16:
+            self._bits = bits
+            self._notes += (f"pictures of 16 bits that make use of {bits}: brightness is taken from those",)
+
     def pictures(self, tally: Tally) -> Iterator[Picture]:
+        _ = self.info  # how many bits they use
         pictures, others = self._listed()
         for path in others:
             tally.skip("not a picture", name=path.name)
         for index, path in enumerate(pictures):
             time_s = index / self._fps
-            yield Picture(index, time_s, partial(_load, path, time_s, self._max_pixels, tally))
+            yield Picture(index, time_s, partial(_load, path, time_s, self._max_pixels, self._bits, tally))
 
     def _places(self) -> Places:
         index = np.arange(len(self._listed()[0]))
@@ -151,67 +169,26 @@ class ImageFolder(Source):
         return pictures, [path for path in files if not is_picture(path) and not path.name.startswith("._")]
 
 
-class _TooLargeError(Exception):
-    """A picture has more pixels than are read; the message is its size."""
-
-
-def _load(path: Path, time_s: float, max_pixels: int, tally: Tally, color: bool) -> Pixels | None:
+def _digest(path: Path) -> str:
+    """SHA-256 of a picture; of one that may not be read, that it is so."""
     try:
-        blob = _blob(path, max_pixels)
-        luma = _decoded(blob, cv2.IMREAD_GRAYSCALE, max_pixels)
-    except _TooLargeError:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except PermissionError:
+        return "may not be read"
+
+
+def _load(path: Path, time_s: float, max_pixels: int, bits: int, tally: Tally, color: bool) -> Pixels | None:
+    try:
+        blob = blob_of(path, max_pixels)
+        luma = decoded(blob, False, max_pixels, bits)
+    except PictureTooLargeError:
         tally.skip(f"picture of more than {max_pixels} pixels", time_s, path.name)
         return None
     # Decoded a second time for colour: brightness made from colours differs by a level or two from what the codec
     # itself gives, and scores must not depend on whether somebody also wants a picture.
-    bgr = _decoded(blob, cv2.IMREAD_COLOR, max_pixels) if color and luma is not None else None
+    bgr = decoded(blob, True, max_pixels, bits) if color and luma is not None else None
     if luma is None or (color and bgr is None):
         tally.skip("picture cannot be read", time_s, path.name)
         return None
     return luma, bgr
-
-
-def _blob(path: Path, max_pixels: int) -> bytes:
-    """What the file holds, nothing where it cannot be read; raises _TooLargeError where its header tells so.
-
-    Pictures are decoded from bytes, not by name: OpenCV's own file access fails on some names.
-    """
-    try:
-        blob = path.read_bytes()
-    except OSError:
-        return b""
-    _check_header(blob, max_pixels)
-    return blob
-
-
-def _decoded(blob: bytes, flag: int, max_pixels: int) -> npt.NDArray[np.uint8] | None:
-    """uint8 (H, W) or BGR (H, W, 3), turned as EXIF asks; None where it is no picture.  Raises _TooLargeError."""
-    try:
-        picture = cv2.imdecode(np.frombuffer(blob, np.uint8), flag) if blob else None
-    except cv2.error:
-        return None
-    if picture is not None:
-        _check_pixels(picture.shape[0], picture.shape[1], max_pixels)
-    return picture  # type: ignore[return-value]
-
-
-def _check_header(blob: bytes, max_pixels: int) -> None:
-    """Raise _TooLargeError where the header tells of too many pixels; what it does not tell is for OpenCV to find."""
-    most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(BytesIO(blob)) as header:
-                height, width = header.height, header.width
-    except Image.DecompressionBombError:
-        if max_pixels <= most:
-            raise _TooLargeError(f"more than {most} pixels") from None
-        return
-    except Exception:  # whatever a parser of foreign bytes comes upon
-        return
-    _check_pixels(height, width, max_pixels)
-
-
-def _check_pixels(height: int, width: int, max_pixels: int) -> None:
-    if height * width > max_pixels:
-        raise _TooLargeError(f"{width}x{height}")

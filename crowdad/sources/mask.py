@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from crowdad.errors import ConfigError
+from crowdad.sources._base import MAX_PIXELS
+from crowdad.sources._picture_files import PictureTooLargeError, mask_of
 
 __all__ = ["read_mask"]
 
@@ -16,20 +19,19 @@ _SHAPE_SLACK = 0.03
 
 
 def read_mask(path: str | os.PathLike[str], size_hw: tuple[int, int]) -> npt.NDArray[np.bool_]:
-    """bool (H, W) of `size_hw`, True where the picture at `path` is at least half as bright as white.
+    """bool (H, W) of `size_hw`, True where the picture at `path` is at least half as bright as white, and opaque.
 
     A mask of another size but the same shape is resized.  Raises ConfigError for an unreadable picture, one of another
     shape, and one that is black all over.
     """
+    path = Path(path)
     try:
-        encoded = np.fromfile(path, dtype=np.uint8)
-    except OSError as error:
-        raise ConfigError(
-            f"{path}: the mask cannot be read ({error.strerror}); a picture is needed for --roi"
-        ) from error
-    grey = cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE) if len(encoded) else None
+        grey = mask_of(path, MAX_PIXELS) if os.path.isfile(path) else None
+    except PictureTooLargeError as error:
+        raise ConfigError(f"{path}: a mask of {error}; draw it on a frame of the footage") from None
     if grey is None:
-        raise ConfigError(f"{path}: not a picture; --roi needs one that is white where the footage is to be scored")
+        what = "not a picture" if os.path.isfile(path) else "the mask cannot be read (there is no such file)"
+        raise ConfigError(f"{path}: {what}; --roi needs one that is white where the footage is to be scored")
     height, width = size_hw
     if abs(grey.shape[1] / grey.shape[0] * height / width - 1) > _SHAPE_SLACK:
         raise ConfigError(
@@ -37,5 +39,7 @@ def read_mask(path: str | os.PathLike[str], size_hw: tuple[int, int]) -> npt.NDA
         )
     mask = np.asarray(cv2.resize(grey, (width, height), interpolation=cv2.INTER_NEAREST) >= 128)
     if not mask.any():
-        raise ConfigError(f"{path}: black all over, nothing would be scored; paint white what is to be scored")
+        raise ConfigError(
+            f"{path}: black all over (or transparent), nothing would be scored; paint white what is to be scored"
+        )
     return mask

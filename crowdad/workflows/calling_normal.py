@@ -8,7 +8,7 @@ from pathlib import Path
 
 from crowdad.errors import DataError, SourceNotFoundError
 from crowdad.patches import Span
-from crowdad.sources import Source
+from crowdad.sources import ImageFolder, Source, VideoFile
 from crowdad.storage import is_stored
 from crowdad.workflows.footage import Part
 
@@ -37,17 +37,34 @@ def ticked_spans(files: Sequence[str | os.PathLike[str]]) -> list[tuple[Source, 
 
 
 def _footage_of(file: Path, name: str, sha256: str | None) -> Path | str:
-    """Where the footage of a run is: where it was then, or beside the file; in an object store only at last."""
-    places = [Path(name), file.parent / Path(name).name, file.parent / f"footage{Path(name).suffix}"]
-    there: list[Path | str] = [place for place in places if place.exists()]
-    if is_stored(name):
-        there.append(name)
-    if not there:
+    """Where the footage of a run is: where it was then, or beside the file; in an object store only at last.
+
+    What the file names is read as footage only where it has the run's hash, or lies beside the file: whoever wrote the
+    file could name anything.
+    """
+    beside = [file.parent / Path(name).name, file.parent / f"footage{Path(name).suffix}"]
+    places: list[Path | str] = [place for place in beside if _is_there(place)]
+    if sha256 is not None and _is_there(Path(name)):
+        places.insert(0, Path(name))
+    if sha256 is not None and is_stored(name):
+        places.append(name)
+    if not places:
         raise SourceNotFoundError(
             f"{file}: its footage {name} is not here; start where crowdad detect was started, or put the footage "
             "beside the file"
         )
-    for place in there:
-        if sha256 is None or Part().open(place).sha256() == sha256:
+    for place in places:
+        if sha256 is None or _hash_of(place) == sha256:
             return place
-    raise DataError(f"{file}: {there[0]} is other footage than that of the run (its hash differs); use {name} of then")
+    raise DataError(f"{file}: {places[0]} is other footage than that of the run (its hash differs); use {name} of then")
+
+
+def _is_there(place: Path) -> bool:
+    return os.path.isfile(place) or os.path.isdir(place)
+
+
+def _hash_of(place: Path | str) -> str | None:
+    """SHA-256 of footage, none of it decoded yet where it is here."""
+    if not isinstance(place, Path):
+        return Part().open(place).sha256()
+    return ImageFolder(place).sha256() if place.is_dir() else VideoFile(place).sha256()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -24,7 +23,7 @@ from crowdad.sources import MAX_PIXELS, Source
 from crowdad.storage import local_spec
 from crowdad.workflows.footage import Part, one_spec
 from crowdad.workflows.grading import Sensitivity
-from crowdad.workflows.options import DetectOptions, Model
+from crowdad.workflows.options import DetectOptions, FootageBeside, Model
 from crowdad.workflows.picturing import TIMELINE_PICTURES, Seen, look_again
 from crowdad.workflows.preparing import Opened, fitted_scene, prepared, save_scene
 from crowdad.workflows.progress import Progress, silent
@@ -89,6 +88,7 @@ def detect(
     overlay: bool = True,
     heatmaps: bool = True,
     report: bool = True,
+    footage: FootageBeside = "link",
     start_s: float | None = None,
     end_s: float | None = None,
     stride: int = 1,
@@ -120,7 +120,9 @@ def detect(
         Footage of less than five minutes without a model is too short for a rate: its most unusual moments are ranked,
         those that stand out clearly (more with a higher sensitivity) are events, the others candidates.
     roi: a mask picture, white where the footage is scored.  overlay, heatmaps, report: write overlay.mp4, heatmaps.npz,
-        report.html with the footage beside it.
+        report.html.
+    footage: what lies beside the page: "link", a second name of the original file (a copy where browsers need one, or
+        on another disk), "copy", or "none".
     recorded_at: wall clock of the first frame, ISO 8601.
     runtime: what scores: "torch", "onnx", "openvino", or "auto" for what measured fastest on this machine; a scene that
         was just fitted is scored by torch then, as a graph does not pay for one piece of footage.
@@ -143,6 +145,7 @@ def detect(
         overlay=overlay,
         heatmaps=heatmaps,
         report=report,
+        footage=footage,
         part=Part(start_s, end_s, stride, fps, MAX_PIXELS if max_pixels is None else max_pixels),
         recorded_at=recorded_at,
         device=device,
@@ -215,12 +218,15 @@ def sighted(run: Run) -> Run:
 
 @contextmanager
 def maps_path(folder: RunFolder, options: DetectOptions) -> Iterator[Path | None]:
-    """Where the maps go: into the run's folder, or to a place that is cleared away; None where nobody needs them."""
+    """Where the maps go: kept in the run's folder, or there until the run is whole; None where nobody needs them."""
     if options.heatmaps:
         yield folder.file("heatmaps.npz")
     elif options.overlay or options.report:
-        with tempfile.TemporaryDirectory(prefix="crowdad-") as spare:
-            yield Path(spare) / "heatmaps.npz"
+        # In the run's folder, not in the system's own for temporary files: that may be small, and others look into it.
+        spare = folder.file("heatmaps.npz.part")
+        yield spare
+        with folder.one_line_errors():
+            spare.unlink(missing_ok=True)
     else:
         yield None
 

@@ -36,6 +36,7 @@ def fit(
     output: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     picture: bool = False,
+    pictures: bool = True,
     start_s: float | None = None,
     end_s: float | None = None,
     stride: int = 1,
@@ -57,6 +58,8 @@ def fit(
         (`"95@110,100@230"`), or the file that the report page's "Set people's size" saves.
     output: where to save the model, or None to keep it in memory.  overwrite: let an earlier file there go.
     picture: also draw what was learned into a PNG beside it, see `portray`.
+    pictures: keep the small pictures of people and of the empty view in the model; without them it cannot show what is
+        normal, nor see that the camera was moved.
     start_s, end_s, stride, fps: the part of each piece of footage to read; fps for what carries no times.
     max_pixels: footage with larger pictures is refused.
     device: "auto", "cpu" or "cuda".  on_bad_input: told of each piece that cannot be read, while others go on.
@@ -93,6 +96,8 @@ def fit(
         progress=progress,
     )
     scene.provenance["sampled"] = sampled
+    if not pictures:
+        scene = scene.without_pictures()
     from crowdad.dist import is_first
 
     if path is not None and is_first():

@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Literal, get_args
 
 from crowdad.config import Settings
 from crowdad.errors import ConfigError
@@ -17,7 +18,13 @@ from crowdad.workflows.footage import Part
 from crowdad.workflows.grading import RATES, Sensitivity, check_sensitivity
 from crowdad.workflows.progress import Progress, in_bytes, silent
 
-__all__ = ["DetectOptions", "Model"]
+__all__ = ["DetectOptions", "FootageBeside", "Model"]
+
+_LEAST_RAW, _MOST_RAW = 1e-9, 1e6
+
+FootageBeside = Literal["link", "copy", "none"]
+"""What lies beside the report page: a second name of the original (a copy where a browser needs one, or the disk knows
+no links), a copy of its own, or nothing."""
 
 Model = SceneModel | RemoteFootage | str | os.PathLike[str]
 """A fitted scene or its file, which may lie in an object store."""
@@ -41,6 +48,7 @@ class DetectOptions:
     overlay: bool = True
     heatmaps: bool = True
     report: bool = True
+    footage: FootageBeside = "link"
     part: Part = field(default_factory=Part)
     recorded_at: str | None = None
     device: str = "auto"
@@ -61,6 +69,10 @@ class DetectOptions:
         for name, value in wanted:
             if value is not None and not (math.isfinite(value) and value > 0):
                 raise ConfigError(f"{name} is {value}; a number above 0 is needed")
+        if self.threshold is not None and not _LEAST_RAW <= self.threshold <= _MOST_RAW:
+            raise ConfigError(f"threshold is {self.threshold:g}; raw anomaly is {_LEAST_RAW:g} to {_MOST_RAW:g}")
+        if self.footage not in get_args(FootageBeside):
+            raise ConfigError(f"footage {self.footage!r} is unknown; choose {', '.join(get_args(FootageBeside))}")
         if self.recorded_at is not None:
             try:
                 datetime.fromisoformat(self.recorded_at)

@@ -51,7 +51,8 @@ def look_again(
 ) -> Seen:
     """Write what needs the pictures once more, in one pass over the footage, or none where a few places will do.
 
-    overlay: write overlay.mp4.  report: lay the footage beside the page, as it is where browsers play it.
+    overlay: write overlay.mp4.  report: lay the footage beside the page, as it is where browsers play
+    it, unless it is to be left out.
     """
     from crowdad.outputs.footage import lay_beside, written_along
     from crowdad.outputs.overlay import OverlaySettings
@@ -59,13 +60,14 @@ def look_again(
 
     told = [*scored.events, *scored.candidates]
     peaks = PeakThumbnails(told, MOST_PICTURES if report else TIMELINE_PICTURES)
-    playable = run.source.playable() if report and _is_whole(scored) else None
+    beside = run.options.footage if report else "none"
+    playable = run.source.playable() if beside != "none" and _is_whole(scored) else None
     with ExitStack() as stack:
         watchers: list[Watcher] = [peaks.watch]
         if playable is not None:
             video, offset_s = f"footage{playable.suffix}", -playable.starts_s
-            lay_beside(playable.path, stack.enter_context(folder.part(video)))
-        elif report:
+            lay_beside(playable.path, stack.enter_context(folder.part(video)), linked=beside == "link")
+        elif beside != "none":
             video, offset_s = "footage.mp4", float(scored.table.time_s[0])
             copy = stack.enter_context(folder.part(video))
             watchers.append(partial(written_along, path=copy, fps=run.source.fps))

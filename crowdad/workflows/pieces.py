@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from crowdad.bounded import MB, Npz, read_json
 from crowdad.cuts import Change, CutFinder
 from crowdad.detector import BatchCounts
 from crowdad.errors import UnreadableSourceError
@@ -132,7 +133,7 @@ def score_piece(spec: Spec, options: DetectOptions, runtime: str, folder: Path, 
 def outcome_of(folder: Path, piece: Piece) -> PieceOutcome | None:
     """What the piece told, where the folder holds it whole; None otherwise."""
     try:
-        known = json.loads(_place(folder, piece, "json").read_text(encoding="utf-8"))
+        known = read_json(_place(folder, piece, "json"), 256 * MB)
         batches = tuple(BatchCounts(**{**counts, "motion": tuple(counts["motion"])}) for counts in known["batches"])
         usual = known["piece"].pop("usual")
         own = Piece(**known["piece"], usual=None if usual is None else Change(*usual))
@@ -158,7 +159,7 @@ def save_listing(folder: RunFolder, listing: Listing) -> None:
 
 def read_listing(folder: Path) -> Listing:
     """The listing of a run's folder."""
-    with np.load(folder / PIECES / _LISTING) as arrays:
+    with Npz(folder / PIECES / _LISTING, 4096 * MB, 1024 * MB) as arrays:
         return Listing(arrays["index"], arrays["time_s"], float(arrays["gap_s"]), arrays["keys"])
 
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from crowdad.errors import ConfigError, OutputNotWritableError
+from crowdad.outputs.folder import make_private
 from crowdad.scene import SceneModel
 from crowdad.workflows.sizing import people_of
 
@@ -53,6 +54,7 @@ def drawn_whole(path: str | os.PathLike[str], draw: Callable[[Path], None]) -> P
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         draw(part)
+        make_private(part)
         os.replace(part, path)
     except OSError as error:
         with suppress(OSError):

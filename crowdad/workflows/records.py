@@ -134,6 +134,7 @@ def run_results(run: Run, scored: Scored, model_path: Path) -> RunResults:
         **asdict(run.part),
         "roi": None if roi is None else os.fspath(roi),
         "person_height": None if heights is None else str(heights),
+        "recorded_at": run.options.recorded_at,
     }
     recorded_at = run.options.recorded_at or run.source.info.recorded_at
     return RunResults(

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from pydantic import TypeAdapter, ValidationError
+
+from crowdad.config import EventSettings
 from crowdad.errors import ConfigError, OutputNotReadableError, OutputNotWritableError
 from crowdad.events import EventFinder
+from crowdad.outputs.folder import make_private
 from crowdad.outputs.heatmaps import HeatmapReader
 from crowdad.outputs.results import RunResults, read_results
 from crowdad.outputs.tables import FrameTable, read_frames_csv
@@ -28,6 +32,8 @@ Watcher = Callable[[Iterable[Frame]], Iterator[Frame]]
 """Passes frames on unchanged and takes from them what it needs."""
 
 _LOW_SHARE = 0.8
+
+Checked = TypeVar("Checked")
 
 
 def overlay(
@@ -105,7 +111,7 @@ def _footage_of(results: RunResults, spec: Any, progress: Progress) -> Source:
     chosen = results.settings.get("run")
     known = chosen if isinstance(chosen, dict) else {}
     read = {name: value for name, value in known.items() if name in Part.__dataclass_fields__}
-    part = Part(**read)  # type: ignore[arg-type]
+    part = _checked(Part, read, results)
     source = part.open(one_spec(spec), progress)
     own, given = results.source.sha256, source.sha256()
     if own is not None and given is not None and own != given:
@@ -119,14 +125,19 @@ def _found_anew(folder: Path, results: RunResults, table: FrameTable, level: flo
     """The run's events at another level of anomaly."""
     chosen = results.settings.get("events")
     wanted = chosen if isinstance(chosen, dict) else {}
-    times = {name: wanted[name] for name in ("min_duration_s", "gap_s") if name in wanted}
-    person_px = SceneScale.from_dict(results.model.scale).person_px
+    given = {name: value for name, value in wanted.items() if name in ("min_duration_s", "gap_s")}
+    times = _checked(EventSettings, given, results)
+    try:
+        person_px = SceneScale.from_dict(results.model.scale).person_px
+    except ValueError as error:
+        raise _damaged(results) from error
     finder = EventFinder(
         results.source.fps,
         level=level,
         low=_LOW_SHARE * level,
         person_px=person_px,
-        **times,  # type: ignore[arg-type]
+        min_duration_s=times.min_duration_s,
+        gap_s=times.gap_s,
     )
     events: list[Event] = []
     with HeatmapReader(folder / "heatmaps.npz") as maps:
@@ -134,6 +145,20 @@ def _found_anew(folder: Path, results: RunResults, table: FrameTable, level: flo
         for row, heatmap in ((row_of[index], heatmap) for index, heatmap in maps if index in row_of):
             events += finder.push(_result(table, row, heatmap, level, results.cuts))
     return events + finder.finish()
+
+
+def _checked(kind: type[Checked], values: Mapping[str, Any], results: RunResults) -> Checked:
+    """What results.json says of settings, as the record it comes from.  Raises OutputNotReadableError."""
+    try:
+        return TypeAdapter(kind).validate_python(values)
+    except ValidationError as error:
+        raise _damaged(results) from error
+
+
+def _damaged(results: RunResults) -> OutputNotReadableError:
+    return OutputNotReadableError(
+        f"{results.source.name}: the settings in its results.json are damaged; run crowdad detect again"
+    )
 
 
 def _result(table: FrameTable, row: int, heatmap: Heatmap, level: float, cuts: Sequence[float]) -> FrameResult:
@@ -157,6 +182,7 @@ def _whole_or_not(path: Path) -> Iterator[Path]:
     part = path.with_name(path.name + ".part")
     try:
         yield part
+        make_private(part)
         os.replace(part, path)
     except OSError as error:
         raise OutputNotWritableError(

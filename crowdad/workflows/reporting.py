@@ -22,10 +22,9 @@ __all__ = ["write_report"]
 
 
 def write_report(folder: RunFolder, run: Run, scored: Scored, results: RunResults, maps: Path, seen: Seen) -> None:
-    """Write the page of a run beside the video that `seen` names."""
+    """Write the page of a run beside the video that `seen` names, if there is one."""
     from crowdad.outputs.report import Look, pack_heat, write_page
 
-    assert seen.video is not None
     with HeatmapReader(maps) as reader:
         heat = pack_heat(reader.chunks(), scored.table, [*scored.events, *scored.candidates])
     peaks = {event: (picture, seen.peaks.boxes[event]) for event, picture in seen.peaks.pictures.items()}

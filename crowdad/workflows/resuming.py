@@ -99,7 +99,8 @@ def _footage_of(path: Path) -> str | None:
     """Absolute path of the footage whose run is in the folder; None where that cannot be told."""
     run = journaled_run(path / JOURNAL)
     if run is not None:
-        return str(run.get("source", {}).get("name"))
+        source = run.get("source")
+        return str(source.get("name")) if isinstance(source, dict) else None
     try:
         return _whereabouts(read_results(path / "results.json").source.name)
     except CrowdadError:

@@ -122,9 +122,10 @@ def _journaled(results: Iterable[FrameResult], journal: Journal, detector: Detec
 
 
 def _maps_writer(folder: RunFolder, path: Path | None, stack: ExitStack) -> HeatmapWriter | None:
-    """Writes the maps into the folder (whole or `.part`), or for the overlay's sake to a place that is cleared away."""
+    """Writes the maps into the folder, whole or `.part`; those for the overlay's sake keep that name."""
     if path is None:
         return None
-    if path == folder.file(path.name):
+    if path.suffix != ".part":
         path = stack.enter_context(folder.part(path.name))
+    stack.enter_context(folder.one_line_errors())
     return stack.enter_context(HeatmapWriter(path))

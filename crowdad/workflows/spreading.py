@@ -11,6 +11,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from crowdad.errors import CrowdadError, TooLittleMotionError
+from crowdad.failures import line_of
 from crowdad.fleet import Fleet
 from crowdad.outputs.folder import JOURNAL, RunFolder
 from crowdad.outputs.remote import RemoteRun
@@ -172,8 +173,7 @@ class _Spread:
         except CrowdadError as error:
             self._end(Failure(self.request.spec, str(error)))
         except Exception as error:
-            first = next(iter(str(error).splitlines()), "")
-            self._end(Failure(self.request.spec, f"{self.request.spec}: {type(error).__name__}: {first}"))
+            self._end(Failure(self.request.spec, line_of(error, str(self.request.spec))))
         else:
             self._go_on(what, value)
 

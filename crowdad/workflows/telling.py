@@ -32,6 +32,7 @@ __all__ = ["AlertOptions", "Teller"]
 
 
 _CLIPS = "clips"
+_MOST_GB = 1e6
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,8 @@ class AlertOptions:
     def __post_init__(self) -> None:
         if (self.mqtt is None) != (self.topic is None):
             raise ConfigError("a broker and a topic go together; give both --mqtt HOST and --topic crowdad/gate3")
-        if not 0 < self.keep_gb < float("inf"):
-            raise ConfigError(f"the clips may take {self.keep_gb} GB; more than 0 is needed")
+        if not 0 < self.keep_gb <= _MOST_GB:
+            raise ConfigError(f"the clips may take {self.keep_gb} GB; more than 0 and at most {_MOST_GB:g} is needed")
 
 
 class Teller:

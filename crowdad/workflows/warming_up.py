@@ -30,6 +30,7 @@ class WarmUp:
     folder: of the watch; holds warm-up-N.mp4.part meanwhile.  heights: of people, where the user knows them.
     length_s: of footage that is gathered before it is learned from; where too little moved in it, as much again, and of
     all that the last hour at most.
+    learning: enough was gathered, and is being learned from.
     count: told the reason for each frame that is not scored.  progress: of the gathering and the learning.
     """
 
@@ -57,6 +58,7 @@ class WarmUp:
         self._notice = notice
         self._pieces: deque[Path] = deque()
         self._number = 0
+        self.learning = False
 
     def scene(self, frames: Iterator[LiveFrame | None], fps: Callable[[], float]) -> SceneModel | None:
         """The scene; None where the frames end before it is there.
@@ -67,6 +69,7 @@ class WarmUp:
         """
         try:
             while self._gather(frames, fps):
+                self.learning = True
                 fit = _Fit(list(self._pieces), self._settings, self._heights, self._device, self._progress)
                 try:
                     learned = self._wait_for(fit, frames)
@@ -76,6 +79,7 @@ class WarmUp:
                     return None
                 if isinstance(fit.error, TooLittleMotionError | TooShortError | UnclearSizeError):
                     minutes = len(self._pieces) * self._length_s / 60
+                    self.learning = False
                     self._notice(f"too little moved in {minutes:.1f} minutes to learn from; as much again is watched")
                     continue
                 if fit.error is not None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from crowdad.bounded import MB, read_bytes
 from crowdad.calibration import RunningCalibration
 from crowdad.config import Settings
 from crowdad.errors import ConfigError, OutputExistsError
@@ -137,6 +138,7 @@ def _folder(camera: Camera, output: str | os.PathLike[str] | None) -> RunFolder:
     """The watch's folder, new or of an earlier watch of the same camera.  Raises OutputError."""
     folder = RunFolder(Path("runs") / run_name(camera.name) if output is None else output, resume=True)
     try:
+        folder.clear_leftovers()
         if any(folder.file(name).exists() for name in ("results.json", "frames.csv", "frames.csv.part")):
             raise OutputExistsError(f"{folder.path}: holds a run of crowdad detect; choose another folder with -o")
         known = folder.file("status.json")
@@ -153,7 +155,7 @@ def _folder(camera: Camera, output: str | os.PathLike[str] | None) -> RunFolder:
 def _camera_of(status: Path) -> str | None:
     """The camera of a status.json; None where it cannot be read, which is no reason to leave a camera unwatched."""
     try:
-        return WatchStatus.model_validate_json(status.read_bytes()).camera
+        return WatchStatus.model_validate_json(read_bytes(status, MB)).camera
     except (OSError, ValueError):
         return None
 
@@ -302,7 +304,9 @@ class _Watch:
         )
         scene = warm_up.scene(coming, lambda: self._camera.fps)
         if scene is None:
-            self._notice("the watch ended before there was enough to learn from; nothing was scored")
+            early = "before there was enough to learn from"
+            ended = "while it was still learning" if warm_up.learning else early
+            self._notice(f"the watch ended {ended}; nothing was scored")
             return None
         save_scene(scene, self._folder)
         for doubt in doubts_of(scene.scale):

@@ -10,6 +10,7 @@ import socket
 import tarfile
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -398,3 +399,11 @@ def test_usps_offline(nobody, tmp_path, monkeypatch):
     monkeypatch.setattr(torchvision.datasets.USPS, "split_list", split_list)
     with pytest.raises(DownloadError, match=r"md5:ab.*md5:cd.*run: crowdad data get usps --data"):
         get("usps", tmp_path)
+
+
+def test_a_file_without_end_fills_no_disk(server, tmp_path):
+    file = replace(server.offer("clip.tar.gz", b"x" * 5_000), most_bytes=1_000)
+    with pytest.raises(DownloadError) as error:
+        fetch([file], tmp_path, "crowdad data get it")
+    assert "sends more than 1,000 bytes" in one_line(error)
+    assert names_in(tmp_path) == []

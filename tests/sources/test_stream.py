@@ -481,3 +481,11 @@ def test_waits_between_tries_grow_and_differ(monkeypatch: pytest.MonkeyPatch) ->
     for wait_s, most_s in zip(waits_s, longest_s, strict=True):
         assert most_s / 2 <= wait_s <= most_s
     assert len(set(waits_s)) == 12
+
+
+def test_a_playlist_without_news_is_not_asked_for_without_end() -> None:
+    empty = b"#EXTM3U\n#EXT-X-TARGETDURATION:0\n#EXTINF:0,\n/gone.ts\n"
+    with WebServer({"/live.m3u8": body(empty, PLAYLIST)}) as server:
+        with pytest.raises(UnreadableSourceError), Stream(server.url + "/live.m3u8") as stream:
+            list(stream.frames())
+        assert server.requests.count("/live.m3u8") < 60

@@ -12,6 +12,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 
+from crowdad.bounded import MB, read_json
 from crowdad.datasets.generated.agents import IN_SCOPE
 from crowdad.datasets.generated.clip import GeneratedClip
 from crowdad.errors import DataError, DatasetNotFoundError, OutputNotWritableError
@@ -111,7 +112,7 @@ def load_truth(path: str | Path) -> ClipTruth:
     if not path.is_file():
         raise DatasetNotFoundError(f"{path}: not there; write_clip puts it beside the video")
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = read_json(path, 256 * MB)
         if document["format"] != _FORMAT:
             raise KeyError("format")
         frames, in_scope = document["frames"], set(document["in_scope"])
@@ -127,5 +128,5 @@ def load_truth(path: str | Path) -> ClipTruth:
             tuple(tuple(subject["track_id"] for subject in frame) for frame in frames),
             document["provenance"],
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise DataError(f"{path}: not the truth of a generated clip ({error!r}); write it again") from error

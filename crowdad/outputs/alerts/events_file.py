@@ -20,7 +20,7 @@ class EventsFile(Sink):
 
     def __init__(self, path: Path) -> None:
         self.name = path.name
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         self._cut_unfinished_line()
 
     def send(self, line: str) -> None:

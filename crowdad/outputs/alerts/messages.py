@@ -6,15 +6,17 @@ import json
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from crowdad.bounded import MB, text_lines
 from crowdad.errors import OutputNotReadableError
 from crowdad.outputs.results import Anomaly, Pixels, Seconds, Text
 
 __all__ = ["EventMessage", "Message", "StatusMessage", "clock_of", "message_line", "messages_schema", "read_messages"]
+
+_MOST_BYTES = 4096 * MB
 
 Clock = Annotated[str, Field(description="ISO 8601 in UTC, milliseconds")]
 BoxPx = tuple[Pixels, Pixels, Pixels, Pixels]
@@ -78,15 +80,14 @@ def read_messages(path: str | os.PathLike[str]) -> Iterator[EventMessage | Statu
     """
     number = 0
     try:
-        with Path(path).open("rb") as lines:
-            for line in lines:
-                number += 1
-                if not line.endswith(b"\n"):
-                    return
-                yield _MESSAGE.validate_json(line)
+        for line in text_lines(path, _MOST_BYTES, MB):
+            number += 1
+            yield _MESSAGE.validate_json(line)
     except ValidationError as error:
         what = error.errors()[0]["msg"]
         raise OutputNotReadableError(f"{path}: line {number} is no message of crowdad watch ({what})") from error
+    except ValueError as error:
+        raise OutputNotReadableError(f"{path}: line {number + 1} is none of crowdad watch ({error})") from error
     except OSError as error:
         raise OutputNotReadableError(f"{path}: cannot be read ({error}); give the folder of a watch") from error
 

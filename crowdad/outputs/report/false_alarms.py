@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from crowdad.bounded import MB, read_bytes
 from crowdad.errors import OutputNotReadableError
 
 __all__ = ["FALSE_ALARMS_FORMAT", "FALSE_ALARMS_VERSION", "FalseAlarms", "FalseSpan", "read_false_alarms"]
 
+LONGEST_S = 1e9
+"""30 years."""
+
 FALSE_ALARMS_FORMAT: Literal["crowdad-false-alarms"] = "crowdad-false-alarms"
 FALSE_ALARMS_VERSION: Literal[1] = 1
+
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class _Part(BaseModel):
@@ -25,17 +31,17 @@ class FalseSource(_Part):
 
     name: str
     sha256: str | None
-    stride: int = Field(ge=1)
-    fps: float | None = Field(gt=0)
+    stride: int = Field(ge=1, le=10**9)
+    fps: float | None = Field(gt=0, le=1e6)
 
 
 class FalseSpan(_Part):
     """One ticked event.  boxes: rows of (time in s, x0, y0, x1, y1), pixels of the displayed picture, rising times."""
 
     event: int
-    start_s: float = Field(ge=0)
-    end_s: float = Field(gt=0)
-    boxes: list[tuple[float, float, float, float, float]] = Field(min_length=1)
+    start_s: float = Field(ge=0, le=LONGEST_S)
+    end_s: float = Field(gt=0, le=LONGEST_S)
+    boxes: list[tuple[Finite, Finite, Finite, Finite, Finite]] = Field(min_length=1)
 
 
 class FalseAlarms(_Part):
@@ -50,7 +56,7 @@ class FalseAlarms(_Part):
 def read_false_alarms(path: str | os.PathLike[str]) -> FalseAlarms:
     """Read what the page saved; raises OutputNotReadableError with one line for anything else."""
     try:
-        return FalseAlarms.model_validate_json(Path(path).read_bytes())
+        return FalseAlarms.model_validate_json(read_bytes(path, 64 * MB))
     except OSError as error:
         raise OutputNotReadableError(
             f"{path}: cannot be read ({error.strerror}); give a file saved by the report page of a run"

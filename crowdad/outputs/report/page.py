@@ -21,7 +21,16 @@ from crowdad.outputs.report.false_alarms import FALSE_ALARMS_FORMAT, FALSE_ALARM
 from crowdad.outputs.report.packing import PackedHeat, pack_scores
 from crowdad.outputs.report.parts import asset, template
 from crowdad.outputs.report.pictures import data_url, framed, motion_strip, where_picture
-from crowdad.outputs.report.saying import event_notes, facts_of, heat_notes, hours_of, pooled_notes, summary_of
+from crowdad.outputs.report.saying import (
+    clock_note,
+    event_notes,
+    facts_of,
+    heat_notes,
+    hours_of,
+    learn_line,
+    pooled_notes,
+    summary_of,
+)
 from crowdad.outputs.results import EventRecord, RunResults
 from crowdad.outputs.tables import FrameTable
 from crowdad.records import Box
@@ -52,13 +61,14 @@ class Reason:
 class Look:
     """What the page shows beside results and scores.
 
-    video: name of the file beside the page.  offset_s: footage time of the video's first moment.
+    video: name of the file beside the page; None: the footage was left out.
+    offset_s: footage time of the video's first moment.
     heat: see `pack_heat`.  still: uint8 (H, W, 3), blue, green, red, the scene.
     peaks: event id -> picture of its peak, uint8 (h, w, 3), and the box in that picture.  reasons: event id -> why.
     people: their size in the scene.
     """
 
-    video: str
+    video: str | None
     offset_s: float
     heat: PackedHeat
     still: Picture
@@ -89,6 +99,9 @@ def write_page(path: str | os.PathLike[str], results: RunResults, table: FrameTa
         candidates=[_event(moment, look) for moment in results.candidates],
         where=where_picture(look.still, look.heat),
         hours=hours_of(results.events),
+        clock_note=clock_note(results),
+        learn_line=learn_line(results),
+        learned_from="this footage" if results.model.fitted == "self-fitted" else "what the model was learned from",
         people=look.people,
         person=svg_path(),
         view_box=f"0 0 {width} {height}",
@@ -149,7 +162,9 @@ def _data(results: RunResults, table: FrameTable, look: Look, scores: dict[str, 
     """What the page's script reads; see assets/page.js."""
     source, reading = results.source, results.settings.get("run")
     known = reading if isinstance(reading, dict) else {}
+    run = json.dumps([source.name, source.sha256, results.model.sha256, [event.start_s for event in results.events]])
     return {
+        "run": hashlib.sha256(run.encode()).hexdigest()[:16],
         "start_s": round(float(table.time_s[0]), 3),
         "end_s": round(float(table.time_s[-1]), 3),
         "video": {"offset_s": round(look.offset_s, 6), "fps": source.fps, "size_hw": source.size_hw},

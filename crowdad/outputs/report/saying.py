@@ -11,7 +11,16 @@ from crowdad.outputs.clock import clock_text
 from crowdad.outputs.report.packing import PackedHeat
 from crowdad.outputs.results import EventRecord, RunResults
 
-__all__ = ["event_notes", "facts_of", "heat_notes", "hours_of", "pooled_notes", "summary_of"]
+__all__ = [
+    "clock_note",
+    "event_notes",
+    "facts_of",
+    "heat_notes",
+    "hours_of",
+    "learn_line",
+    "pooled_notes",
+    "summary_of",
+]
 
 _BAR_PITCH, _BAR_FOOT, _BAR_MOST = 25, 168, 140
 
@@ -22,12 +31,34 @@ def summary_of(results: RunResults) -> str:
     found = "No event" if not events else "1 event" if len(events) == 1 else f"{len(events)} events"
     if results.threshold.grade == "none":
         found = "Nothing to compare"
-    clock = f", recorded {source.recorded_at[:19].replace('T', ' ')}" if source.recorded_at else ""
+    what = "recorded" if _is_given(results) else "file date"
+    clock = f", {what} {source.recorded_at[:19].replace('T', ' ')}" if source.recorded_at else ""
     line = f"{found} in {clock_text(source.duration_s)}{clock}"
     if events or not results.candidates:
         return line
     most = results.candidates[0]
     return f"{line}; the most unusual moment is {clock_text(most.peak_s)} (stands out {most.surprise:.1f} times)"
+
+
+def learn_line(results: RunResults) -> str:
+    """The command that learns what was ticked, with all that it needs.
+
+    A run that learned from itself holds anomalies: not all of it may be declared normal with what was ticked.
+    """
+    own = results.model.fitted != "one-class"
+    new = "camera.safetensors" if results.model.fitted == "self-fitted" else f"new-{results.model.name}"
+    return f"crowdad fit FOOTAGE{' --unlabelled' * own} --also-normal false-alarms.json -o {new}"
+
+
+def clock_note(results: RunResults) -> str:
+    """What to know of the wall clock of events."""
+    return "" if _is_given(results) else " By the file's date, which may be that of an export; --recorded-at sets it."
+
+
+def _is_given(results: RunResults) -> bool:
+    """Whether a person said when the footage was recorded: a container's date may be that of a copy."""
+    run = results.settings.get("run")
+    return isinstance(run, dict) and run.get("recorded_at") is not None
 
 
 def facts_of(results: RunResults) -> list[tuple[str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -223,6 +224,38 @@ def test_ticks_are_saved_as_fit_takes_them(page_file: Path, opened: Opener, tmp_
     assert (ticks.source.name, ticks.source.sha256) == ('<script>alert("1")&.mp4', "5" * 64)
     assert [(span.event, span.start_s, span.end_s) for span in ticks.spans] == [(1, 2.0, 3.0), (3, 9.0, 9.4)]
     assert ticks.spans[0].boxes[0] == (2.0, 20, 20, 60, 80)
+
+
+def test_ticks_outlast_a_reload(page_file: Path, opened: Opener) -> None:
+    page = opened(page_file)
+    page.check(".event >> nth=1 >> .false-alarm")
+    page.reload()
+    until(page, "document.documentElement.dataset.ready === 'yes'")
+    assert [page.is_checked(f".event >> nth={place} >> .false-alarm") for place in range(3)] == [False, True, False]
+    assert page.inner_text("#save") == "Save 1 false alarm"
+    page.uncheck(".event >> nth=1 >> .false-alarm")
+
+
+def test_on_a_phone_show_brings_the_video_into_view(page_file: Path, opened: Opener) -> None:
+    page = opened(page_file, 390, 844)
+    page.emulate_media(reduced_motion="reduce")
+    button = page.locator(".event >> nth=2 >> .go")
+    button.scroll_into_view_if_needed()
+    button.click()
+    assert shown_time(page) == pytest.approx(9.0)
+    until(page, "document.getElementById('screen').getBoundingClientRect().top > -1")
+    box = page.locator("#screen").bounding_box()
+    assert box is not None
+    assert box["y"] + box["height"] <= 844
+
+
+def test_without_footage_the_page_works(tmp_path: Path, opened: Opener) -> None:
+    path = SHORT.write(tmp_path, look=replace(SHORT.look(), video=None))
+    page = opened(path)
+    assert "The footage was left out (--footage none)" in page.inner_text("#no-video")
+    page.focus("#timeline")
+    page.keyboard.press("n")
+    assert shown_time(page) == pytest.approx(2.0)
 
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 860), (390, 844)], ids=["desktop", "phone"])

@@ -20,6 +20,7 @@ class Report {
       this.painter = new HeatPainter(colours, data.heat.rows, data.heat.columns);
     }
     this.#measurePeople();
+    this.#recallTicks();
     this.#filter();
     this.#look();
     this.#listen();
@@ -138,9 +139,19 @@ class Report {
 
   /** Jump to an event's start; its card comes into view. */
   open(event) {
-    this.seek(event.start_s);
+    this.#show(event);
     this.#announce(event);
-    this.cards.get(event.id).scrollIntoView({ block: "nearest" });
+    if (!this.#inOneColumn()) this.cards.get(event.id).scrollIntoView({ block: "nearest" });
+  }
+
+  /** Go to the start of an event or candidate; where the list is below the video, the video comes into view. */
+  #show(moment) {
+    this.seek(moment.start_s);
+    if (this.#inOneColumn()) find("screen").scrollIntoView({ block: "nearest" });
+  }
+
+  #inOneColumn() {
+    return matchMedia("(max-width: 61.99rem)").matches; // as in page.css
   }
 
   /** Jump to the next (1) or previous (-1) of the shown events. */
@@ -224,6 +235,29 @@ class Report {
     find("save").textContent = count === 1 ? "Save 1 false alarm" : `Save ${count} false alarms`;
   }
 
+  // Ticks outlast a reload; a browser that keeps nothing of local pages loses them.
+
+  #ticksKey() {
+    return `crowdad ticks ${this.data.run}`;
+  }
+
+  #keepTicks() {
+    try {
+      localStorage.setItem(this.#ticksKey(), JSON.stringify(this.#ticked().map((event) => event.id)));
+    } catch {
+      // private windows, storage that is full or switched off
+    }
+  }
+
+  #recallTicks() {
+    try {
+      const kept = JSON.parse(localStorage.getItem(this.#ticksKey()) ?? "[]");
+      kept.forEach((id) => this.cards.has(id) && (this.cards.get(id).querySelector(".false-alarm").checked = true));
+    } catch {
+      // as above
+    }
+  }
+
   /** Download the ticked events as `crowdad fit --also-normal` takes them. */
   #save() {
     const spans = this.#ticked().map(({ id, start_s, end_s, boxes }) => ({ event: id, start_s, end_s, boxes }));
@@ -280,10 +314,13 @@ class Report {
     this.data.events.forEach((event) => {
       const card = this.cards.get(event.id);
       card.querySelector(".go").addEventListener("click", () => this.open(event));
-      card.querySelector(".false-alarm").addEventListener("change", () => this.#countTicks());
+      card.querySelector(".false-alarm").addEventListener("change", () => {
+        this.#countTicks();
+        this.#keepTicks();
+      });
     });
     document.querySelectorAll(".candidate .go").forEach((button, place) => {
-      button.addEventListener("click", () => this.seek(this.data.candidates[place].start_s));
+      button.addEventListener("click", () => this.#show(this.data.candidates[place]));
     });
     this.#countTicks();
     find("full").hidden = !document.fullscreenEnabled; // some phones show videos alone in full screen, without heat

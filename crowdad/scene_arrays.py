@@ -1,0 +1,109 @@
+"""The arrays of a model file: each of the shape that the others and the settings ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from crowdad.config import EncoderSettings, TubeSettings
+
+__all__ = ["check_arrays", "weight_shapes"]
+
+_UNIT_SLACK = 1e-3
+_CHANNELS = 3  # what tubes tell of motion, see patches
+_MOST_SIDE_PX = 1024
+_NARROW, _WIDE, _DECODER = 32, 64, 128
+
+
+def weight_shapes(encoder: EncoderSettings, tubes: TubeSettings) -> dict[str, tuple[int, ...]]:
+    """Name -> shape of each weight of the encoder of these settings, as `Conv3dAutoEncoder` has them.
+
+    Known without making one: a forged model could ask for a network of any size.
+    """
+    code, kernel = encoder.code_dim, encoder.temporal_kernel
+    layers = {
+        "trunk.0": (_NARROW, _CHANNELS, kernel, 3, 3),
+        "trunk.2": (_WIDE, _NARROW, kernel, tubes.rows, tubes.columns),
+        "trunk.6": (_WIDE, _WIDE),
+        "trunk.8": (code, _WIDE),
+        "head.0": (_DECODER, code + 1),
+        "head.2": (_DECODER, _DECODER),
+        "head.4": (_CHANNELS * tubes.rows * tubes.columns, _DECODER),
+    }
+    shapes: dict[str, tuple[int, ...]] = {}
+    for name, shape in layers.items():
+        shapes[f"{name}.weight"], shapes[f"{name}.bias"] = shape, shape[:1]
+    if encoder.code_norm == "batch":
+        shapes |= {"norm.running_mean": (code + 1,), "norm.running_var": (code + 1,), "norm.num_batches_tracked": ()}
+    return shapes
+
+
+def check_arrays(scene: Any) -> None:
+    """Raise ValueError where a scene's arrays fit neither each other nor its settings, or hold what no fit gives."""
+    encoder, tubes = scene.settings.encoder, scene.settings.tubes
+    clusters = len(scene.centres)
+    band = (_CHANNELS, 1, tubes.rows, 1)
+    needed = {
+        "centres": (clusters, encoder.code_dim + 1),
+        "shares": (clusters,),
+        "mean": band,
+        "spread": band,
+        "tube_normality": (101,),
+        "thumbnails": (clusters, *_sides(scene.thumbnails)),
+    }
+    if scene.motions is not None:
+        needed["motions"] = (clusters, tubes.steps, tubes.rows, tubes.columns)
+    for name, shape in needed.items():
+        array, dtype = getattr(scene, name), np.uint8 if name in ("thumbnails", "motions") else np.float32
+        if array.shape != shape or not clusters:
+            raise ValueError(f"{name} is {array.shape}, {shape} is needed")
+        if array.dtype != dtype:
+            raise ValueError(f"{name} is {array.dtype}, {np.dtype(dtype)} is needed")
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name} holds nan or inf")
+    if np.abs(np.linalg.norm(scene.centres.astype(np.float64), axis=1) - 1).max() > _UNIT_SLACK:
+        raise ValueError("its centres are not of length 1")
+    if scene.spread.min() <= 0:
+        raise ValueError("spread holds what is not above 0")
+    _check_activity(scene.activity)
+    _check_background(scene.background)
+    _check_weights(scene.weights, encoder, tubes)
+
+
+def _check_activity(activity: npt.NDArray[Any] | None) -> None:
+    """Raise ValueError where it is no map of how much moved where."""
+    if activity is None:
+        return
+    if activity.ndim != 2 or activity.dtype != np.float16 or not 0 < activity.size <= _MOST_SIDE_PX**2:
+        raise ValueError(f"activity is {activity.dtype} {activity.shape}, float16 (rows, columns) is needed")
+    if not (np.isfinite(activity).all() and activity.min() >= 0):
+        raise ValueError("activity holds nan, inf or what is below 0")
+
+
+def _check_background(background: npt.NDArray[Any] | None) -> None:
+    """Raise ValueError where it is no picture."""
+    if background is None:
+        return
+    sides = background.shape
+    if len(sides) != 2 or background.dtype != np.uint8 or not 8 <= min(sides) <= max(sides) <= _MOST_SIDE_PX:
+        raise ValueError(f"background is {background.dtype} {background.shape}, uint8 (h, w) from 8x8 on is needed")
+
+
+def _check_weights(weights: Mapping[str, npt.NDArray[Any]], encoder: EncoderSettings, tubes: TubeSettings) -> None:
+    """Raise ValueError where they are not the encoder's."""
+    needed = weight_shapes(encoder, tubes)
+    found = {name: array.shape for name, array in weights.items()}
+    for name in sorted(found.keys() | needed.keys()):
+        if found.get(name) != needed.get(name):
+            raise ValueError(f"weight {name} is {found.get(name, 'missing')}, {needed.get(name, 'none')} is needed")
+    if not all(np.isfinite(array).all() for array in weights.values()):
+        raise ValueError("the encoder's weights hold nan or inf")
+
+
+def _sides(thumbnails: npt.NDArray[Any]) -> tuple[int | str, ...]:
+    """Height and width of the pictures, or in words what is needed."""
+    sides = thumbnails.shape[1:]
+    return sides if len(sides) == 2 and all(0 < side <= _MOST_SIDE_PX for side in sides) else ("height", "width")
