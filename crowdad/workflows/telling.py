@@ -81,10 +81,10 @@ class Teller:
             # Those that refuse their address first: then nothing is left behind.
             if options.webhook is not None:
                 sink = WebhookSink(options.webhook)
-                self._couriers.append(Courier(sink, Outbox(folder.file("webhook.queue")), notice))
+                self._couriers.append(Courier(sink, Outbox(folder.file("webhook.queue"), notice=notice), notice))
             if options.mqtt is not None and options.topic is not None:
                 broker = MqttSink(options.mqtt, options.topic)
-                self._couriers.append(Courier(broker, Outbox(folder.file("mqtt.queue")), notice))
+                self._couriers.append(Courier(broker, Outbox(folder.file("mqtt.queue"), notice=notice), notice))
             with folder.one_line_errors():
                 # A disk that hangs or is full for a while must not stop the watch either.
                 self._couriers.insert(0, Courier(EventsFile(folder.file("events.jsonl")), Outbox(), notice))

@@ -1,4 +1,4 @@
-"""Connections from outside are bounded in number and in time: nobody keeps the owner out, or the watch from its files."""
+"""Connections from outside are bounded in number and in time: nobody keeps the owner out."""
 
 from __future__ import annotations
 
