@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Literal
 
@@ -49,9 +49,14 @@ class StreamStatus:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class LiveFrame(Frame):
-    """A frame of a stream.  captured_s: unix time at which it was taken off the wire."""
+    """A frame of a stream.
+
+    captured_s: unix time at which it was taken off the wire, to be told.  taken_s: the same by `time.monotonic`, to
+    order and measure by: the system's clock may be set at any moment.
+    """
 
     captured_s: float
+    taken_s: float = field(default_factory=time.monotonic)
 
 
 class StreamTally(Tally):
@@ -80,6 +85,7 @@ class _Waiting:
     index: int
     time_s: float
     captured_s: float
+    taken_s: float
     fps: float
     epoch: int
     why: str
@@ -184,7 +190,7 @@ class Stream:
                 frame = joint.frame(waiting.index, waiting.time_s, pixels, broken)
                 height, width = frame.luma.shape
                 self._size_hw = (height, width)
-                yield LiveFrame(**vars(frame), captured_s=waiting.captured_s)
+                yield LiveFrame(**vars(frame), captured_s=waiting.captured_s, taken_s=waiting.taken_s)
         finally:
             self.close()
 
@@ -270,13 +276,13 @@ class Stream:
         place = self._clock.place(shot.index, shot.stream_s, shot.arrived_s, trusted=trusted)
         if shot.restarted or place.anew:
             self._new_epoch("the clock of the stream was set anew")
-        captured_s = shot.captured_s
+        captured_s, taken_s = shot.captured_s, shot.arrived_s
         if paced and (early_s := self._clock.due_s(place) - time.monotonic()) > 0:
             self._stopping.wait(early_s)
-            captured_s = time.time()
+            captured_s, taken_s = time.time(), time.monotonic()
         if self._stopping.is_set():
             return False
-        waiting = _Waiting(shot, place.index, place.time_s, captured_s, fps, self._epoch, self._why)
+        waiting = _Waiting(shot, place.index, place.time_s, captured_s, taken_s, fps, self._epoch, self._why)
         for dropped in self._queue.put(waiting, shot.n_bytes):
             self.tally.drop(dropped.time_s)
         return True

@@ -186,7 +186,7 @@ class _Watch:
         self._ticked_s = 0.0
         self._wrote_s = 0.0
         self._saved_s = time.monotonic()
-        self._scored_from_s = 0.0  # unix time; frames that were taken before came while the scene was learned
+        self._scored_from_s = 0.0  # monotonic; frames that were taken before came while the scene was learned
         self._thinning = Thinning(lambda: camera.tally.dropped, board.skip, notice)
         self._calibration: RunningCalibration | None = None
         self._scorer: LiveScorer | None = None
@@ -240,7 +240,7 @@ class _Watch:
             self._tick()
             if self._is_over():
                 return
-            if frame is not None and frame.captured_s < self._scored_from_s:
+            if frame is not None and frame.taken_s < self._scored_from_s:
                 self._board.skip("learning")
             elif frame is not None:
                 if self._board.phase == "scoring" and not self._thinning.scores(frame):
@@ -308,7 +308,7 @@ class _Watch:
         for doubt in doubts_of(scene.scale):
             self._notice(doubt)
         scorer = self._ready(scene)
-        self._scored_from_s = time.time()
+        self._scored_from_s = time.monotonic()
         return scorer
 
     def _note_stage(self, stage: Stage) -> None:

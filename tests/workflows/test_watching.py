@@ -6,7 +6,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,19 @@ FPS = 10.0
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A scene that finds what moves unusual: its weights and centres are random."""
     return model_of().save(tmp_path_factory.mktemp("model") / "scene.safetensors")
+
+
+@pytest.fixture
+def set_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Sets the system's clock by so many seconds."""
+    unix_s, by_s = time.time, 0.0
+
+    def set_it(seconds: float) -> None:
+        nonlocal by_s
+        by_s += seconds
+
+    monkeypatch.setattr(time, "time", lambda: unix_s() + by_s)
+    return set_it
 
 
 def options_of(model: Path | None, **changes: Any) -> WatchOptions:
@@ -128,6 +141,25 @@ def test_events_are_announced_within_the_lag_and_a_second(model: Path, tmp_path:
     for line in events(folder):
         assert line["latency_s"] < limit_s
         assert line["type"] != "new" or line["since_start_s"] < limit_s
+
+
+@pytest.mark.parametrize("step_s", [86400.0, -86400.0])
+def test_a_clock_that_is_set_amid_an_event_changes_no_delay(
+    step_s: float, model: Path, tmp_path: Path, set_clock: Callable[[float], None]
+) -> None:
+    folder = tmp_path / "watch"
+
+    def step(update: LiveUpdate) -> None:
+        if update.result.index == 20:
+            set_clock(step_s)
+
+    status = watch(FakeCamera(walk(40)).open, options_of(model), output=folder, on_update=step)
+    assert status.scored == 40
+    assert status.event_delays.count > 0
+    assert 0 < max(status.frame_delays.max_s, status.event_delays.max_s) < 60
+    for line in events(folder):
+        assert 0 < line["since_start_s"] < 60
+        assert 0 < line["latency_s"] < 60
 
 
 def test_a_live_view_is_told_of_every_scored_frame(model: Path, tmp_path: Path) -> None:
@@ -276,8 +308,8 @@ def test_options_that_make_no_sense_are_refused(wrong: dict[str, Any], message: 
         AlertOptions(keep_gb=0)
 
 
-def test_without_a_model_it_learns_first_and_goes_on_with_what_it_learned(
-    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+def test_without_a_model_it_learns_first_and_goes_on_with_what_it_learned_also_where_the_clock_is_set_back(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, set_clock: Callable[[float], None]
 ) -> None:
     clip = tmp_path_factory.mktemp("clip") / "normal.mp4"
     write_clip(GeneratedClip("ped2like", seed=1, normal_only=True, duration_s=10), clip)
@@ -287,7 +319,7 @@ def test_without_a_model_it_learns_first_and_goes_on_with_what_it_learned(
 
     def playing() -> Iterator[npt.NDArray[np.uint8]]:
         nonlocal came
-        while not enough.is_set():
+        while not enough.is_set() and came < 9000:
             came += 1
             time.sleep(0.005)
             yield pictures[came % len(pictures)]
@@ -297,6 +329,8 @@ def test_without_a_model_it_learns_first_and_goes_on_with_what_it_learned(
     def look(status: WatchStatus) -> None:
         if not phases or phases[-1] != status.phase:
             phases.append(status.phase)
+            if status.phase == "scoring":
+                set_clock(-3600.0)
         if status.scored >= 12:
             enough.set()
 
