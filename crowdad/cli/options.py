@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from crowdad.errors import ConfigError
+
 if TYPE_CHECKING:
     from crowdad.config import Settings
     from crowdad.workflows.footage import Part
@@ -37,9 +39,11 @@ __all__ = [
     "Verbose",
     "chosen_part",
     "chosen_settings",
+    "given",
     "seconds",
 ]
 
+_LONGEST_SECRET = 4096
 _READING, _LEARNING, _GENERAL = "What to read", "Settings", "Running"
 
 
@@ -61,6 +65,25 @@ def seconds(text: str | None) -> float | None:
     for part in text.split(":"):
         total = 60 * total + float(part)
     return total
+
+
+def given(text: str | None) -> str | None:
+    """The text itself, or what the file of "@FILE" holds: secrets in a command show in the list of processes.
+
+    Raises ConfigError where there is no such file, or nothing in it.
+    """
+    if text is None or not text.startswith("@"):
+        return text
+    path = Path(text[1:])
+    try:
+        with path.open(encoding="utf-8") as file:
+            held = file.read(_LONGEST_SECRET).strip()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "no text"
+        raise ConfigError(f"{text}: the file cannot be read ({reason}); @FILE stands for what a file holds") from None
+    if not held or "\n" in held:
+        raise ConfigError(f"{text}: the file must hold one line")
+    return held
 
 
 Footage = Annotated[

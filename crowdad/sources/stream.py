@@ -24,6 +24,7 @@ from crowdad.sources._live_clock import LiveClock
 from crowdad.sources._newest import NewestQueue
 from crowdad.sources._report import ReadReport, Tally
 from crowdad.sources.file import VideoFile
+from crowdad.wording import one_line
 
 __all__ = ["LiveFrame", "Stream", "StreamStatus", "StreamTally"]
 
@@ -101,9 +102,10 @@ class Stream:
     open_timeout_s, read_timeout_s: a camera that does not answer, or sends nothing, for longer is lost.
     stall_s: so is one that sends, but no picture.
     max_pixels: larger pictures are refused.
+    name: what it is called; default: scheme and host of the address, as anything else in it may hold a login.
     on_status: told each time the camera is found or lost, by the reading thread; what it raises ends the stream.
 
-    name: without the login, to be shown.  tally: what was read, skipped, dropped up to now.
+    tally: what was read, skipped, dropped up to now.
     Raises SourceError for what is no stream, ConfigError for settings that make no sense.
     """
 
@@ -118,6 +120,7 @@ class Stream:
         read_timeout_s: float = 10.0,
         stall_s: float = 20.0,
         max_pixels: int = MAX_PIXELS,
+        name: str | None = None,
         on_status: Callable[[StreamStatus], None] | None = None,
     ) -> None:
         check_fps(fps)
@@ -131,7 +134,7 @@ class Stream:
         else:
             self._footage = VideoFile(path, fps=fps, max_pixels=max_pixels)
             _ = self._footage.info
-        self.name = self._footage.name
+        self.name = self._footage.name if name is None else one_line(name)
         self.tally = StreamTally()
         self._asked_fps = fps
         self._limits = Limits(max_pixels, open_timeout_s, read_timeout_s, stall_s)

@@ -20,6 +20,7 @@ from crowdad.outputs.folder import RunFolder, run_name
 from crowdad.outputs.watch_status import WatchStatus
 from crowdad.scene import SceneModel
 from crowdad.sources import LiveFrame, Stream, StreamStatus, read_mask
+from crowdad.wording import without_login
 from crowdad.workflows.arrivals import Arrivals, Camera, OpenCamera
 from crowdad.workflows.options import DetectOptions
 from crowdad.workflows.preparing import save_scene, wanting
@@ -58,6 +59,7 @@ class WatchOptions:
     alerts: where events go beside events.jsonl.
     duration_s: the watch ends by itself after so long; None: never.
     realtime: a file is played at its own pace.
+    name: what the camera is called wherever it is told of; default: scheme and host of its address.
     """
 
     scoring: DetectOptions = field(default_factory=DetectOptions)
@@ -66,8 +68,11 @@ class WatchOptions:
     alerts: AlertOptions = field(default_factory=AlertOptions)
     duration_s: float | None = None
     realtime: bool = False
+    name: str | None = None
 
     def __post_init__(self) -> None:
+        if self.name is not None and not self.name.strip():
+            raise ConfigError("the camera's name is empty; leave out --name, or give one")
         for name, value in (("warm-up", self.warm_up_s), ("duration", self.duration_s)):
             if value is not None and not 0 < value < float("inf"):
                 raise ConfigError(f"the {name} is {value} s; more than 0 is needed")
@@ -124,7 +129,12 @@ class _Opened:
         part = options.scoring.part
         if isinstance(camera, str):
             self.camera: Camera = Stream(
-                camera, fps=part.fps, realtime=options.realtime, max_pixels=part.max_pixels, on_status=self._tell
+                camera,
+                fps=part.fps,
+                realtime=options.realtime,
+                max_pixels=part.max_pixels,
+                name=options.name,
+                on_status=self._tell,
             )
         else:
             self.camera = camera(self._tell)
@@ -142,7 +152,7 @@ def _folder(camera: Camera, output: str | os.PathLike[str] | None) -> RunFolder:
         known = folder.file("status.json")
         if known.is_file():
             before = _camera_of(known)
-            if before is not None and before != camera.name:
+            if before is not None and before != without_login(camera.name):
                 raise OutputExistsError(f"{folder.path}: holds the watch of {before}; choose another folder with -o")
     except BaseException:
         folder.close()
