@@ -41,7 +41,7 @@ class EventsFile(Sink):
         os.close(self._file)
 
     def _opened(self) -> int:
-        file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         _cut_unfinished_line(file)
         return file
 
