@@ -101,11 +101,13 @@ class Teller:
         last = self._board.status
         if last is not None and last.state == "online":
             self._tell_status(StreamStatus("offline", time.time(), "the watch has ended"))
-        if self._recorder is not None:
-            self._recorder.close()
-        self._close_couriers(5.0)
-        self.final = self.record()
-        self.write(self.final)
+        try:
+            if self._recorder is not None:
+                self._recorder.close()
+        finally:
+            self._close_couriers(5.0)
+            self.final = self.record()
+            self.write(self.final)
 
     def camera_status(self, status: StreamStatus) -> None:
         """The camera was found or lost; from any thread."""

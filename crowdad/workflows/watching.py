@@ -6,7 +6,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from crowdad.calibration import RunningCalibration
 from crowdad.config import Settings
-from crowdad.errors import ConfigError, OutputExistsError
+from crowdad.errors import ConfigError, OutputError, OutputExistsError
 from crowdad.live import EventChange, LiveScore, LiveScorer, LiveUpdate
 from crowdad.outputs.folder import RunFolder, run_name
 from crowdad.outputs.watch_status import WatchStatus
@@ -105,6 +105,7 @@ def watch(
     Raises CrowdadError: SourceError, FitError, ModelError, OutputError, ConfigError.
     """
     options = options or WatchOptions()
+    notice = _unfailing(notice)
     check_runtime(options.scoring.runtime, options.scoring.device)
     scene = options.scoring.scene()
     with ExitStack() as stack:
@@ -119,6 +120,16 @@ def watch(
         running.run(scene)
     assert teller.final is not None
     return teller.final
+
+
+def _unfailing(notice: Callable[[str], None]) -> Callable[[str], None]:
+    """Notices come from handlers and threads that must go on, also where nobody can be told any more."""
+
+    def told(line: str) -> None:
+        with suppress(Exception):
+            notice(line)
+
+    return told
 
 
 class _Opened:
@@ -314,7 +325,7 @@ class _Watch:
         if scene is None:
             self._notice("the watch ended before there was enough to learn from; nothing was scored")
             return None
-        save_scene(scene, self._folder)
+        self._save(scene)
         for doubt in doubts_of(scene.scale):
             self._notice(doubt)
         scorer = self._ready(scene)
@@ -380,4 +391,11 @@ class _Watch:
     def _save_calibrated(self) -> None:
         assert self._scorer is not None
         assert self._calibration is not None
-        save_scene(replace(self._scorer.scene, calibration=self._calibration.calibration), self._folder)
+        self._save(replace(self._scorer.scene, calibration=self._calibration.calibration))
+
+    def _save(self, scene: SceneModel) -> None:
+        """Keep the scene for the next start; a disk that refuses does not stop this one."""
+        try:
+            save_scene(scene, self._folder)
+        except OutputError as error:
+            self._notice(f"{error}; what was learned is lost at the end unless it can be written by then")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import threading
@@ -18,9 +19,10 @@ import pytest
 
 from crowdad.config import load_settings
 from crowdad.datasets.generated import GeneratedClip, write_clip
-from crowdad.errors import ConfigError, ModelError, OutputExistsError
+from crowdad.errors import ConfigError, ModelError, OutputExistsError, OutputNotWritableError
 from crowdad.live import EventChange, LiveUpdate
 from crowdad.outputs.alerts import read_messages
+from crowdad.outputs.h264 import H264Writer
 from crowdad.outputs.watch_status import WatchStatus
 from crowdad.scale import GivenHeights
 from crowdad.scene import SceneModel
@@ -353,6 +355,58 @@ def test_without_a_model_it_learns_first_and_goes_on_with_what_it_learned_also_w
     assert notices == [
         f"goes on with what was learned before ({folder / 'scene.safetensors'}); remove that file to learn anew"
     ]
+
+
+def test_a_disk_that_is_full_during_the_warm_up_is_told_once_and_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("crowdad.workflows.warming_up._AGAIN_S", 0.05)
+    notices: list[str] = []
+    tries = 0
+    written = H264Writer.write
+
+    def full(self: H264Writer, bgr: npt.NDArray[np.uint8], time_s: float) -> None:
+        nonlocal tries
+        tries += 1
+        if tries <= 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        written(self, bgr, time_s)
+
+    monkeypatch.setattr(H264Writer, "write", full)
+    camera = FakeCamera(walk(60), pace_s=0.01)
+    status = watch(camera.open, options_of(None, warm_up_s=30.0), output=tmp_path / "watch", notice=notices.append)
+    assert tries > 10
+    assert "the disk is full" in notices[0]
+    assert [line for line in notices if "disk" in line] == notices[:1]
+    check_account(status, 60)
+    assert status.skipped == {"warming up": 60}
+    assert not list((tmp_path / "watch").glob("*.part"))
+
+
+def test_a_threshold_that_cannot_be_kept_and_a_notice_that_fails_end_nothing(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The scene is its own, so that its threshold is kept current and written now and then."""
+    folder = tmp_path / "watch"
+    folder.mkdir()
+    (folder / "scene.safetensors").write_bytes(model.read_bytes())
+    monkeypatch.setattr("crowdad.workflows.watching._SAVE_EVERY_S", 0.0)
+    told: list[str] = []
+
+    def full(*_: object) -> None:
+        raise OutputNotWritableError("the disk is full")
+
+    def notice(line: str) -> None:
+        told.append(line)
+        raise BrokenPipeError
+
+    monkeypatch.setattr("crowdad.workflows.watching.save_scene", full)
+    camera = FakeCamera([*walk(20), OFFLINE, *walk(20)], pace_s=0.02)
+    camera.back.set()
+    status = watch(camera.open, options_of(None), output=folder, notice=notice)
+    assert (status.scored, status.ended) == (40, "the camera was at its end")
+    assert any("the disk is full" in line for line in told)
+    assert states(folder) == ["online", "offline", "online", "offline"]
 
 
 def test_where_too_little_moves_it_watches_on_and_leaves_nothing_behind(tmp_path: Path) -> None:
