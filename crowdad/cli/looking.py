@@ -11,7 +11,7 @@ from crowdad.cli.ending import guarded
 from crowdad.cli.options import Data, Fps, MaxPixels, Quiet, Verbose, chosen_part
 from crowdad.cli.terminal import Bars, describe_run, notice
 from crowdad.errors import ConfigError
-from crowdad.wording import without_login
+from crowdad.wording import one_line, without_login
 
 if TYPE_CHECKING:
     from crowdad.scene import SceneModel
@@ -41,7 +41,7 @@ def info(
       crowdad info gate3.safetensors --picture gate3.png
       crowdad info video.mp4
     """
-    shown = without_login(path)
+    shown = one_line(without_login(path))
     if path.endswith(".safetensors"):
         from crowdad.scene import SceneModel
         from crowdad.sources import at_hand
@@ -88,7 +88,7 @@ def describe_scene(scene: SceneModel, settings: bool = False) -> str:
         lines.append(f"note         {note}")
     if settings:
         lines.append(f"settings     {scene.settings.model_dump_json()}")
-    return "\n".join(f"  {line}" for line in lines)
+    return "\n".join(f"  {one_line(without_login(line))}" for line in lines)
 
 
 def describe_source(source: Source) -> str:
@@ -107,7 +107,7 @@ def describe_source(source: Source) -> str:
     if known.recorded_at:
         lines.append(f"recorded at  {known.recorded_at}")
     lines += [f"note         {note}" for note in source.report.notes]
-    return "\n".join(f"  {line}" for line in lines)
+    return "\n".join(f"  {one_line(without_login(line))}" for line in lines)
 
 
 def demo(
