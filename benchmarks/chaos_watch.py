@@ -105,8 +105,12 @@ class Faults:
         return called
 
 
-def main(model: Path, clip: Path, folder: Path, webhook: str, speed: float) -> None:
-    """Watch until told to end."""
+def _notice(line: str) -> None:
+    sys.stderr.write(f"{line}\n")  # at once: notices come from many threads
+
+
+def main(model: Path, clip: Path, folder: Path, webhook: str, speed: float, runtime: str, rate: float | None) -> None:
+    """Watch until told to end.  rate: of false alarms an hour; None: the model's own."""
     camera, faults = LoopCamera(clip, speed), Faults()
 
     def obey() -> None:
@@ -122,7 +126,8 @@ def main(model: Path, clip: Path, folder: Path, webhook: str, speed: float) -> N
                 camera.close()
 
     alerts = AlertOptions(webhook=webhook, save_clips=True, keep_gb=0.01)
-    options = WatchOptions(scoring=DetectOptions(model=model, runtime="torch"), alerts=alerts)
+    scoring = DetectOptions(model=model, runtime=runtime, false_alarms_per_hour=rate)
+    options = WatchOptions(scoring=scoring, alerts=alerts)
     with faults.installed(), LivePage("0", name="chaos") as page:
         print(page.url, flush=True)
         threading.Thread(target=obey, daemon=True).start()
@@ -133,10 +138,11 @@ def main(model: Path, clip: Path, folder: Path, webhook: str, speed: float) -> N
             on_update=page.board.update,
             on_change=page.board.change,
             on_status=page.board.status,
-            notice=lambda line: print(line, file=sys.stderr),
+            notice=_notice,
         )
     print(camera.tally.frames_read, flush=True)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4], float(sys.argv[5]))
+    _, model, clip, folder, webhook, speed, runtime, rate = sys.argv
+    main(Path(model), Path(clip), Path(folder), webhook, float(speed), runtime, float(rate) if rate else None)

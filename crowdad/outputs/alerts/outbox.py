@@ -41,6 +41,7 @@ class Outbox:
         self._revision = 0
         self._written = 0  # revision of what the file holds
         self._failing = False
+        self._told = False
         self._closed = False
         if path is not None:
             for line in self._left_by_an_earlier_start(path):
@@ -104,26 +105,30 @@ class Outbox:
                     return
                 revision, closed = self._revision, self._closed
                 lines = [line for _, line in self._lines]
-            self._write(lines)
+            self._failing = not self._is_written(lines)
             if not self._failing:
                 self._written = revision
             if closed:
                 return
 
-    def _write(self, lines: list[str]) -> None:
+    def _is_written(self, lines: list[str]) -> bool:
         assert self.path is not None
+        part = self.path.with_name(f"{self.path.name}.part")
         try:
             if lines:
-                part = self.path.with_name(f"{self.path.name}.part")
                 part.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
                 os.replace(part, self.path)
+                self._told = False
             else:
                 self.path.unlink(missing_ok=True)
-            self._failing = False
+            return True
         except OSError as error:
-            if not self._failing:
-                self._failing = True
+            if not self._told:
+                self._told = True
                 self._notice(f"{self.path.name}: cannot be written ({error.strerror}); alerts wait in memory")
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+            return False
 
     def _left_by_an_earlier_start(self, path: Path) -> list[str]:
         """The lines of the file; one with anything else in it is set aside."""
