@@ -89,8 +89,7 @@ class WarmUp:
                 return fit.scene
             return None
         finally:
-            for piece in self._pieces:
-                piece.unlink(missing_ok=True)
+            self._let_go(0)
 
     def _gather(self, frames: Iterator[LiveFrame | None], fps: Callable[[], float]) -> bool:
         """Write the next piece; whether it is whole.  One that changes its size is begun anew."""
@@ -109,13 +108,11 @@ class WarmUp:
                 continue
             if piece.ended:
                 return False
-            while piece.resized is None and len(self._pieces) > _MOST_PIECES:
-                self._pieces.popleft().unlink(missing_ok=True)
             if piece.resized is None:
+                self._let_go(_MOST_PIECES)
                 return True
             self._count("warming up")
-            while self._pieces:
-                self._pieces.popleft().unlink(missing_ok=True)
+            self._let_go(0)
 
     def _is_written(self, piece: _Piece, path: Path, fps: float) -> bool:
         """Write the piece; where the disk refuses, which is told once, all pieces go."""
@@ -133,10 +130,14 @@ class WarmUp:
                 self._notice(f"{error}; the warm-up begins anew until it can be")
         for _ in range(counted, piece.given):
             self._count("warming up")
-        while self._pieces:
+        self._let_go(0)
+        return False
+
+    def _let_go(self, kept: int) -> None:
+        """Remove the oldest pieces; a disk that refuses even that ends nothing."""
+        while len(self._pieces) > kept:
             with suppress(OSError):
                 self._pieces.popleft().unlink(missing_ok=True)
-        return False
 
     def _let_by(self, frames: Iterator[LiveFrame | None], seconds: float) -> None:
         until_s = time.monotonic() + seconds
