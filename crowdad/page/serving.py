@@ -29,7 +29,7 @@ _TOKEN = re.compile(r"[!-~]{8,}")
 DESCRIPTORS = 1024
 """Files that the process may have open at least, where the system allows it; some libraries know no more."""
 
-_WAITING = 128
+_WAITING = 1024  # where the system's queue is full, who comes next tries again after seconds
 _START_S = 10.0
 _STOP_S = 3.0
 

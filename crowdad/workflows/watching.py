@@ -164,7 +164,9 @@ def _folder(camera: Camera, output: str | os.PathLike[str] | None) -> RunFolder:
         if known.is_file():
             before = _camera_of(known)
             if before is not None and before != without_login(camera.name):
-                raise OutputExistsError(f"{folder.path}: holds the watch of {before}; choose another folder with -o")
+                raise OutputExistsError(
+                    f"{folder.path}: holds the watch of {before}; choose another folder with -o, or a --name"
+                )
     except BaseException:
         folder.close()
         raise

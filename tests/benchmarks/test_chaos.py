@@ -17,7 +17,7 @@ def test_a_short_chaos_loses_and_doubles_nothing(tmp_path: Path) -> None:
     with H264Writer(clip, SIZE_HW, 10.0) as video:
         for index, picture in enumerate(walkers(60)):
             video.write(np.repeat(picture[..., None], 3, axis=2), index / 10)
-    report = measure(model, clip, tmp_path / "watch", seconds=6, speed=4, seed=1)
+    report = measure(model, clip, tmp_path / "watch", seconds=4, speed=4, seed=1)
     assert held(report), report
     assert report["scored"] > 0
     assert report["events"] > 0
