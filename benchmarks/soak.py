@@ -89,10 +89,7 @@ def measure(camera: Camera, folder: Path, model: Path | None = None) -> dict[str
         camera.fps * camera.speed,
     )
     if model is None:
-        model = folder / "scene.safetensors"
-        normal = folder / "normal.mp4"
-        write_clip(GeneratedClip(_SCENE, 1, normal_only=True, duration_s=_LOOP_S, fps=camera.fps), normal)
-        fit(normal, settings=load_settings(overrides=_QUICK), output=model)
+        model = fitted(folder, camera.fps)
     with RtspServer(clip, camera.fps * camera.speed) as server:
         command = [
             *(sys.executable, "-m", "crowdad", "watch", server.url, "--model", str(model)),
@@ -113,6 +110,14 @@ def measure(camera: Camera, folder: Path, model: Path | None = None) -> dict[str
     return _report(camera, rss_mb, status, said)
 
 
+def fitted(folder: Path, fps: int) -> Path:
+    """A scene of a generated camera, fitted in a minute; kept in the folder."""
+    model, normal = folder / "scene.safetensors", folder / "normal.mp4"
+    write_clip(GeneratedClip(_SCENE, 1, normal_only=True, duration_s=_LOOP_S, fps=fps), normal)
+    fit(normal, settings=load_settings(overrides=_QUICK), output=model)
+    return model
+
+
 def _sampled(process: subprocess.Popen[str], server: RtspServer, camera: Camera) -> list[float]:
     """Resident memory in MB every `EVERY_S` until the process ends; the camera goes off and on on the way."""
     began_s = time.monotonic()
@@ -127,14 +132,14 @@ def _sampled(process: subprocess.Popen[str], server: RtspServer, camera: Camera)
             del switched_off_s[0]
             server.kill()
             threading.Timer(OFF_S, server.start).start()
-        rss = _rss_mb(process.pid)
+        rss = resident_mb(process.pid)
         if rss is not None:
             rss_mb.append(rss)
         time.sleep(max(0.0, began_s + EVERY_S * len(rss_mb) - time.monotonic()))
     return rss_mb
 
 
-def _rss_mb(pid: int) -> float | None:
+def resident_mb(pid: int) -> float | None:
     """Resident memory as Linux tells it; None once the process has ended."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()

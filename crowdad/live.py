@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain, groupby
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -40,12 +41,14 @@ class LiveScore:
 
     captured_s: unix time at which it was taken.  jpeg: its picture, None where none was asked for.
     open_events: what lasts at this frame and was announced, in order of key.
+    taken_s: as in `sources.LiveFrame`.
     """
 
     result: FrameResult
     captured_s: float
     jpeg: bytes | None
     open_events: tuple[OpenEvent, ...]
+    taken_s: float = field(default_factory=time.monotonic, kw_only=True)
 
     def picture(self) -> npt.NDArray[np.uint8] | None:
         """uint8 (H, W, 3) BGR, decoded anew at each call; None where no pictures were asked for."""
@@ -88,9 +91,9 @@ class Unscored:
 class EventChange:
     """An event begins, goes on or ends.
 
-    key: the event's number in this run.  time_s, captured_s: of the frame at which this is told, in seconds of the
-    footage and as unix time.  end_s: None while it lasts.  merged_into: key of the event that it turned out to be a
-    part of.  The rest as in OpenEvent.
+    key: the event's number in this run.  time_s, captured_s, taken_s: of the frame at which this is told, in seconds of
+    the footage, as unix time, and by `time.monotonic`, to measure delays by.  end_s: None while it lasts.
+    merged_into: key of the event that it turned out to be a part of.  The rest as in OpenEvent.
     """
 
     kind: Literal["new", "update", "end"]
@@ -106,6 +109,15 @@ class EventChange:
     now_xyxy: Box
     end_s: float | None = None
     merged_into: int | None = None
+    taken_s: float = field(default_factory=time.monotonic, kw_only=True)
+
+
+class _When(NamedTuple):
+    """A frame's time_s, captured_s and taken_s."""
+
+    time_s: float = 0.0
+    captured_s: float = 0.0
+    taken_s: float = 0.0
 
 
 class LiveScorer:
@@ -151,9 +163,9 @@ class LiveScorer:
         )
         self._announcer = _Announcer()
         self._detector: Detector | None = None
-        self._waiting: deque[tuple[float, bytes | None]] = deque()
+        self._waiting: deque[tuple[float, float, bytes | None]] = deque()  # captured_s, taken_s, picture
         self._untold: deque[EventChange] = deque()  # a run may be left between a result and what it changes
-        self._last = (0.0, 0.0)  # time_s, captured_s
+        self._last = _When()
 
     def _person_px(self, x: npt.ArrayLike, y: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Height of a person at pixel (x, y) of the camera's pictures as they are now."""
@@ -201,7 +213,7 @@ class LiveScorer:
         """End what is open: by itself at each break, by the caller where a run was left early."""
         self._finder.finish()
         self._waiting.clear()
-        self._untold.extend(self._announcer.changes(self._finder, *self._last))
+        self._untold.extend(self._announcer.changes(self._finder, self._last))
         while self._untold:
             yield self._untold.popleft()
 
@@ -226,15 +238,15 @@ class LiveScorer:
         """The frames without their colours, which wait packed for their results."""
         for frame in frames:
             jpeg = packed(frame.luma if frame.bgr is None else frame.bgr) if self._pictures else None
-            self._waiting.append((frame.captured_s, jpeg))
+            self._waiting.append((frame.captured_s, frame.taken_s, jpeg))
             yield frame if frame.bgr is None else replace(frame, bgr=None)
 
     def _told(self, result: FrameResult, detector: Detector) -> Iterator[LiveScore | EventChange]:
-        captured_s, jpeg = self._waiting.popleft()
-        self._last = (result.time_s, captured_s)
+        captured_s, taken_s, jpeg = self._waiting.popleft()
+        self._last = _When(result.time_s, captured_s, taken_s)
         self._finder.push(result)
-        self._untold.extend(self._announcer.changes(self._finder, *self._last))
-        yield LiveScore(result, captured_s, jpeg, self._announcer.announced(self._finder))
+        self._untold.extend(self._announcer.changes(self._finder, self._last))
+        yield LiveScore(result, captured_s, jpeg, self._announcer.announced(self._finder), taken_s=taken_s)
         while self._untold:
             yield self._untold.popleft()
         if self._calibration is not None:
@@ -280,9 +292,9 @@ class _Announcer:
         )
         return tuple(replace(event, keys=numbers) for event, numbers in numbered if numbers)
 
-    def changes(self, finder: EventFinder, time_s: float, captured_s: float) -> Iterator[EventChange]:
+    def changes(self, finder: EventFinder, when: _When) -> Iterator[EventChange]:
         """What became new, changed or ended at the frame of this time."""
-        for change in self._changes(finder, time_s, captured_s):
+        for change in self._changes(finder, when):
             if change.key not in self._numbers:
                 self._last_number += 1
                 self._numbers[change.key] = self._last_number
@@ -291,38 +303,35 @@ class _Announcer:
             if change.kind == "end":
                 del self._numbers[change.key]
 
-    def _changes(self, finder: EventFinder, time_s: float, captured_s: float) -> Iterator[EventChange]:
+    def _changes(self, finder: EventFinder, when: _When) -> Iterator[EventChange]:
         for closed in finder.closed:
-            yield from self._closed(closed, time_s, captured_s)
+            yield from self._closed(closed, when)
         groups: dict[int, list[OpenEvent]] = {}
         for event in finder.open_events():
             groups.setdefault(event.keys[0] if event.part_of is None else event.part_of, []).append(event)
         for group in groups.values():
-            yield from self._open(group, time_s, captured_s)
+            yield from self._open(group, when)
         alive = {key for group in groups.values() for event in group for key in event.keys}
         for key in sorted(self._told.keys() - alive):  # was told for others' sake that have left it
-            yield self._end(key, time_s, captured_s, self._told[key].time_s)
+            yield self._end(key, when, self._told[key].time_s)
 
-    def _end(
-        self, key: int, time_s: float, captured_s: float, end_s: float, merged_into: int | None = None
-    ) -> EventChange:
-        last = self._told.pop(key)
-        return replace(last, kind="end", time_s=time_s, captured_s=captured_s, end_s=end_s, merged_into=merged_into)
+    def _end(self, key: int, when: _When, end_s: float, merged_into: int | None = None) -> EventChange:
+        return replace(self._told.pop(key), kind="end", end_s=end_s, merged_into=merged_into, **when._asdict())
 
-    def _open(self, group: list[OpenEvent], time_s: float, captured_s: float) -> Iterator[EventChange]:
+    def _open(self, group: list[OpenEvent], when: _When) -> Iterator[EventChange]:
         told = [key for event in group for key in event.keys if key in self._told]
         if not told and not any(event.lasts for event in group):
             return
         key = min(told, default=group[0].keys[0])
         for joined in sorted(set(told) - {key}):
             if any({key, joined} <= set(event.keys) for event in group):
-                yield self._end(joined, time_s, captured_s, time_s, key)
+                yield self._end(joined, when, when.time_s, key)
         hottest = max(group, key=lambda event: event.peak_anomaly)
         change = EventChange(
             "update" if told else "new",
             key,
-            time_s,
-            captured_s,
+            when.time_s,
+            when.captured_s,
             min(event.start_s for event in group),
             min(event.start_frame for event in group),
             hottest.peak_s,
@@ -330,19 +339,20 @@ class _Announcer:
             hottest.peak_anomaly,
             hottest.box_xyxy,
             hottest.now_xyxy,
+            taken_s=when.taken_s,
         )
         if not told or _worth_telling(self._told[key], change):
             self._told[key] = change
             yield change
 
-    def _closed(self, closed: ClosedEvent, time_s: float, captured_s: float) -> Iterator[EventChange]:
+    def _closed(self, closed: ClosedEvent, when: _When) -> Iterator[EventChange]:
         told = [key for key in closed.keys if key in self._told]
         key, event = told[0] if told else closed.keys[0], closed.event
         whole = EventChange(
             "new",
             key,
-            time_s,
-            captured_s,
+            when.time_s,
+            when.captured_s,
             event.start_s,
             event.start_frame,
             event.peak_s,
@@ -350,13 +360,14 @@ class _Announcer:
             event.peak_anomaly,
             event.box_xyxy,
             event.boxes[event.end_frame],
+            taken_s=when.taken_s,
         )
         if not told:
             yield whole
         for joined in told[1:]:
-            yield self._end(joined, time_s, captured_s, event.end_s, key)
+            yield self._end(joined, when, event.end_s, key)
         self._told[key] = whole
-        yield self._end(key, time_s, captured_s, event.end_s)
+        yield self._end(key, when, event.end_s)
 
 
 def _worth_telling(last: EventChange, now: EventChange) -> bool:

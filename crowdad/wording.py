@@ -4,19 +4,58 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["one_line", "without_login"]
+__all__ = ["address_shown", "one_line", "without_login"]
 
-# user:password@ up to the last @ of the address, as passwords hold @ and / though they should not; a port is none
-_LOGIN = re.compile(r"(?<=://)(?:[^\s/:@]*:(?!\d+(?:[/?\s]|$))\S*@|[^\s/]*@)")
-_SECRET_FIELD = re.compile(
-    r"([?&;](?:user|username|usr|login|pass|passwd|password|pwd|auth|token|secret|key|apikey|api_key)=)[^&;\s]*",
-    re.IGNORECASE,
-)
+_STORES = ("s3", "gs", "file")
+_WEB = ("http", "https")
+_SCHEME_SIGNS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+.-"
+_HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[\w.-]*)(?::\d{1,5})?")
+_PLAIN_PATH = re.compile(r"[\w./%+~-]*")
+_AFTER = ",.;:!)'\""
+
+
+def address_shown(address: str) -> str:
+    """Scheme, host and port of a camera's address, `rtsp://host:554`; all else may hold a login, and is left out.
+
+    `rtsp://...` where not even the host can be told, as in `rtsp://admin:20/pass@host`.
+    """
+    scheme, _, rest = address.partition("://")
+    authority, later = _split(rest)
+    host = authority.rpartition("@")[2]
+    if "@" in later:
+        host = "..." if _HOST.fullmatch(host) else _split(later.rpartition("@")[2])[0]
+    return f"{scheme}://{host if _HOST.fullmatch(host) else '...'}"
+
+
+def _split(rest: str) -> tuple[str, str]:
+    """What follows `://`, at the end of the host."""
+    authority = re.split(r"[/?#\\]", rest, maxsplit=1)[0]
+    return authority, rest[len(authority) :]
 
 
 def without_login(text: str) -> str:
-    """The text with user, password and tokens of every address in it left out: `rtsp://host/live?token=...`."""
-    return _SECRET_FIELD.sub(r"\1...", _LOGIN.sub("", text))
+    """The text with all that may be secret left out of every address in it.
+
+    Of a camera only what `address_shown` gives is left, of a page on the web the path too, of an object in a store all
+    but a login and a query.
+    """
+    return "".join(_word_shown(word) if "://" in word else word for word in re.split(r"(\s+)", text))
+
+
+def _word_shown(word: str) -> str:
+    """A word that holds an address, with what stands around it."""
+    before, _, rest = word.partition("://")
+    start = len(before.rstrip(_SCHEME_SIGNS))
+    scheme = before[start:]
+    bare = rest.rstrip(_AFTER)
+    authority, path = _split(bare)
+    shown = address_shown(f"{scheme}://{bare}")
+    if scheme.lower() in _STORES:
+        shown = f"{scheme}://{authority.rpartition('@')[2]}{path.partition('?')[0]}"
+    elif scheme.lower() in _WEB and "@" not in path:
+        plain = _PLAIN_PATH.match(path)
+        shown += "" if plain is None else plain[0]
+    return f"{before[:start]}{shown}{rest[len(bare) :]}"
 
 
 def one_line(text: str) -> str:

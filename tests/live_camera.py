@@ -23,7 +23,7 @@ class FakeCamera:
     pace_s: between two frames; 0: as fast as they are taken.  stays: waits for `close` when all were played.
     """
 
-    name = "rtsp://camera/live"
+    name = "rtsp://camera"
 
     def __init__(
         self,

@@ -189,7 +189,7 @@ def describe_scene(scene: SceneModel, settings: bool = False) -> str:
         lines.append(f"note         {note}")
     if settings:
         lines.append(f"settings     {scene.settings.model_dump_json()}")
-    return "\n".join(f"  {one_line(line)}" for line in lines)
+    return "\n".join(f"  {one_line(without_login(line))}" for line in lines)
 
 
 def describe_source(source: Source) -> str:
@@ -208,7 +208,7 @@ def describe_source(source: Source) -> str:
     if known.recorded_at:
         lines.append(f"file date    {known.recorded_at} (of the container; --recorded-at says when it was recorded)")
     lines += [f"note         {note}" for note in source.report.notes]
-    return "\n".join(f"  {one_line(line)}" for line in lines)
+    return "\n".join(f"  {one_line(without_login(line))}" for line in lines)
 
 
 def demo(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from crowdad.cli.ending import tell_failure
+from crowdad.errors import ConfigError
 
 if TYPE_CHECKING:
     from crowdad.config import Settings
@@ -41,11 +42,13 @@ __all__ = [
     "chosen_part",
     "chosen_settings",
     "found_footage",
+    "given",
     "named",
     "output_option",
     "seconds",
 ]
 
+_LONGEST_SECRET = 4096
 _READING, _LEARNING, _GENERAL = "What to read", "Settings", "Running"
 
 
@@ -79,6 +82,25 @@ def named(text: str) -> str:
 def output_option(help_text: str) -> Any:
     """`--output` that names a file or a folder of this machine."""
     return typer.Option("--output", "-o", metavar="PATH", parser=lambda text: Path(named(text)), help=help_text)
+
+
+def given(text: str | None) -> str | None:
+    """The text itself, or what the file of "@FILE" holds: secrets in a command show in the list of processes.
+
+    Raises ConfigError where there is no such file, or nothing in it.
+    """
+    if text is None or not text.startswith("@"):
+        return text
+    path = Path(text[1:])
+    try:
+        with path.open(encoding="utf-8") as file:
+            held = file.read(_LONGEST_SECRET).strip()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "no text"
+        raise ConfigError(f"{text}: the file cannot be read ({reason}); @FILE stands for what a file holds") from None
+    if not held or "\n" in held:
+        raise ConfigError(f"{text}: the file must hold one line")
+    return held
 
 
 Footage = Annotated[

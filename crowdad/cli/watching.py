@@ -30,12 +30,13 @@ from crowdad.cli.options import (
     Verbose,
     chosen_part,
     chosen_settings,
+    given,
     output_option,
     seconds,
 )
 from crowdad.cli.terminal import notice
 from crowdad.errors import ConfigError
-from crowdad.wording import one_line
+from crowdad.wording import address_shown, one_line
 
 if TYPE_CHECKING:
     from crowdad.live import EventChange
@@ -68,7 +69,9 @@ def watch(
         str,
         typer.Argument(
             metavar="CAMERA",
-            help="rtsp://, http(s)://, tcp:// or udp://, the number of a webcam, or a file with --realtime.",
+            help="rtsp://, http(s)://, tcp:// or udp://, the number of a webcam, or a file with --realtime; "
+            "@FILE, here and for --webhook, --mqtt and --page-token: what the file holds.",
+            envvar="CROWDAD_CAMERA",
             show_default=False,
         ),
     ],
@@ -79,6 +82,9 @@ def watch(
     warm_up: Annotated[
         str, typer.Option("--warm-up", metavar="TIME", help="Learn from so much first, where there is no model.")
     ] = "5m",
+    name: Annotated[
+        str | None, typer.Option("--name", help="What the camera is called.  [scheme and host of its address]")
+    ] = None,
     output: Annotated[
         Path | None,
         output_option("Folder of the watch; one that is there is gone on with."),
@@ -97,12 +103,22 @@ def watch(
     roi: Roi = None,
     webhook: Annotated[
         str | None,
-        typer.Option("--webhook", metavar="URL", help="POST each alert there.", rich_help_panel=_ALERTS),
+        typer.Option(
+            "--webhook",
+            metavar="URL",
+            help="POST each alert there.",
+            envvar="CROWDAD_WEBHOOK",
+            rich_help_panel=_ALERTS,
+        ),
     ] = None,
     mqtt: Annotated[
         str | None,
         typer.Option(
-            "--mqtt", metavar="HOST", help="Broker: HOST[:PORT] or mqtts://user:password@HOST.", rich_help_panel=_ALERTS
+            "--mqtt",
+            metavar="HOST",
+            help="Broker: HOST[:PORT] or mqtts://user:password@HOST.",
+            envvar="CROWDAD_MQTT",
+            rich_help_panel=_ALERTS,
         ),
     ] = None,
     topic: Annotated[
@@ -131,6 +147,7 @@ def watch(
         typer.Option(
             "--page-token",
             help="What a browser must know to see the page.  [made up where others can reach it]",
+            envvar="CROWDAD_PAGE_TOKEN",
             rich_help_panel=_PAGE,
         ),
     ] = None,
@@ -160,6 +177,8 @@ def watch(
       crowdad watch rtsp://host/stream -m gate3.safetensors --page 8080
       crowdad watch video.mp4 --realtime --duration 10m
 
+    Arguments show in the list of processes: give logins as @FILE, or in the environment.
+
     Ends with Ctrl+C.  Events are in events.jsonl of the folder (docs/watching.md), how it stands in status.json.
     """
     from crowdad import workflows
@@ -167,6 +186,7 @@ def watch(
     from crowdad.scene import SceneModel
     from crowdad.workflows.options import DetectOptions
 
+    camera, page_token = given(camera) or camera, given(page_token)
     base = None if model is None else SceneModel.load(model).settings
     asked = any(option is not None for option in (config, overrides, seed, patches))
     options = workflows.WatchOptions(
@@ -186,11 +206,13 @@ def watch(
         ),
         warm_up_s=duration(warm_up),
         lag=_lag(lag),
-        alerts=workflows.AlertOptions(webhook, mqtt, topic, save_clips, keep_gb),
+        alerts=workflows.AlertOptions(given(webhook), given(mqtt), topic, save_clips, keep_gb),
         duration_s=None if limit is None else duration(limit),
         realtime=realtime,
+        name=name,
     )
-    with _LiveLine(quiet) as line, _page(page, page_token, camera, line, quiet) as hooks:
+    called = name or (address_shown(camera) if "://" in camera else Path(camera).name)
+    with _LiveLine(quiet) as line, _page(page, page_token, called, line, quiet) as hooks:
         try:
             status = workflows.watch(camera, options, output=output, notice=notice, **hooks)
         except KeyboardInterrupt:
@@ -204,7 +226,7 @@ def watch(
 
 @contextmanager
 def _page(
-    address: str | None, token: str | None, camera: str, line: _LiveLine, quiet: bool
+    address: str | None, token: str | None, name: str, line: _LiveLine, quiet: bool
 ) -> Iterator[dict[str, Callable[[Any], None]]]:
     """What the watch tells of its frames, events and status: the line in the terminal, and a page if there is one."""
     if address is None:
@@ -214,10 +236,10 @@ def _page(
         return
     from crowdad.page import LivePage
 
-    name = camera if "://" in camera else Path(camera).name
     with LivePage(address, name=name, token=token) as page:
         if not quiet or page.token_made_up:  # which is told nowhere else
-            print(f"live page: {page.url}", flush=True)
+            told = page.url if token is None else f"{page.url.partition('?')[0]}?token=..."
+            print(f"live page: {told}", flush=True)
 
         def change(told: EventChange) -> None:
             line.change(told)

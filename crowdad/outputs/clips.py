@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -30,6 +30,7 @@ __all__ = ["ClipRecorder", "keep_within"]
 
 _WAITING_CLIPS = 2
 _SUFFIX = ".mp4"
+_STOP_S = 10.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,8 +96,11 @@ class ClipRecorder:
         self._recorded: set[int] = set()  # keys of open events that a clip was begun for
         self._finished: queue.Queue[_Recording | None] = queue.Queue(maxsize=_WAITING_CLIPS + 1)
         self._gave_up = False
+        self._stop = threading.Event()
+        self._kept: deque[str] = deque(maxlen=10_000)  # the clips of this start, in order
         for left in folder.glob(f"*{_SUFFIX}.part"):  # of a program that was killed
-            left.unlink()
+            with suppress(OSError):
+                left.unlink()
         self._thread = threading.Thread(target=self._work, name="crowdad-clips", daemon=True)
         self._thread.start()
 
@@ -115,6 +119,7 @@ class ClipRecorder:
         self._recorded &= open_keys
         if self._recording is None and open_keys - self._recorded:
             self._begin(open_events[0], shot)
+            self._recorded |= open_keys  # also where the disk refused, which every frame would try anew
         if self._recording is not None:
             self._recorded |= open_keys
             try:
@@ -128,15 +133,22 @@ class ClipRecorder:
         while result.time_s - self._past[0].result.time_s > self._before_s:
             self._past.popleft()
 
-    def close(self, patience_s: float = 20.0) -> None:
-        """End the running clip, and wait for all to be written, for so long at most."""
+    def close(self, patience_s: float = 60.0) -> None:
+        """End the running clip, and wait for all to be drawn, for so long at most; what is not is given up.
+
+        A thread that still draws while the program ends would abort it.
+        """
         self._finish()
-        end_s = time.monotonic() + patience_s
-        with suppress(queue.Full):
-            self._finished.put(None, timeout=patience_s)
-        self._thread.join(max(0.0, end_s - time.monotonic()))
-        if self._thread.is_alive():
-            self._notice("clips: some could not be drawn in time and are lost")
+        try:
+            end_s = time.monotonic() + patience_s
+            with suppress(queue.Full):
+                self._finished.put(None, timeout=patience_s)
+            self._thread.join(max(0.0, end_s - time.monotonic()))
+        finally:
+            if self._thread.is_alive():
+                self._stop.set()
+                self._notice("clips: some could not be drawn in time and are lost")
+                self._thread.join(_STOP_S)
 
     def _begin(self, event: OpenEvent, shot: _Shot) -> None:
         began = datetime.fromtimestamp(shot.captured_s - (shot.result.time_s - event.start_s), UTC)
@@ -169,34 +181,54 @@ class ClipRecorder:
         self._finished.put(recording)
 
     def _work(self) -> None:
-        while (recording := self._finished.get()) is not None:
-            path = self._folder / recording.name
-            part = path.with_name(path.name + ".part")
+        while not self._stop.is_set() and (recording := self._finished.get()) is not None:
+            part = self._folder / f"{recording.name}.part"
             try:
-                recording.draw(part)
-                keep_within(self._folder, self._keep_bytes - part.stat().st_size)
-                if part.stat().st_size > self._keep_bytes:
-                    part.unlink()
-                    self._notice(f"clips: {recording.name} alone takes more than is allowed for all; it is not kept")
-                else:
-                    os.replace(part, path)
+                recording.draw(part, self._stop)
+                self._keep(part, recording.name)
                 self._gave_up = False
+            except _Stopped:
+                pass
             except Exception as error:  # whatever goes wrong with a clip, the watch goes on
-                part.unlink(missing_ok=True)
                 self._notice(f"clips: {recording.name} cannot be written ({error})")
             finally:
+                with suppress(OSError):
+                    part.unlink(missing_ok=True)
                 recording.close()
 
+    def _keep(self, part: Path, name: str) -> None:
+        """Give a whole clip its name and make room for it.  Raises OSError."""
+        size = part.stat().st_size
+        fits = size <= self._keep_bytes
+        keep_within(self._folder, self._keep_bytes - fits * size, self._kept)
+        if not fits:
+            self._notice(f"clips: {name} alone takes more than is allowed for all; it is not kept")
+            return
+        os.replace(part, self._folder / name)
+        self._kept.append(name)
 
-def keep_within(folder: Path, keep_bytes: int) -> None:
-    """Delete the oldest clips until all take at most so much."""
-    clips = [(path.stat().st_mtime_ns, path.name, path.stat().st_size) for path in folder.glob(f"*{_SUFFIX}")]
-    taken = sum(size for _, _, size in clips)
-    for _, name, size in sorted(clips):
+
+def keep_within(folder: Path, keep_bytes: int, latest: Sequence[str] = ()) -> None:
+    """Delete the oldest clips until all take at most so much.
+
+    latest: those that are known to be the newest, in order, whatever the clock says, which may have been set.
+    """
+    order = {name: place for place, name in enumerate(latest)}
+    clips = []
+    for path in folder.glob(f"*{_SUFFIX}"):
+        with suppress(FileNotFoundError):
+            found = path.stat()
+            clips.append((order.get(path.name, -1), found.st_mtime_ns, path, found.st_size))
+    taken = sum(size for _, _, _, size in clips)
+    for _, _, path, size in sorted(clips):
         if taken <= keep_bytes:
             return
-        (folder / name).unlink()
+        path.unlink(missing_ok=True)
         taken -= size
+
+
+class _Stopped(Exception):
+    """The program is about to end."""
 
 
 class _Recording:
@@ -238,8 +270,8 @@ class _Recording:
         last_s = self._places[-1].time_s
         return last_s - self._last_open_s >= after_s or last_s - self._places[0].time_s >= most_s
 
-    def draw(self, path: Path) -> None:
-        """Write the clip.  Raises OSError where the disk refuses."""
+    def draw(self, path: Path, stop: threading.Event) -> None:
+        """Write the clip.  Raises OSError where the disk refuses, `_Stopped` soon after `stop` was set."""
         times_s = np.array([place.time_s for place in self._places])
         passed_s = times_s[-1] - times_s[0]
         fps = (len(times_s) - 1) / passed_s if passed_s > 0 else 1.0
@@ -254,11 +286,12 @@ class _Recording:
             n_tubes=unknown.astype(np.int64),
         )
         events = [self._event(key, sighting, fps) for key, sighting in sorted(self._sightings.items())]
-        write_overlay(self._frames(), self._heatmaps(), table, events, path, fps=fps)
+        write_overlay(self._frames(stop), self._heatmaps(), table, events, path, fps=fps)
 
     def close(self) -> None:
         """Let the frames go."""
-        self._spool.close()
+        with suppress(OSError):  # closing writes what is still held, which a full disk refuses once more
+            self._spool.close()
 
     def _event(self, key: int, sighting: _Sighting, fps: float) -> Event:
         """The event as far as the clip shows it; boxes before its announcement are those at it."""
@@ -277,8 +310,10 @@ class _Recording:
             boxes=boxes,
         )
 
-    def _frames(self) -> Iterator[Frame]:
+    def _frames(self, stop: threading.Event) -> Iterator[Frame]:
         for place in self._places:
+            if stop.is_set():
+                raise _Stopped
             self._spool.seek(place.offset)
             bgr = unpacked(self._spool.read(place.jpeg_bytes))
             # Only its shape is looked at where there is colour.

@@ -68,8 +68,9 @@ _WRITE_FAILURES = {
 def run_name(source_name: str) -> str:
     """A folder name for footage: no suffix, no user or password of an address, nothing a shell trips over."""
     plain = source_name.encode("utf-8", "replace").decode()
-    place = re.sub(r"^[a-z][a-z0-9+.-]*://", "", without_login(plain), flags=re.IGNORECASE)
-    stem = re.sub(r"\.[A-Za-z0-9]{1,5}$", "", Path(place).name)
+    _, address, place = without_login(plain).rpartition("://")
+    only_host = address and "/" not in place
+    stem = place if only_host else re.sub(r"\.[A-Za-z0-9]{1,5}$", "", Path(place).name)
     return _NOT_OURS.sub("-", stem).strip("-.")[:80] or "run"
 
 

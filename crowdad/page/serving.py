@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import re
 import secrets
 import socket
+import sys
 import threading
 import time
 from importlib.util import find_spec
@@ -24,7 +26,10 @@ if TYPE_CHECKING:
 __all__ = ["LivePage"]
 
 _TOKEN = re.compile(r"[!-~]{8,}")
-MOST_CONNECTIONS = 64
+DESCRIPTORS = 1024
+"""Files that the process may have open at least, where the system allows it; some libraries know no more."""
+
+_WAITING = 1024  # where the system's queue is full, who comes next tries again after seconds
 _START_S = 10.0
 _STOP_S = 3.0
 
@@ -55,18 +60,25 @@ class LivePage:
         if self.token_made_up:
             token = secrets.token_urlsafe(16)
         self.board = Board()
+        _raise_descriptor_limit()
         self._socket = _bound(self._address)
         port = self._socket.getsockname()[1]
         self.url = self._address.url(port) + ("" if token is None else f"?token={quote(token)}")
         self._server = _server(self.board, one_line(without_login(name)), self._address, token, port)
-        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="page", daemon=True)
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="page", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
         give_up_s = time.monotonic() + _START_S
         while not self._server.started and self._thread.is_alive() and time.monotonic() < give_up_s:
             time.sleep(0.01)
+        self._socket.listen(_WAITING)  # asyncio had it listen for no more than it accepts in one go
         return self
+
+    async def _serve(self) -> None:
+        # A browser that leaves, or a connection that cannot be accepted, is no news, and would be a traceback each.
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+        await self._server.serve([self._socket])
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -83,22 +95,34 @@ def _server(board: Board, name: str, address: PageAddress, token: str | None, po
 
     from crowdad.page.app import build_app
     from crowdad.page.guard import Guard
+    from crowdad.page.visitor import BACKLOG, Visitor
 
     app = Guard(build_app(board, name), may_be_called=address.may_be_called, token=token, cookie=f"crowdad-{port}")
     config = Config(
         app,
-        loop="asyncio",
-        http="h11",
+        http=Visitor,
         ws="none",
         lifespan="off",
         log_config=None,
         log_level="critical",  # addresses hold the token, and a browser that leaves is no news
         access_log=False,
         server_header=False,
-        limit_concurrency=MOST_CONNECTIONS,
+        backlog=BACKLOG,
         timeout_graceful_shutdown=1,
     )
     return Server(config)
+
+
+def _raise_descriptor_limit() -> None:
+    """Connections share one table of descriptors with cameras, clips and alerts."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(DESCRIPTORS, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _bound(address: PageAddress) -> socket.socket:
@@ -112,7 +136,7 @@ def _bound(address: PageAddress) -> socket.socket:
     try:
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         found.bind(place)
-        found.listen(128)
+        found.listen(_WAITING)
     except OSError as error:
         found.close()
         if error.errno == errno.EADDRINUSE:

@@ -1,7 +1,7 @@
 """What gives tubes their normality, one runtime a file: torch, ONNX Runtime, OpenVINO."""
 
 from crowdad.runtimes._base import CHUNK, Runtime, fingerprint, is_installed, require
-from crowdad.runtimes.choice import circumstances, fastest, keep_graph, kept_graph, remember, remembered
+from crowdad.runtimes.choice import circumstances, fastest, is_kept, keep_graph, remember, remembered, score_alike
 from crowdad.runtimes.onnxruntime import OnnxRuntime, load_onnxruntime
 from crowdad.runtimes.openvino import FINGERPRINT_PLACE, OpenVinoRuntime, load_openvino
 from crowdad.runtimes.torch import TorchRuntime
@@ -18,13 +18,14 @@ __all__ = [
     "fastest",
     "fingerprint",
     "is_installed",
+    "is_kept",
     "keep_graph",
-    "kept_graph",
     "load_onnxruntime",
     "load_openvino",
     "remember",
     "remembered",
     "require",
+    "score_alike",
 ]
 
 GRAPH_RUNTIMES: dict[str, type[OnnxRuntime] | type[OpenVinoRuntime]] = {

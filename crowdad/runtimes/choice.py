@@ -12,17 +12,28 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import platformdirs
 
 from crowdad.bounded import MB, read_json
-from crowdad.runtimes._base import Runtime, fingerprint
+from crowdad.runtimes._base import CHUNK, Runtime, fingerprint
 from crowdad.scene import SceneModel
 
-__all__ = ["cache_folder", "circumstances", "fastest", "keep_graph", "kept_graph", "remember", "remembered"]
+__all__ = [
+    "cache_folder",
+    "circumstances",
+    "fastest",
+    "is_kept",
+    "keep_graph",
+    "remember",
+    "remembered",
+    "score_alike",
+]
 
 _PACKAGES = ("torch", "onnxruntime", "openvino")
 _TUBES = 1024
 _REPEATS = 5
+_ALIKE = 0.01
 
 
 def cache_folder() -> Path:
@@ -47,11 +58,22 @@ def _version(package: str) -> str:
         return "absent"
 
 
+def _made_up(scene: SceneModel, count: int) -> npt.NDArray[np.float32]:
+    """Tubes of the scene's shape: float32 (count, C, T, rows, columns)."""
+    tubes = scene.settings.tubes
+    shape = (count, len(scene.mean), tubes.steps, tubes.rows, tubes.columns)
+    return np.random.default_rng(0).normal(1, 0.5, shape).astype(np.float32)
+
+
+def score_alike(one: Runtime, other: Runtime, scene: SceneModel) -> bool:
+    """Whether both give tubes of the scene's shape the same normality, as far as 8 bits allow."""
+    off = np.abs(one.normality(features := _made_up(scene, CHUNK)) - other.normality(features))
+    return bool(off.max() <= _ALIKE)  # nan is not
+
+
 def fastest(runtimes: Mapping[str, Runtime], scene: SceneModel) -> str:
     """The name of the runtime that scores tubes of the scene's shape in the least time, best of five each."""
-    tubes = scene.settings.tubes
-    shape = (_TUBES, len(scene.mean), tubes.steps, tubes.rows, tubes.columns)
-    features = np.random.default_rng(0).normal(1, 0.5, shape).astype(np.float32)
+    features = _made_up(scene, _TUBES)
     return min(runtimes, key=lambda name: _least_seconds(runtimes[name], features))
 
 
@@ -77,19 +99,28 @@ def remember(circumstances: str, runtime: str) -> None:
     _keep(_path(), content.encode())
 
 
-def kept_graph(scene: SceneModel) -> Path:
-    """Where the scene's ONNX graph is kept; need not exist yet."""
-    return cache_folder() / "graphs" / f"{fingerprint(scene)}.onnx"
+def is_kept(scene: SceneModel, graph: bytes) -> bool:
+    """Whether this very graph, which was made of the scene just now, was checked on this machine and kept."""
+    try:
+        path = _graph_path(scene)
+        return path.stat().st_size == len(graph) and path.read_bytes() == graph
+    except OSError:
+        return False
 
 
 def keep_graph(scene: SceneModel, graph: bytes) -> None:
-    """Keep a graph; where nothing can be kept, it is made again next time."""
-    _keep(kept_graph(scene), graph)
+    """Keep a graph that was checked; where nothing can be kept, it is checked again next time."""
+    _keep(_graph_path(scene), graph)
+
+
+def _graph_path(scene: SceneModel) -> Path:
+    return cache_folder() / "graphs" / f"{fingerprint(scene)}.onnx"
 
 
 def _keep(path: Path, content: bytes) -> None:
     with suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        for folder in (cache_folder(), path.parent):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         part = path.with_suffix(f".{os.getpid()}.part")
         part.write_bytes(content)
         part.replace(path)

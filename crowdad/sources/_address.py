@@ -11,7 +11,7 @@ from pathlib import Path
 from crowdad.errors import ConfigError, SourceNotFoundError, UnreadableSourceError
 from crowdad.sources._container import FORMATS
 from crowdad.sources._expand import path_of, require_existing
-from crowdad.wording import one_line, without_login
+from crowdad.wording import address_shown, one_line
 
 __all__ = ["Address", "address_of", "live_file"]
 
@@ -22,7 +22,7 @@ _KNOWN = "give rtsp://, http(s)://, tcp:// or udp://, the number of a webcam, or
 class Address:
     """A camera.
 
-    name: without the login; the only part that may be shown.  target: what is opened, login included.
+    name: scheme and host; the only part that may be shown.  target: what is opened, login included.
     format: of the container, None where the stream tells.  options: of the reader; they say what it may open.
     bursts: the stream comes in pieces, faster than it was recorded, and waits until the next piece is asked for.
     """
@@ -76,7 +76,8 @@ def live_file(spec: str, realtime: bool) -> Path | None:
     """
     if _scheme(spec) is not None or _webcam(spec) is not None:
         if realtime:
-            raise ConfigError(f"{spec}: --realtime is for files; a camera has a pace of its own, leave it out")
+            shown = spec if _scheme(spec) is None else address_shown(spec)
+            raise ConfigError(f"{shown}: --realtime is for files; a camera has a pace of its own, leave it out")
         return None
     path = path_of(spec)
     require_existing(path)
@@ -100,7 +101,7 @@ def address_of(spec: str) -> Address:
     if re.search(r"\s", spec):
         # Nothing of the address is shown: where a login ends cannot be told.
         raise UnreadableSourceError(f"{scheme}://..: the address holds a space; write spaces as %20")
-    name = one_line(without_login(spec))
+    name = one_line(address_shown(spec))
     if scheme not in _KINDS:
         raise UnreadableSourceError(f"{name}: streams over {scheme} cannot be read; {_KNOWN}")
     kind = _KINDS[scheme]

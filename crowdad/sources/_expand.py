@@ -16,6 +16,7 @@ from crowdad.sources._names import MASK_SUFFIX, is_video
 from crowdad.sources._remote import RemoteFootage, expand_url
 from crowdad.sources.images import is_picture, natural_order
 from crowdad.storage import SCHEMES, is_stored, local_spec
+from crowdad.wording import address_shown
 
 __all__ = ["LIVE_SCHEMES", "Spec", "expand", "path_of", "refuse_address", "refuse_run", "require_existing"]
 
@@ -71,15 +72,17 @@ def path_of(spec: str | PathLike[str]) -> Path:
 def refuse_address(spec: str | PathLike[str]) -> None:
     """Raise UnreadableSourceError for addresses (rtsp://, http://, ..)."""
     scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+)://", str(spec))
-    if scheme and scheme[1].lower() not in LIVE_SCHEMES:
+    if scheme is None:
+        return
+    shown = address_shown(str(spec))
+    if scheme[1].lower() not in LIVE_SCHEMES:
         known = ", ".join(f"{name}://" for name in (*SCHEMES, "file"))
         raise UnreadableSourceError(
-            f"{spec}: footage is not read over {scheme[1]}; give {known} or a path, or download it"
+            f"{shown}: footage is not read over {scheme[1]}; give {known} or a path, or download it"
         )
-    if scheme:
-        raise UnreadableSourceError(
-            f"{spec}: is an address ({scheme[1]}), no file; watch it live with crowdad watch, or record it to a file"
-        )
+    raise UnreadableSourceError(
+        f"{shown}: is an address ({scheme[1]}), no file; watch it live with crowdad watch, or record it to a file"
+    )
 
 
 def require_existing(path: Path) -> None:

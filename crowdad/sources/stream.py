@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Literal
 
@@ -24,6 +24,7 @@ from crowdad.sources._live_clock import LiveClock
 from crowdad.sources._newest import NewestQueue
 from crowdad.sources._report import ReadReport, Tally
 from crowdad.sources.file import VideoFile
+from crowdad.wording import one_line
 
 __all__ = ["LiveFrame", "Stream", "StreamStatus", "StreamTally"]
 
@@ -49,9 +50,14 @@ class StreamStatus:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class LiveFrame(Frame):
-    """A frame of a stream.  captured_s: unix time at which it was taken off the wire."""
+    """A frame of a stream.
+
+    captured_s: unix time at which it was taken off the wire, to be told.  taken_s: the same by `time.monotonic`, to
+    order and measure by: the system's clock may be set at any moment.
+    """
 
     captured_s: float
+    taken_s: float = field(default_factory=time.monotonic)
 
 
 class StreamTally(Tally):
@@ -80,6 +86,7 @@ class _Waiting:
     index: int
     time_s: float
     captured_s: float
+    taken_s: float
     fps: float
     epoch: int
     why: str
@@ -95,9 +102,10 @@ class Stream:
     open_timeout_s, read_timeout_s: a camera that does not answer, or sends nothing, for longer is lost.
     stall_s: so is one that sends, but no picture.
     max_pixels: larger pictures are refused.
+    name: what it is called; default: scheme and host of the address, as anything else in it may hold a login.
     on_status: told each time the camera is found or lost, by the reading thread; what it raises ends the stream.
 
-    name: without the login, to be shown.  tally: what was read, skipped, dropped up to now.
+    tally: what was read, skipped, dropped up to now.
     Raises SourceError for what is no stream, ConfigError for settings that make no sense.
     """
 
@@ -112,6 +120,7 @@ class Stream:
         read_timeout_s: float = 10.0,
         stall_s: float = 20.0,
         max_pixels: int = MAX_PIXELS,
+        name: str | None = None,
         on_status: Callable[[StreamStatus], None] | None = None,
     ) -> None:
         check_fps(fps)
@@ -125,7 +134,7 @@ class Stream:
         else:
             self._footage = VideoFile(path, fps=fps, max_pixels=max_pixels)
             _ = self._footage.info
-        self.name = self._footage.name
+        self.name = self._footage.name if name is None else one_line(name)
         self.tally = StreamTally()
         self._asked_fps = fps
         self._limits = Limits(max_pixels, open_timeout_s, read_timeout_s, stall_s)
@@ -184,7 +193,7 @@ class Stream:
                 frame = joint.frame(waiting.index, waiting.time_s, pixels, broken)
                 height, width = frame.luma.shape
                 self._size_hw = (height, width)
-                yield LiveFrame(**vars(frame), captured_s=waiting.captured_s)
+                yield LiveFrame(**vars(frame), captured_s=waiting.captured_s, taken_s=waiting.taken_s)
         finally:
             self.close()
 
@@ -270,13 +279,13 @@ class Stream:
         place = self._clock.place(shot.index, shot.stream_s, shot.arrived_s, trusted=trusted)
         if shot.restarted or place.anew:
             self._new_epoch("the clock of the stream was set anew")
-        captured_s = shot.captured_s
+        captured_s, taken_s = shot.captured_s, shot.arrived_s
         if paced and (early_s := self._clock.due_s(place) - time.monotonic()) > 0:
             self._stopping.wait(early_s)
-            captured_s = time.time()
+            captured_s, taken_s = time.time(), time.monotonic()
         if self._stopping.is_set():
             return False
-        waiting = _Waiting(shot, place.index, place.time_s, captured_s, fps, self._epoch, self._why)
+        waiting = _Waiting(shot, place.index, place.time_s, captured_s, taken_s, fps, self._epoch, self._why)
         for dropped in self._queue.put(waiting, shot.n_bytes):
             self.tally.drop(dropped.time_s)
         return True

@@ -14,11 +14,12 @@ from crowdad.runtimes import (
     fastest,
     fingerprint,
     is_installed,
+    is_kept,
     keep_graph,
-    kept_graph,
     remember,
     remembered,
     require,
+    score_alike,
 )
 from crowdad.scene import SceneModel
 from crowdad.workflows.footage import check_device, check_device_name
@@ -72,20 +73,23 @@ def _fastest_runtime(scene: SceneModel, model: Path | None, device: str, progres
 
 
 def _with_graph(runtime: str, scene: SceneModel, model: Path | None, progress: Progress) -> Runtime:
-    """The runtime with the scene's graph: the one beside the model, the one kept from last time, or a new one."""
+    """The runtime with the scene's graph; one that lies beside the model is used where it scores as that does.
+
+    The graph is made anew, which takes no time; only that it scores as torch does is known from last time.
+    """
+    from crowdad.export.graph import onnx_graph
+
     opened = GRAPH_RUNTIMES[runtime]
+    graph: bytes = onnx_graph(scene).SerializeToString()
     if model is not None and (beside := model.with_suffix(opened.suffix)).is_file():
         with suppress(GraphFormatError):  # somebody else's file
             found = opened(beside)
-            if found.fingerprint == fingerprint(scene):
+            if found.fingerprint == fingerprint(scene) and score_alike(found, opened(graph), scene):
                 return found
-    kept = kept_graph(scene)
-    if kept.is_file():
-        with suppress(GraphFormatError):
-            return opened(kept)
-    from crowdad.export import checked_graph  # loads more than a run with a graph at hand may
+    if not is_kept(scene, graph):
+        from crowdad.export import checked_graph  # loads more than a run with a graph at hand may
 
-    progress(Stage("writing the graph, once", 0, 100, "%"))
-    graph = checked_graph(scene)
-    keep_graph(scene, graph)
+        progress(Stage("writing the graph, once", 0, 100, "%"))
+        graph = checked_graph(scene)
+        keep_graph(scene, graph)
     return opened(graph)

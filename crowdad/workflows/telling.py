@@ -72,7 +72,7 @@ class Teller:
         self._notice = notice
         self._cannot_write = False
         self.final: WatchStatus | None = None
-        self._began_s: dict[int, float] = {}  # key of an open event -> unix time of its first frame
+        self._began: dict[int, tuple[float, float]] = {}  # key of an open event -> its first frame's unix and own time
         self.wants_pictures = options.save_clips
         self._couriers: list[Courier] = []
         self._recorder: ClipRecorder | None = None
@@ -82,10 +82,10 @@ class Teller:
             # Those that refuse their address first: then nothing is left behind.
             if options.webhook is not None:
                 sink = WebhookSink(options.webhook)
-                self._couriers.append(Courier(sink, Outbox(folder.file("webhook.queue")), notice))
+                self._couriers.append(Courier(sink, Outbox(folder.file("webhook.queue"), notice=notice), notice))
             if options.mqtt is not None and options.topic is not None:
                 broker = MqttSink(options.mqtt, options.topic)
-                self._couriers.append(Courier(broker, Outbox(folder.file("mqtt.queue")), notice))
+                self._couriers.append(Courier(broker, Outbox(folder.file("mqtt.queue"), notice=notice), notice))
             with folder.one_line_errors():
                 # A disk that hangs or is full for a while must not stop the watch either.
                 self._couriers.insert(0, Courier(EventsFile(folder.file("events.jsonl")), Outbox(), notice))
@@ -102,11 +102,13 @@ class Teller:
         last = self._board.status
         if last is not None and last.state == "online":
             self._tell_status(StreamStatus("offline", time.time(), "the watch has ended"))
-        if self._recorder is not None:
-            self._recorder.close()
-        self._close_couriers(5.0)
-        self.final = self.record()
-        self.write(self.final)
+        try:
+            if self._recorder is not None:
+                self._recorder.close()
+        finally:
+            self._close_couriers(5.0)
+            self.final = self.record()
+            self.write(self.final)
 
     def camera_status(self, status: StreamStatus) -> None:
         """The camera was found or lost; from any thread."""
@@ -135,13 +137,14 @@ class Teller:
 
     def event(self, change: EventChange) -> None:
         """An event began, went on or ended."""
-        now_s = time.time()
         # The clocks of camera and machine waver against each other: an event keeps the start it was announced with.
-        began_s = self._began_s.setdefault(change.key, change.captured_s - (change.time_s - change.start_s))
-        latency_s, since_start_s = (max(0.0, now_s - then_s) for then_s in (change.captured_s, began_s))
+        lasted_s = change.time_s - change.start_s
+        began = self._began.setdefault(change.key, (change.captured_s - lasted_s, change.taken_s - lasted_s))
+        now_s = time.monotonic()
+        latency_s, since_start_s = (max(0.0, now_s - then_s) for then_s in (change.taken_s, began[1]))
         clip = self._clip_of(change)
         if change.kind == "end":
-            del self._began_s[change.key]
+            del self._began[change.key]
             self._clips.pop(change.key, None)
         self._board.change(change, since_start_s)
         self._offer(
@@ -153,7 +156,7 @@ class Teller:
                 start_s=change.start_s,
                 time_s=change.time_s,
                 end_s=change.end_s,
-                start_at=clock_of(began_s),
+                start_at=clock_of(began[0]),
                 wall_clock=clock_of(change.captured_s),
                 peak_s=change.peak_s,
                 peak_anomaly=change.peak_anomaly,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from crowdad.config import Settings
-from crowdad.errors import TooLittleMotionError, TooShortError, UnclearSizeError
+from crowdad.errors import OutputNotWritableError, TooLittleMotionError, TooShortError, UnclearSizeError
 from crowdad.outputs.folder import RunFolder
 from crowdad.outputs.footage import written_along
 from crowdad.scale import GivenHeights
@@ -21,6 +23,7 @@ from crowdad.workflows.progress import Progress, Stage
 __all__ = ["WarmUp"]
 
 _MOST_PIECES = 12
+_AGAIN_S = 10.0
 _CRF = 17  # compression must not look like motion
 
 
@@ -59,6 +62,7 @@ class WarmUp:
         self._pieces: deque[Path] = deque()
         self._number = 0
         self.learning = False
+        self._refused = False
 
     def scene(self, frames: Iterator[LiveFrame | None], fps: Callable[[], float]) -> SceneModel | None:
         """The scene; None where the frames end before it is there.
@@ -89,8 +93,7 @@ class WarmUp:
                 return fit.scene
             return None
         finally:
-            for piece in self._pieces:
-                piece.unlink(missing_ok=True)
+            self._let_go(0)
 
     def _gather(self, frames: Iterator[LiveFrame | None], fps: Callable[[], float]) -> bool:
         """Write the next piece; whether it is whole.  One that changes its size is begun anew."""
@@ -104,19 +107,47 @@ class WarmUp:
             path = self._folder.file(f"warm-up-{self._number}.mp4.part")
             self._pieces.append(path)
             piece = _Piece(first, frames, self._length_s)
-            with self._folder.one_line_errors():
-                for _ in written_along(piece.frames(), path, fps(), crf=_CRF):
-                    self._count("warming up")
-                    self._progress(Stage("warming up", round(piece.seconds), round(self._length_s), "s"))
+            if not self._is_written(piece, path, fps()):
+                self._let_by(frames, _AGAIN_S)
+                continue
             if piece.ended:
                 return False
-            while piece.resized is None and len(self._pieces) > _MOST_PIECES:
-                self._pieces.popleft().unlink(missing_ok=True)
             if piece.resized is None:
+                self._let_go(_MOST_PIECES)
                 return True
             self._count("warming up")
-            while self._pieces:
+            self._let_go(0)
+
+    def _is_written(self, piece: _Piece, path: Path, fps: float) -> bool:
+        """Write the piece; where the disk refuses, which is told once, all pieces go."""
+        counted = 0
+        try:
+            with self._folder.one_line_errors():
+                for _ in written_along(piece.frames(), path, fps, crf=_CRF):
+                    self._count("warming up")
+                    counted += 1
+                    self._progress(Stage("warming up", round(piece.seconds), round(self._length_s), "s"))
+            return True
+        except OutputNotWritableError as error:
+            if not self._refused:
+                self._refused = True
+                self._notice(f"{error}; the warm-up begins anew until it can be")
+        for _ in range(counted, piece.given):
+            self._count("warming up")
+        self._let_go(0)
+        return False
+
+    def _let_go(self, kept: int) -> None:
+        """Remove the oldest pieces; a disk that refuses even that ends nothing."""
+        while len(self._pieces) > kept:
+            with suppress(OSError):
                 self._pieces.popleft().unlink(missing_ok=True)
+
+    def _let_by(self, frames: Iterator[LiveFrame | None], seconds: float) -> None:
+        until_s = time.monotonic() + seconds
+        while time.monotonic() < until_s and not isinstance(frame := next(frames, _END), _End):
+            if frame is not None:
+                self._count("warming up")
 
     def _wait_for(self, fit: _Fit, frames: Iterator[LiveFrame | None]) -> bool:
         """Let the camera's frames go by until the fit is done; False where they end before."""
@@ -136,11 +167,13 @@ class _Piece:
         self._rest = rest
         self._length_s = length_s
         self.seconds = 0.0
+        self.given = 0
         self.resized: LiveFrame | None = None
         self.ended = False
 
     def frames(self) -> Iterator[LiveFrame]:
         last = self._first
+        self.given += 1
         yield last
         while self.seconds < self._length_s:
             frame = next(self._rest, _END)
@@ -149,6 +182,7 @@ class _Piece:
                 return
             if frame is None:
                 continue
+            self.given += 1
             if frame.luma.shape != last.luma.shape:
                 self.resized = frame
                 return

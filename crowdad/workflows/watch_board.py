@@ -58,11 +58,11 @@ class Board:
     def add(self, score: LiveScore) -> None:
         """A frame was scored."""
         self.scored += 1
-        self.latency_s = max(0.0, time.time() - score.captured_s)
+        now_s = time.monotonic()
+        self.latency_s = max(0.0, now_s - score.taken_s)
         self._frame_delays.add(self.latency_s)
         self._anomaly = score.result.anomaly
         self._size_hw = score.result.heatmap.size_hw
-        now_s = time.monotonic()
         self._lately.append(now_s)
         while now_s - self._lately[0] > _LATELY_S:
             self._lately.popleft()

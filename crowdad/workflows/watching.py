@@ -6,7 +6,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,12 +15,13 @@ import numpy as np
 from crowdad.bounded import MB, read_bytes
 from crowdad.calibration import RunningCalibration
 from crowdad.config import Settings
-from crowdad.errors import ConfigError, OutputExistsError
+from crowdad.errors import ConfigError, OutputError, OutputExistsError
 from crowdad.live import EventChange, LiveScore, LiveScorer, LiveUpdate
 from crowdad.outputs.folder import RunFolder, run_name
 from crowdad.outputs.watch_status import WatchStatus
 from crowdad.scene import SceneModel
 from crowdad.sources import LiveFrame, Stream, StreamStatus, read_mask
+from crowdad.wording import without_login
 from crowdad.workflows.arrivals import Arrivals, Camera, OpenCamera
 from crowdad.workflows.options import DetectOptions
 from crowdad.workflows.preparing import save_scene, wanting
@@ -59,6 +60,7 @@ class WatchOptions:
     alerts: where events go beside events.jsonl.
     duration_s: the watch ends by itself after so long; None: never.
     realtime: a file is played at its own pace.
+    name: what the camera is called wherever it is told of; default: scheme and host of its address.
     """
 
     scoring: DetectOptions = field(default_factory=DetectOptions)
@@ -67,8 +69,11 @@ class WatchOptions:
     alerts: AlertOptions = field(default_factory=AlertOptions)
     duration_s: float | None = None
     realtime: bool = False
+    name: str | None = None
 
     def __post_init__(self) -> None:
+        if self.name is not None and not self.name.strip():
+            raise ConfigError("the camera's name is empty; leave out --name, or give one")
         for name, value in (("warm-up", self.warm_up_s), ("duration", self.duration_s)):
             if value is not None and not 0 < value < float("inf"):
                 raise ConfigError(f"the {name} is {value} s; more than 0 is needed")
@@ -101,6 +106,7 @@ def watch(
     Raises CrowdadError: SourceError, FitError, ModelError, OutputError, ConfigError.
     """
     options = options or WatchOptions()
+    notice = _unfailing(notice)
     check_runtime(options.scoring.runtime, options.scoring.device)
     scene = options.scoring.scene()
     with ExitStack() as stack:
@@ -117,6 +123,16 @@ def watch(
     return teller.final
 
 
+def _unfailing(notice: Callable[[str], None]) -> Callable[[str], None]:
+    """Notices come from handlers and threads that must go on, also where nobody can be told any more."""
+
+    def told(line: str) -> None:
+        with suppress(Exception):
+            notice(line)
+
+    return told
+
+
 class _Opened:
     """The camera; its statuses come from another thread, and go nowhere until somebody wants them."""
 
@@ -125,7 +141,12 @@ class _Opened:
         part = options.scoring.part
         if isinstance(camera, str):
             self.camera: Camera = Stream(
-                camera, fps=part.fps, realtime=options.realtime, max_pixels=part.max_pixels, on_status=self._tell
+                camera,
+                fps=part.fps,
+                realtime=options.realtime,
+                max_pixels=part.max_pixels,
+                name=options.name,
+                on_status=self._tell,
             )
         else:
             self.camera = camera(self._tell)
@@ -144,8 +165,10 @@ def _folder(camera: Camera, output: str | os.PathLike[str] | None) -> RunFolder:
         known = folder.file("status.json")
         if known.is_file():
             before = _camera_of(known)
-            if before is not None and before != camera.name:
-                raise OutputExistsError(f"{folder.path}: holds the watch of {before}; choose another folder with -o")
+            if before is not None and before != without_login(camera.name):
+                raise OutputExistsError(
+                    f"{folder.path}: holds the watch of {before}; choose another folder with -o, or a --name"
+                )
     except BaseException:
         folder.close()
         raise
@@ -188,7 +211,7 @@ class _Watch:
         self._ticked_s = 0.0
         self._wrote_s = 0.0
         self._saved_s = time.monotonic()
-        self._scored_from_s = 0.0  # unix time; frames that were taken before came while the scene was learned
+        self._scored_from_s = 0.0  # monotonic; frames that were taken before came while the scene was learned
         self._thinning = Thinning(lambda: camera.tally.dropped, board.skip, notice)
         self._calibration: RunningCalibration | None = None
         self._scorer: LiveScorer | None = None
@@ -242,7 +265,7 @@ class _Watch:
             self._tick()
             if self._is_over():
                 return
-            if frame is not None and frame.captured_s < self._scored_from_s:
+            if frame is not None and frame.taken_s < self._scored_from_s:
                 self._board.skip("learning")
             elif frame is not None:
                 if self._board.phase == "scoring" and not self._thinning.scores(frame):
@@ -308,11 +331,11 @@ class _Watch:
             ended = "while it was still learning" if warm_up.learning else early
             self._notice(f"the watch ended {ended}; nothing was scored")
             return None
-        save_scene(scene, self._folder)
+        self._save(scene)
         for doubt in doubts_of(scene.scale):
             self._notice(doubt)
         scorer = self._ready(scene)
-        self._scored_from_s = time.time()
+        self._scored_from_s = time.monotonic()
         return scorer
 
     def _note_stage(self, stage: Stage) -> None:
@@ -374,4 +397,11 @@ class _Watch:
     def _save_calibrated(self) -> None:
         assert self._scorer is not None
         assert self._calibration is not None
-        save_scene(replace(self._scorer.scene, calibration=self._calibration.calibration), self._folder)
+        self._save(replace(self._scorer.scene, calibration=self._calibration.calibration))
+
+    def _save(self, scene: SceneModel) -> None:
+        """Keep the scene for the next start; a disk that refuses does not stop this one."""
+        try:
+            save_scene(scene, self._folder)
+        except OutputError as error:
+            self._notice(f"{error}; what was learned is lost at the end unless it can be written by then")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
+import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,6 +17,7 @@ import pytest
 from crowdad.outputs.clips import ClipRecorder, keep_within
 from crowdad.outputs.jpeg import packed
 from crowdad.records import FrameResult, Heatmap, OpenEvent
+from tests.outputs.alerts.test_courier import until
 from tests.tiny_scene import SIZE_HW, texture
 
 FPS = 10
@@ -142,6 +147,82 @@ def test_a_folder_that_cannot_be_written_is_told_once(tmp_path: Path) -> None:
     recorder.close()
     assert len(notices) == 1
     assert notices[0].startswith("clips: cannot be kept (")
+
+
+def test_a_full_disk_costs_the_clip_alone_is_told_once_and_not_tried_at_every_frame(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is still held is written when a file is closed: a full disk refuses it there once more."""
+    begun = 0
+
+    def full(**_: object) -> io.BufferedRandom:
+        nonlocal begun
+        begun += 1
+        return io.BufferedRandom(io.FileIO("/dev/full", "r+"), 2**22)
+
+    notices: list[str] = []
+    recorder = ClipRecorder(tmp_path, MUCH, notices.append, before_s=1)
+    with monkeypatch.context() as patch:
+        patch.setattr("crowdad.outputs.clips.tempfile.TemporaryFile", full)
+        record(recorder, 60, {1: range(20, 40), 2: range(45, 55)})
+    assert notices == ["clips: cannot be kept (No space left on device)"]
+    assert begun == 2
+    recorder.add(result_of(99, 0.9), BEGAN_S + 10, PICTURE, (event_of(3, 99, 99),))
+    recorder.close()
+    assert [path.name.partition("Z-")[2] for path in tmp_path.iterdir()] == ["event-3.mp4"]
+
+
+def test_a_clip_that_cannot_even_be_removed_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    notices: list[str] = []
+    recorder = ClipRecorder(tmp_path, MUCH, notices.append, before_s=1, after_s=0.5)
+    with monkeypatch.context() as full:
+        full.setattr("crowdad.outputs.clips.write_overlay", refuses)
+        full.setattr(Path, "unlink", refuses)
+        (first,) = record(recorder, 40, {1: range(10, 20)})
+        until(lambda: bool(notices))
+    assert notices == [f"clips: {first} cannot be written ([Errno {errno.ENOSPC}] No space left on device)"]
+    (second,) = record(recorder, 40, {2: range(10, 20)})
+    recorder.close()
+    assert frames_in(tmp_path / second)[0] > 0
+
+
+def test_after_the_clock_was_set_back_new_clips_are_not_the_oldest(tmp_path: Path) -> None:
+    for number, name in enumerate(("old.mp4", "new-1.mp4", "new-2.mp4")):
+        (tmp_path / name).write_bytes(bytes(100))
+        os.utime(tmp_path / name, (1000 - number, 1000 - number))
+    keep_within(tmp_path, 150, ["new-1.mp4", "new-2.mp4"])
+    assert [path.name for path in tmp_path.iterdir()] == ["new-2.mp4"]
+
+
+_ENDS_WHILE_DRAWING = """
+import sys, time
+from pathlib import Path
+import numpy as np
+from crowdad.outputs.clips import ClipRecorder
+from crowdad.outputs.jpeg import packed
+from crowdad.records import FrameResult, Heatmap, OpenEvent
+picture = packed(np.random.default_rng(0).integers(0, 255, (1080, 1920, 3)).astype(np.uint8))
+recorder = ClipRecorder(Path(sys.argv[1]), 10**9, print)
+box = (0.0, 0.0, 99.0, 99.0)
+for index in range(80):
+    heat = Heatmap(np.zeros((67, 120), np.float32), 16.0, (1080, 1920))
+    result = FrameResult(index, index / 10, 0.0, 0.9, True, False, 1, heat)
+    recorder.add(result, 0.0, picture, (OpenEvent((1,), 0.0, 0, 0.0, 0, 0.9, box, box, True),))
+recorder._finish()
+while not list(Path(sys.argv[1]).glob("*.part")):
+    time.sleep(0.01)
+recorder.close(0.0)
+"""
+
+
+def test_a_program_that_ends_while_a_clip_is_drawn_ends_well_and_leaves_no_part(tmp_path: Path) -> None:
+    ended = subprocess.run([sys.executable, "-c", _ENDS_WHILE_DRAWING, tmp_path], capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout == "clips: some could not be drawn in time and are lost\n"
+    assert not list(tmp_path.iterdir())
 
 
 def test_memory_holds_the_seconds_before_only(tmp_path: Path) -> None:

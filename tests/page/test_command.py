@@ -6,6 +6,7 @@ import http.client
 import re
 import socket
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -61,7 +62,7 @@ def test_the_page_is_there_while_the_camera_is_watched(
     assert "event 1 new" in shown
     ((answer, text),) = seen
     assert answer == 200
-    assert "rtsp://10.0.0.9/live" in text
+    assert "rtsp://10.0.0.9" in text
     assert "s3cret" not in text
     with pytest.raises(OSError, match="refused"):
         socket.create_connection(("127.0.0.1", PORT))
@@ -75,6 +76,36 @@ def test_a_made_up_token_is_told_also_where_all_else_is_not(
     assert [answer for answer, _ in seen] == [401]
     assert run("watch", CAMERA, "--page", f"0.0.0.0:{PORT}", "--page-token", "correct-horse", "--quiet") == 0
     assert capsys.readouterr().out == ""
+
+
+def test_secrets_come_from_files_and_the_environment_and_are_not_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given: list[object] = []
+
+    def watch(camera: str, options: workflows.WatchOptions, **_: object) -> object:
+        given.extend((camera, options.alerts.webhook, options.alerts.mqtt))
+        return status()
+
+    monkeypatch.setattr(workflows, "watch", watch)
+    url, hook, broker = "rtsp://a:hush@camera/1", "https://hook/hush", "mqtts://me:hush@broker"
+    for name, secret in (("camera", url), ("broker", broker), ("token", "hush-hush-hush")):
+        (tmp_path / name).write_text(f"{secret}\n")
+    monkeypatch.setenv("CROWDAD_WEBHOOK", hook)
+    alerts = ("--mqtt", f"@{tmp_path}/broker", "--topic", "t")
+    page = ("--page", PORT, "--page-token", f"@{tmp_path}/token")
+    assert run("watch", f"@{tmp_path}/camera", *alerts, *page) == 0
+    for name, secret in (("CAMERA", url), ("MQTT", broker), ("PAGE_TOKEN", "hush-hush-hush")):
+        monkeypatch.setenv(f"CROWDAD_{name}", secret)
+    assert run("watch", "--topic", "t", "--page", PORT) == 0
+    assert given == [url, hook, broker] * 2
+    shown = capsys.readouterr()
+    assert f"live page: http://127.0.0.1:{PORT}/?token=...\n" in shown.out
+    assert "hush" not in shown.out + shown.err
+    (tmp_path / "empty").write_text("\n")
+    for file, told in (("gone", "No such file"), ("empty", "must hold one line"), ("", "Is a directory")):
+        assert run("watch", f"@{tmp_path}/{file}") == 2
+        assert told in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,6 @@ def test_what_cannot_get_better_is_refused(
     failing(monkeypatch, kind(errno.EACCES, "something", SPEC))
     with pytest.raises(UnreadableSourceError) as caught:
         Connection(address_of(SPEC), Tally(), LIMITS, None)
-    assert str(caught.value).startswith("rtsp://camera/1: ")
+    assert str(caught.value).startswith("rtsp://camera: ")
     assert words in str(caught.value)
     assert "s3cret" not in "".join(traceback.format_exception(caught.value))

@@ -117,5 +117,5 @@ def test_files_by_url_are_files(tmp_path: Path) -> None:
 
 
 def test_other_addresses_are_refused() -> None:
-    with pytest.raises(UnreadableSourceError, match=r"foo://host/a.mp4: footage is not read over foo; give s3://"):
+    with pytest.raises(UnreadableSourceError, match=r"foo://host: footage is not read over foo; give s3://"):
         expand(["foo://host/a.mp4"])

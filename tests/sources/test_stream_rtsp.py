@@ -90,7 +90,7 @@ def test_a_wrong_login_is_told_once_and_never_shown(clip: Path, capfd: pytest.Ca
         with right:
             frame = next(right.frames())
         assert frame.luma.shape == (48, 64)
-        assert right.name == server.url
+        assert right.name == server.url.removesuffix("/live")
         with pytest.raises(UnreadableSourceError, match="no such stream"):
             list(Stream(server.url.replace("://", "://viewer:s3cret@") + "/other").frames())
     assert [status.state for status in told] == ["online"]

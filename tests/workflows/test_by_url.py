@@ -281,7 +281,7 @@ def test_an_output_without_a_bucket_is_wrong_usage(
         (("detect", "{url}/nothing.mp4"), "{url}/nothing.mp4: no such bucket, folder or object"),
         (("detect", "s3://no-such-bucket/a.mp4"), "s3://no-such-bucket/a.mp4: no such bucket"),
         (("detect", "s3://me:s3cret@no-such-bucket/a.mp4"), "s3://no-such-bucket/a.mp4: no such bucket"),
-        (("detect", "foo://bucket/a.mp4"), "foo://bucket/a.mp4: footage is not read over foo"),
+        (("detect", "foo://bucket/a.mp4"), "foo://bucket: footage is not read over foo"),
         (("detect", "gs://bucket/a.mp4"), "gs://bucket/a.mp4: gs:// needs gcsfs; pip install"),
         (("detect", "{clip}", "-m", "{url}/nothing.safetensors"), "{url}/nothing.safetensors: no such bucket"),
         (

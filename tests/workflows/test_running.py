@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx.numpy_helper
 import pytest
 
 import crowdad
@@ -32,7 +33,7 @@ from crowdad.cli import main
 try:
     main(sys.argv[1:])
 except SystemExit as leaving:
-    loaded = [name for name in ("torch", "onnx", "sklearn.cluster") if name in sys.modules]
+    loaded = [name for name in ("torch", "sklearn.cluster") if name in sys.modules]
     # Not getrusage: its peak goes on from that of the process that started this one.
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     peak_mb = int(status["VmHWM"].split()[0]) / 1024
@@ -80,14 +81,43 @@ def test_a_graph_is_made_once_and_kept(name: str, cache: Path, exports: list[str
     assert len(exports) == 2
 
 
-def test_a_damaged_graph_is_made_again(cache: Path, exports: list[str]) -> None:
+def says_all_is_normal(scene: SceneModel) -> bytes:
+    """A graph that bears the scene's fingerprint and gives every tube normality 1."""
+    graph = onnx_graph(scene)
+    clip = next(node for node in graph.graph.node if "normality" in node.output)
+    least = next(constant for constant in graph.graph.initializer if constant.name == clip.input[1])
+    least.CopyFrom(onnx.numpy_helper.from_array(np.float32(1), least.name))
+    return bytes(graph.SerializeToString())
+
+
+def test_a_kept_graph_that_is_damaged_or_replaced_is_not_believed(cache: Path, exports: list[str]) -> None:
     scene = model_of()
     kept = cache / "graphs" / f"{fingerprint(scene)}.onnx"
     kept.parent.mkdir(parents=True)
-    kept.write_bytes(b"half a gra")
-    opened(scene, "onnx")
+    for content in (b"half a gra", says_all_is_normal(scene), onnx_graph(model_of(seed=1)).SerializeToString()):
+        kept.write_bytes(content)
+        exports.clear()
+        opened(scene, "onnx")
+        assert len(exports) == 1
+        assert kept.read_bytes() == onnx_graph(scene).SerializeToString()
+        opened(scene, "onnx")
+        assert len(exports) == 1
+
+
+def test_a_graph_beside_its_model_that_scores_otherwise_is_not_used(
+    cache: Path, exports: list[str], tmp_path: Path
+) -> None:
+    scene, model = model_of(), tmp_path / "gate.safetensors"
+    beside = model.with_suffix(".onnx")
+    beside.write_bytes(says_all_is_normal(scene))
+    assert GRAPH_RUNTIMES["onnx"](beside).fingerprint == fingerprint(scene)
+    opened(scene, "onnx", model=model)
     assert len(exports) == 1
-    assert len(kept.read_bytes()) > 10_000
+
+
+def test_what_is_kept_is_for_its_owner_only(cache: Path, exports: list[str]) -> None:
+    opened(model_of(), "onnx")
+    assert [folder.stat().st_mode & 0o777 for folder in (cache, cache / "graphs")] == [0o700, 0o700]
 
 
 def test_where_nothing_can_be_kept_a_graph_runs_all_the_same(cache: Path, exports: list[str]) -> None:

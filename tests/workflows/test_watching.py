@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,10 @@ import pytest
 
 from crowdad.config import load_settings
 from crowdad.datasets.generated import GeneratedClip, write_clip
-from crowdad.errors import ConfigError, ModelError, OutputExistsError
+from crowdad.errors import ConfigError, ModelError, OutputExistsError, OutputNotWritableError
 from crowdad.live import EventChange, LiveUpdate
 from crowdad.outputs.alerts import read_messages
+from crowdad.outputs.h264 import H264Writer
 from crowdad.outputs.watch_status import WatchStatus
 from crowdad.scale import GivenHeights
 from crowdad.scene import SceneModel
@@ -40,6 +42,19 @@ FPS = 10.0
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A scene that finds what moves unusual: its weights and centres are random."""
     return model_of().save(tmp_path_factory.mktemp("model") / "scene.safetensors")
+
+
+@pytest.fixture
+def set_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Sets the system's clock by so many seconds."""
+    unix_s, by_s = time.time, 0.0
+
+    def set_it(seconds: float) -> None:
+        nonlocal by_s
+        by_s += seconds
+
+    monkeypatch.setattr(time, "time", lambda: unix_s() + by_s)
+    return set_it
 
 
 def options_of(model: Path | None, **changes: Any) -> WatchOptions:
@@ -130,6 +145,25 @@ def test_events_are_announced_within_the_lag_and_a_second(model: Path, tmp_path:
         assert line["type"] != "new" or line["since_start_s"] < limit_s
 
 
+@pytest.mark.parametrize("step_s", [86400.0, -86400.0])
+def test_a_clock_that_is_set_amid_an_event_changes_no_delay(
+    step_s: float, model: Path, tmp_path: Path, set_clock: Callable[[float], None]
+) -> None:
+    folder = tmp_path / "watch"
+
+    def step(update: LiveUpdate) -> None:
+        if update.result.index == 20:
+            set_clock(step_s)
+
+    status = watch(FakeCamera(walk(40)).open, options_of(model), output=folder, on_update=step)
+    assert status.scored == 40
+    assert status.event_delays.count > 0
+    assert 0 < max(status.frame_delays.max_s, status.event_delays.max_s) < 60
+    for line in events(folder):
+        assert 0 < line["since_start_s"] < 60
+        assert 0 < line["latency_s"] < 60
+
+
 def test_a_live_view_is_told_of_every_scored_frame(model: Path, tmp_path: Path) -> None:
     updates: list[LiveUpdate] = []
     pictures = walk(30)
@@ -166,8 +200,8 @@ def test_a_lost_camera_ends_its_events_at_once_and_goes_on_when_it_is_back(model
     assert status.scored == 40
     assert status.reconnects == 1
     assert notices == [
-        "rtsp://camera/live: offline, the camera was unplugged",
-        "rtsp://camera/live: online again",
+        "rtsp://camera: offline, the camera was unplugged",
+        "rtsp://camera: online again",
     ]
 
 
@@ -232,8 +266,8 @@ def test_a_watch_goes_on_in_its_folder_and_another_camera_or_run_does_not(model:
     assert after[: len(before)] == before
     assert {line["run"] for line in after[len(before) :]} == {second.run} != {first.run}
     other = FakeCamera(walk(20))
-    other.name = "rtsp://other/live"
-    with pytest.raises(OutputExistsError, match="holds the watch of rtsp://camera/live; choose another folder"):
+    other.name = "rtsp://other"
+    with pytest.raises(OutputExistsError, match="holds the watch of rtsp://camera; choose another folder"):
         watch(other.open, options_of(model), output=folder)
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "results.json").write_text("{}")
@@ -276,8 +310,8 @@ def test_options_that_make_no_sense_are_refused(wrong: dict[str, Any], message: 
         AlertOptions(keep_gb=0)
 
 
-def test_without_a_model_it_learns_first_and_goes_on_with_what_it_learned(
-    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+def test_without_a_model_it_learns_first_and_goes_on_with_what_it_learned_also_where_the_clock_is_set_back(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, set_clock: Callable[[float], None]
 ) -> None:
     clip = tmp_path_factory.mktemp("clip") / "normal.mp4"
     write_clip(GeneratedClip("ped2like", seed=1, normal_only=True, duration_s=10), clip)
@@ -287,7 +321,7 @@ def test_without_a_model_it_learns_first_and_goes_on_with_what_it_learned(
 
     def playing() -> Iterator[npt.NDArray[np.uint8]]:
         nonlocal came
-        while not enough.is_set():
+        while not enough.is_set() and came < 9000:
             came += 1
             time.sleep(0.005)
             yield pictures[came % len(pictures)]
@@ -297,6 +331,8 @@ def test_without_a_model_it_learns_first_and_goes_on_with_what_it_learned(
     def look(status: WatchStatus) -> None:
         if not phases or phases[-1] != status.phase:
             phases.append(status.phase)
+            if status.phase == "scoring":
+                set_clock(-3600.0)
         if status.scored >= 12:
             enough.set()
 
@@ -319,6 +355,58 @@ def test_without_a_model_it_learns_first_and_goes_on_with_what_it_learned(
     assert notices == [
         f"goes on with what was learned before ({folder / 'scene.safetensors'}); remove that file to learn anew"
     ]
+
+
+def test_a_disk_that_is_full_during_the_warm_up_is_told_once_and_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("crowdad.workflows.warming_up._AGAIN_S", 0.05)
+    notices: list[str] = []
+    tries = 0
+    written = H264Writer.write
+
+    def full(self: H264Writer, bgr: npt.NDArray[np.uint8], time_s: float) -> None:
+        nonlocal tries
+        tries += 1
+        if tries <= 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        written(self, bgr, time_s)
+
+    monkeypatch.setattr(H264Writer, "write", full)
+    camera = FakeCamera(walk(60), pace_s=0.01)
+    status = watch(camera.open, options_of(None, warm_up_s=30.0), output=tmp_path / "watch", notice=notices.append)
+    assert tries > 10
+    assert "the disk is full" in notices[0]
+    assert [line for line in notices if "disk" in line] == notices[:1]
+    check_account(status, 60)
+    assert status.skipped == {"warming up": 60}
+    assert not list((tmp_path / "watch").glob("*.part"))
+
+
+def test_a_threshold_that_cannot_be_kept_and_a_notice_that_fails_end_nothing(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The scene is its own, so that its threshold is kept current and written now and then."""
+    folder = tmp_path / "watch"
+    folder.mkdir()
+    (folder / "scene.safetensors").write_bytes(model.read_bytes())
+    monkeypatch.setattr("crowdad.workflows.watching._SAVE_EVERY_S", 0.0)
+    told: list[str] = []
+
+    def full(*_: object) -> None:
+        raise OutputNotWritableError("the disk is full")
+
+    def notice(line: str) -> None:
+        told.append(line)
+        raise BrokenPipeError
+
+    monkeypatch.setattr("crowdad.workflows.watching.save_scene", full)
+    camera = FakeCamera([*walk(20), OFFLINE, *walk(20)], pace_s=0.02)
+    camera.back.set()
+    status = watch(camera.open, options_of(None), output=folder, notice=notice)
+    assert (status.scored, status.ended) == (40, "the camera was at its end")
+    assert any("the disk is full" in line for line in told)
+    assert states(folder) == ["online", "offline", "online", "offline"]
 
 
 def test_where_too_little_moves_it_watches_on_and_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -430,7 +518,7 @@ def test_an_rtsp_camera_that_is_switched_off_and_on_is_watched_on_and_its_login_
             watch(url, options_of(model), output=folder, on_update=off, on_status=on, notice=notices.append)
     assert states(folder) == ["online", "offline", "online", "offline"]
     told = events(folder)
-    assert {line["camera"] for line in told} == {server.url}
+    assert {line["camera"] for line in told} == {server.url.rpartition("/")[0]}
     assert [line["type"] for line in told].count("new") == [line["type"] for line in told].count("end") >= 2
     status = WatchStatus.model_validate_json((folder / "status.json").read_bytes())
     assert status.reconnects == 1

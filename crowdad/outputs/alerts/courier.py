@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -43,7 +42,6 @@ class Courier:
         self._wake = threading.Event()
         self._until: float | None = None
         self._failing = False
-        self._closed_with: int | None = None
         self.lost = 0
         self.delivered = 0
         self._thread = threading.Thread(target=self._work, name=f"crowdad-{sink.name}", daemon=True)
@@ -57,16 +55,11 @@ class Courier:
     @property
     def kept_where(self) -> str:
         """What becomes of messages that are left at the end, to follow on "not delivered"."""
-        return " and are lost" if self._outbox.path is None else f"; they wait in {self._outbox.path}"
+        return f"; they wait in {self._outbox.path}" if self._outbox.is_kept else " and are lost"
 
     def offer(self, line: str) -> None:
         """Take a message for delivery; returns at once."""
-        try:
-            thrown_out = self._outbox.put(line)
-        except sqlite3.Error as error:
-            self.lost += 1
-            self._notice(f"{self._sink.name}: an alert is lost, it cannot be kept ({error})")
-            return
+        thrown_out = self._outbox.put(line)
         if thrown_out and not self.lost:
             self._notice(f"{self._sink.name}: too many alerts wait, the oldest are thrown out")
         self.lost += thrown_out
@@ -80,18 +73,12 @@ class Courier:
         self._until = time.monotonic() + patience_s
         self._wake.set()
         self._thread.join(patience_s + 0.5)
-        left = self._left()
-        if not self._thread.is_alive():
-            self._closed_with = left
-            self._outbox.close()
-        return left
-
-    def _left(self) -> int:
-        return len(self._outbox) if self._closed_with is None else self._closed_with
+        self._outbox.close()
+        return len(self._outbox)
 
     def record(self) -> AlertsRecord:
         """What became of the messages so far."""
-        return AlertsRecord(sink=self._sink.name, delivered=self.delivered, waiting=self._left(), lost=self.lost)
+        return AlertsRecord(sink=self._sink.name, delivered=self.delivered, waiting=len(self._outbox), lost=self.lost)
 
     def _work(self) -> None:
         wait_s = self._first_wait_s

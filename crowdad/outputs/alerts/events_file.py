@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from crowdad.outputs.alerts._base import Sink
@@ -20,28 +21,44 @@ class EventsFile(Sink):
 
     def __init__(self, path: Path) -> None:
         self.name = path.name
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-        self._cut_unfinished_line()
+        self._path = path
+        self._half = False  # a line may be unfinished, as the last one could not be written
+        self._file = self._opened()
 
     def send(self, line: str) -> None:
-        before = os.fstat(self._file).st_size
+        self._open_again_where_gone()
+        if self._half:
+            _cut_unfinished_line(self._file)
         whole = line.encode() + b"\n"
-        try:
-            # One call for the whole line, but the kernel copies it page by page and a kill stops it between two pages.
-            written = os.write(self._file, whole)
-        except OSError:
-            os.ftruncate(self._file, before)
-            raise
-        if written < len(whole):
-            os.ftruncate(self._file, before)
+        self._half = True
+        # One call for the whole line, but the kernel copies it page by page and a kill stops it between two pages.
+        if os.write(self._file, whole) < len(whole):
+            _cut_unfinished_line(self._file)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self._half = False
 
     def close(self) -> None:
         os.close(self._file)
 
-    def _cut_unfinished_line(self) -> None:
-        """A program that was killed, or a machine that went down, may have left a piece of a line."""
-        end = os.lseek(self._file, 0, os.SEEK_END)
-        tail = os.pread(self._file, min(end, 2**16), max(0, end - 2**16))
-        if tail and not tail.endswith(b"\n"):
-            os.ftruncate(self._file, end - len(tail) + tail.rfind(b"\n") + 1)
+    def _opened(self) -> int:
+        file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        _cut_unfinished_line(file)
+        return file
+
+    def _open_again_where_gone(self) -> None:
+        """A file that was removed, or moved away, would take lines that nobody ever reads."""
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(self._file), os.stat(self._path)):
+                return
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        opened = self._opened()
+        os.close(self._file)
+        self._file = opened
+
+
+def _cut_unfinished_line(file: int) -> None:
+    """A program that was killed, or a machine that went down, may have left a piece of a line."""
+    end = os.lseek(file, 0, os.SEEK_END)
+    tail = os.pread(file, min(end, 2**16), max(0, end - 2**16))
+    if tail and not tail.endswith(b"\n"):
+        os.ftruncate(file, end - len(tail) + tail.rfind(b"\n") + 1)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections import deque
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -14,6 +16,7 @@ __all__ = ["MqttSink"]
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
 _TIMEOUT_S = 10.0
 _KEEP_ALIVE_S = 30
+_LOGIN_REFUSED = ("Bad user name or password", "Not authorized")
 
 
 class MqttSink(Sink):
@@ -21,6 +24,7 @@ class MqttSink(Sink):
 
     broker: HOST, HOST:PORT, or mqtt(s)://user:password@HOST:PORT.  topic: under which everything is published.
     The last status and `available` are retained; `available` turns to `offline` by itself when the program dies.
+    One message is under way at a time, and it is the client alone that sends it again, after a lost connection.
     Raises ConfigError for another kind of address or a topic that cannot be published to, or where paho-mqtt is not
     installed.
     """
@@ -37,38 +41,69 @@ class MqttSink(Sink):
         self.name = f"mqtt {host}"
         self._topic = topic.rstrip("/")
         self._timeout_s = timeout_s
+        self._news = threading.Condition()
+        self._trouble: str | None = f"the broker did not answer within {timeout_s:g} s"
+        self._tried = False
+        self._under_way: tuple[str, int] | None = None  # line and number of a message that was not taken yet
+        self._taken: deque[int] = deque(maxlen=8)
         self._client = Client(CallbackAPIVersion.VERSION2)
         if user is not None:
             self._client.username_pw_set(user, password)
         if scheme == "mqtts":
             self._client.tls_set()
         self._client.will_set(f"{self._topic}/available", "offline", qos=1, retain=True)
-        self._client.on_connect = self._greet
+        self._client.on_connect = self._connected
+        self._client.on_connect_fail = lambda *_: self._tell("the broker cannot be reached")
+        self._client.on_disconnect = lambda *_: self._tell(self._trouble or "the broker closed the connection")
+        self._client.on_publish = self._published
         self._client.reconnect_delay_set(1, 30)
         self._client.connect_async(host, port, _KEEP_ALIVE_S)
         self._client.loop_start()
 
     def send(self, line: str) -> None:
-        if not self._client.is_connected():
-            raise ConnectionError("the broker cannot be reached")
-        status = json.loads(line)["type"] == "status"
-        self._publish("status" if status else "events", line, retain=status)
+        if self._under_way is None or self._under_way[0] != line:
+            with self._news:
+                self._news.wait_for(lambda: self._tried, self._timeout_s)
+                if self._trouble is not None:
+                    raise ConnectionError(self._trouble)
+            status = json.loads(line)["type"] == "status"
+            self._under_way = line, self._publish("status" if status else "events", line, retain=status)
+        self._wait_for(self._under_way[1])
+        self._under_way = None
 
     def close(self) -> None:
-        if self._client.is_connected():
-            self._publish("available", "offline", retain=True)
+        if self._trouble is None:
+            self._wait_for(self._publish("available", "offline", retain=True))
         self._client.disconnect()
         self._client.loop_stop()
 
-    def _publish(self, place: str, text: str, *, retain: bool) -> None:
-        sent = self._client.publish(f"{self._topic}/{place}", text, qos=1, retain=retain)
-        sent.wait_for_publish(self._timeout_s)
-        if not sent.is_published():
-            raise ConnectionError("the broker did not take an alert in time")
+    def _publish(self, place: str, text: str, *, retain: bool) -> int:
+        return self._client.publish(f"{self._topic}/{place}", text, qos=1, retain=retain).mid
 
-    def _greet(self, client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
-        if not reason.is_failure:
-            client.publish(f"{self._topic}/available", "online", qos=1, retain=True)
+    def _wait_for(self, number: int) -> None:
+        with self._news:
+            if not self._news.wait_for(lambda: number in self._taken, self._timeout_s):
+                raise ConnectionError(self._trouble or "the broker did not take an alert in time")
+
+    def _connected(self, client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+        if reason.is_failure:
+            what = "login" if str(reason) in _LOGIN_REFUSED else "connection"
+            self._tell(f"the broker refuses the {what} ({reason})")
+        else:
+            # Not QoS 1: those that a broker never takes would gather, one for each connection.
+            client.publish(f"{self._topic}/available", "online", qos=0, retain=True)
+            self._tell(None)
+
+    def _published(self, _client: Any, _data: Any, number: int, *_: Any) -> None:
+        with self._news:
+            self._taken.append(number)
+            self._news.notify_all()
+
+    def _tell(self, trouble: str | None) -> None:
+        with self._news:
+            self._trouble = trouble
+            self._tried = True
+            self._news.notify_all()
 
 
 def _parts(broker: str) -> tuple[str, str, int, str | None, str | None]:
@@ -76,6 +111,7 @@ def _parts(broker: str) -> tuple[str, str, int, str | None, str | None]:
     try:
         parts = urlsplit(broker if "://" in broker else f"mqtt://{broker}")
         port = parts.port
+        (parts.hostname or "").encode("idna")
     except ValueError:
         port, parts = None, urlsplit("")
     if parts.scheme not in _PORTS or not parts.hostname:

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from crowdad.outputs.alerts import Courier, Outbox, RefusedError, Sink
 
 
@@ -106,15 +108,15 @@ def test_what_was_not_delivered_waits_on_disk_for_the_next_start(tmp_path: Path)
 
     path = tmp_path / "webhook.queue"
     courier, _ = courier_of(Remembering(fails), Outbox(path))
-    courier.offer("one")
-    courier.offer("two")
+    courier.offer('{"n": 1}')
+    courier.offer('{"n": 2}')
     assert courier.close(0.2) == 2
     assert courier.kept_where == f"; they wait in {path}"
     sink = Remembering()
     later, _ = courier_of(sink, Outbox(path))
-    later.offer("three")
+    later.offer('{"n": 3}')
     assert later.close(60) == 0
-    assert sink.taken == ["one", "two", "three"]
+    assert sink.taken == ['{"n": 1}', '{"n": 2}', '{"n": 3}']
     assert not path.exists()
 
 
@@ -128,3 +130,44 @@ def test_an_outage_longer_than_the_queue_loses_the_oldest_and_says_so_once() -> 
     assert courier.close(0.1) == 3
     assert courier.lost == 6
     assert notices.count("test sink: too many alerts wait, the oldest are thrown out") == 1
+
+
+def test_a_queue_that_breaks_at_any_moment_neither_ends_the_courier_nor_loses_an_alert(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    notices: list[str] = []
+    outbox = Outbox(tmp_path / "webhook.queue", notice=notices.append)
+
+    def fills(_: str, tries: int) -> None:
+        if tries == 1:
+            monkeypatch.setattr(Path, "write_text", breaks)  # between sending and forgetting
+            monkeypatch.setattr(Path, "unlink", breaks)
+
+    sink = Remembering(fills)
+    courier, _ = courier_of(sink, outbox)
+    for number in range(8):
+        courier.offer(f'{{"n": {number}}}')
+        time.sleep(0.02)
+    until(lambda: len(sink.taken) == 8)
+    assert courier.lost == 0
+    monkeypatch.undo()
+    courier.offer('{"n": 8}')
+    until(lambda: courier.delivered == 9)
+    assert courier.close(60) == 0
+    assert len(notices) == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_cannot_be_kept_at_the_end_is_said_to_be_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(_: str, __: int) -> None:
+        raise ConnectionError("nobody there")
+
+    (tmp_path / "gone").mkdir()
+    courier, _ = courier_of(Remembering(fails), Outbox(tmp_path / "gone" / "webhook.queue"))
+    (tmp_path / "gone").rmdir()
+    courier.offer('{"n": 1}')
+    assert courier.close(0.1) == 1
+    assert courier.kept_where == " and are lost"

@@ -75,3 +75,40 @@ def test_a_line_that_the_disk_took_in_part_is_taken_back(tmp_path: Path, monkeyp
     sink.send('{"next": 1}')
     assert (tmp_path / "events.jsonl").read_text() == '{}\n{"next": 1}\n'
     sink.close()
+
+
+def test_a_file_or_folder_that_is_removed_is_made_again(tmp_path: Path) -> None:
+    path = tmp_path / "watch" / "events.jsonl"
+    path.parent.mkdir()
+    sink = EventsFile(path)
+    sink.send("{}")
+    path.rename(tmp_path / "rotated")
+    sink.send('{"n": 1}')
+    assert path.read_text() == '{"n": 1}\n'
+    path.unlink()
+    path.parent.rmdir()
+    sink.send('{"n": 2}')
+    sink.close()
+    assert path.read_text() == '{"n": 2}\n'
+    assert (tmp_path / "rotated").read_text() == "{}\n"
+
+
+def test_a_disk_that_refuses_even_to_cut_half_a_line_off_leaves_no_half_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "events.jsonl"
+    sink = EventsFile(path)
+    written = os.write
+
+    def refuses(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as full:
+        full.setattr(os, "write", lambda file, content: written(file, content[:5]))
+        full.setattr(os, "ftruncate", refuses)
+        with pytest.raises(OSError, match="Input/output"):
+            sink.send('{"n": 1}')
+    assert path.read_text() == '{"n":'
+    sink.send('{"n": 1}')
+    sink.close()
+    assert path.read_text() == '{"n": 1}\n'

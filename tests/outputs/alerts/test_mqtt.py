@@ -6,8 +6,11 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -150,6 +153,96 @@ def test_the_broker_says_when_the_program_was_killed(broker: Broker) -> None:
     listener.close()
 
 
+class SlowBroker:
+    """Answers CONNECT with a code after a while, and takes events only once it is told to.  events: how often each."""
+
+    def __init__(self, code: int = 0, after_s: float = 0.0, takes: bool = True) -> None:
+        self.events: Counter[bytes] = Counter()
+        self.takes = threading.Event()
+        if takes:
+            self.takes.set()
+        self._code, self._after_s = code, after_s
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self._server.getsockname()[1]}"
+        threading.Thread(target=self._work, daemon=True).start()
+
+    def _work(self) -> None:
+        with suppress(OSError):
+            while True:
+                client = self._server.accept()[0]
+                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        with client, client.makefile("rb") as packets:
+            while head := packets.read(1):
+                length = shift = 0
+                while True:
+                    byte = packets.read(1)[0]
+                    length |= (byte & 127) << shift
+                    shift += 7
+                    if byte < 128:
+                        break
+                body = packets.read(length)
+                if head[0] == 0x10:
+                    time.sleep(self._after_s)
+                    client.sendall(bytes((0x20, 2, 0, self._code)))
+                elif head[0] & 0xF6 == 0x32:
+                    end = 2 + int.from_bytes(body[:2], "big")
+                    if body[2:end] == b"t/events":
+                        self.events[body[end + 2 :]] += 1
+                    self.takes.wait(10)
+                    client.sendall(b"\x40\x02" + body[end : end + 2])
+
+    def close(self) -> None:
+        self._server.close()
+
+
+def test_an_alert_that_is_not_taken_for_long_is_sent_once() -> None:
+    broker, notices = SlowBroker(takes=False), list[str]()
+    sink = MqttSink(broker.address, "t", timeout_s=0.1)
+    courier = Courier(sink, Outbox(), notices.append, first_wait_s=0.01, longest_wait_s=0.02)
+    courier.offer(EVENT)
+    until(lambda: bool(notices))
+    time.sleep(0.6)
+    broker.takes.set()
+    until(lambda: courier.delivered == 1)
+    courier.close()
+    broker.close()
+    assert broker.events == {EVENT.encode(): 1}
+    assert notices == [
+        "mqtt 127.0.0.1: the broker did not take an alert in time; alerts wait until it works again",
+        "mqtt 127.0.0.1: works again",
+    ]
+
+
+def test_a_broker_that_takes_its_time_is_not_said_to_be_out_of_reach() -> None:
+    broker, notices = SlowBroker(after_s=0.3), list[str]()
+    courier = Courier(MqttSink(broker.address, "t"), Outbox(), notices.append)
+    courier.offer(EVENT)
+    until(lambda: courier.delivered == 1)
+    courier.close()
+    broker.close()
+    assert notices == []
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        (4, "refuses the login (Bad user name or password)"),
+        (5, "refuses the login (Not authorized)"),
+        (3, "refuses the connection (Server unavailable)"),
+    ],
+)
+def test_a_refusal_is_told_as_what_it_is(code: int, told: str) -> None:
+    broker, notices = SlowBroker(code), list[str]()
+    courier = Courier(MqttSink(f"mqtt://me:wrong@{broker.address}", "t"), Outbox(), notices.append)
+    courier.offer(EVENT)
+    until(lambda: bool(notices))
+    assert courier.close(0.2) == 1
+    broker.close()
+    assert notices == [f"mqtt 127.0.0.1: the broker {told}; alerts wait until it works again"]
+
+
 def test_no_broker_is_no_hindrance(tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -168,7 +261,7 @@ def test_addresses_of_brokers() -> None:
     assert _parts("broker") == ("mqtt", "broker", 1883, None, None)
     assert _parts("broker:99") == ("mqtt", "broker", 99, None, None)
     assert _parts("mqtts://me:p%40ss@broker") == ("mqtts", "broker", 8883, "me", "p@ss")
-    for wrong in ("", "http://broker", "broker:port", "mqtt://"):
+    for wrong in ("", "http://broker", "broker:port", "mqtt://", "broker:99999", "mqtt://[::1", "a" * 300):
         with pytest.raises(ConfigError, match="the broker is no address"):
             _parts(wrong)
     for topic in ("", "a/#", "+/b"):
