@@ -19,6 +19,7 @@ import numpy.typing as npt
 from crowdad.errors import ConfigError, TooShortError, UnreadableSourceError
 from crowdad.records import Frame, SourceInfo
 from crowdad.sources._listing import Entry, Listing
+from crowdad.sources._repeats import Repeats
 from crowdad.sources._report import ReadReport, Tally
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "check_fps",
     "check_max_pixels",
     "check_size",
+    "longest_step_s",
 ]
 
 Places = tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.int64]]
@@ -53,7 +55,6 @@ GAP_FRAMES = 10
 """Footage breaks where nothing was recorded for longer than both: slow time lapse and dropped frames are no gaps."""
 
 _TIME_SLACK_S = 1e-6
-_SET_BACK = "the clock of the footage is set back"
 
 
 def check_fps(fps: float | None) -> None:
@@ -119,13 +120,15 @@ class Picture:
     """One place in the footage whose pixels have not been fetched yet.
 
     load: given whether colour is wanted, fetches the pixels; None where they cannot be read (the tally then knows why).
-    restarted: the footage's clock was set back here.
+    broken: why nothing is to be followed into this picture, None where it goes on from the one before.
+    fps: pictures a second from here on, repeats included; None: as before.
     """
 
     index: int
     time_s: float
     load: Callable[[bool], Pixels | None]
-    restarted: bool = False
+    broken: str | None = None
+    fps: float | None = None
 
 
 @dataclass(frozen=True)
@@ -140,13 +143,18 @@ class Playable:
 class Joint:
     """Joins pictures to footage: `Frame.segment` counts up where it breaks, and the tally notes where and why.
 
-    fps: frames a second that are handed out.
+    fps: frames a second that are handed out.  new_fps: of these the ones that do not repeat the one before.
     """
 
-    def __init__(self, tally: Tally, fps: float) -> None:
-        self.fps = fps
+    def __init__(self, tally: Tally, fps: float, new_fps: float | None = None) -> None:
         self._tally = tally
+        self.set_rate(fps, fps if new_fps is None else new_fps)
         self._last: tuple[tuple[int, ...], float, int] | None = None  # shape, time and segment
+
+    def set_rate(self, fps: float, new_fps: float) -> None:
+        """From the next frame on."""
+        self.fps, self.new_fps = fps, new_fps
+        self._repeats = Repeats(fps, new_fps) if new_fps < fps else None
 
     def frame(self, index: int, time_s: float, pixels: Pixels, broken: str | None = None) -> Frame:
         """The next frame.  broken: why nothing is to be tracked from the frame before to this one, or None."""
@@ -158,9 +166,13 @@ class Joint:
             if reason is not None:
                 segment += 1
                 self._tally.add_break(index, time_s, reason)
+                if self._repeats is not None:
+                    self._repeats.forget()
+        repeated = self._repeats is not None and self._repeats.repeats(luma)
         self._last = (luma.shape, time_s, segment)
         self._tally.frames_read += 1
-        return Frame(index, time_s, luma, bgr, segment)
+        self._tally.frames_repeated += repeated
+        return Frame(index, time_s, luma, bgr, segment, self.new_fps, repeated)
 
     def _break_reason(
         self, last: tuple[int, ...], shape: tuple[int, ...], step_s: float, broken: str | None
@@ -169,10 +181,11 @@ class Joint:
             return f"size changes from {last[1]}x{last[0]} to {shape[1]}x{shape[0]}"
         if broken is not None:
             return broken
-        return _gap(step_s) if step_s > _longest_step_s(self.fps) else None
+        return _gap(step_s) if step_s > longest_step_s(self.fps) else None
 
 
-def _longest_step_s(fps: float) -> float:
+def longest_step_s(fps: float) -> float:
+    """Where pictures lie further apart, the footage breaks."""
     return max(GAP_S, GAP_FRAMES / fps)
 
 
@@ -213,6 +226,11 @@ class Source(ABC):
         return self.info.fps / self._cut.stride
 
     @property
+    def new_fps(self) -> float:
+        """Of these the ones that do not repeat the picture before; what motion is measured at."""
+        return self.fps
+
+    @property
     def expected_frames(self) -> int | None:
         """How many frames `frames` should hand out by what the container claims; None where it does not say."""
         info, cut = self.info, self._cut
@@ -242,7 +260,7 @@ class Source(ABC):
         cut = self._cut
         wanted = np.array([not (cut.is_before(s) or cut.is_past(s)) for s in time_s.tolist()], bool)
         kept = np.flatnonzero(wanted)[:: cut.stride]
-        return Listing(index[kept], time_s[kept], _longest_step_s(self.fps), keys)
+        return Listing(index[kept], time_s[kept], longest_step_s(self.fps), keys)
 
     def listed_report(self, listing: Listing) -> ReadReport:
         """What `report` says after a pass that handed out all frames of the listing and met no damage."""
@@ -280,16 +298,20 @@ class Source(ABC):
         """
         tally = self._tally = Tally()
         cut = self._cut
-        joint = Joint(tally, self.fps)
+        joint = Joint(tally, self.fps, self.new_fps)
         next_index = -1 if entry is None else entry.index
-        restarted, reached_s = False, None
+        broken: str | None = None
+        reached_s = None
         opened = self.pictures(tally) if entry is None else self._pictures_from(tally, entry)
         with closing(opened) as pictures:  # type: ignore[type-var]
             for picture in pictures:
                 reached_s = picture.time_s
                 if cut.is_past(picture.time_s):
                     break
-                restarted |= picture.restarted
+                broken = broken or picture.broken
+                if picture.fps is not None:
+                    share = self.new_fps / self.fps
+                    joint.set_rate(picture.fps / cut.stride, share * picture.fps / cut.stride)
                 if cut.is_before(picture.time_s) or picture.index < next_index:
                     continue
                 pixels = picture.load(color)
@@ -297,8 +319,8 @@ class Source(ABC):
                     continue
                 late = 0 if next_index < 0 else (picture.index - next_index) % cut.stride
                 next_index = picture.index - late + cut.stride
-                yield joint.frame(picture.index, picture.time_s, pixels, _SET_BACK if restarted else None)
-                restarted = False
+                yield joint.frame(picture.index, picture.time_s, pixels, broken)
+                broken = None
         if next_index < 0:
             self._raise_nothing_read(tally, reached_s)
 

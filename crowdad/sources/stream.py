@@ -223,7 +223,7 @@ class Stream:
             for picture in pictures:
                 now_s = time.monotonic()
                 shot = Shot(picture.index, picture.time_s, now_s, time.time(), picture.load, height * width * 2)
-                shot.restarted = picture.restarted
+                shot.broken = picture.broken
                 self._tell("online")
                 if not self._pass_on(shot, footage.info.fps, paced=True, trusted=True):
                     return
