@@ -69,11 +69,13 @@ def measure_people(
         raise FitError(f"the footage has pictures of {listed}; one scene is one camera, fit each size by itself")
     total = sum(_length(source) for source in sources)
     # Where the length is unknown the probe looks densely and thins out later.
-    probe = ScaleProbe(sum(_length(source, unknown=0) for source in sources), sources[0].fps, settings.scale)
+    share_new = sources[0].new_fps / sources[0].fps
+    expected = sum(_length(source, unknown=0) for source in sources)
+    probe = ScaleProbe(round(share_new * expected), sources[0].new_fps, settings.scale)
     done = 0
     for source in sources:
         for frame, fresh in _with_breaks(source.frames()):
-            if frame.luma.shape == source.info.size_hw:
+            if frame.luma.shape == source.info.size_hw and not frame.repeated:
                 probe.push(frame.luma, fresh=fresh)
             done += 1
             if done % 50 == 0:
@@ -92,14 +94,16 @@ def _with_breaks(frames: Iterable[Frame]) -> Iterator[tuple[Frame, bool]]:
 
 
 def _steps(frames: Iterable[Frame], scale: SceneScale, extractor: Extractor) -> Iterator[tuple[Frame, Tubes | None]]:
-    """Every `gap`-th frame of each run without a break, with the tubes that end there."""
+    """Every `gap`-th new picture of each run without a break, with the tubes that end there."""
     place = 0
     for frame, fresh in _with_breaks(frames):
+        if frame.repeated:
+            continue
         if fresh:
             place = 0
-            extractor.reset()
-        if place % scale.gap == 0 and frame.luma.shape == scale.size_hw:
-            yield frame, extractor.push(frame.luma)
+            extractor.reset(frame.fps)
+        if place % extractor.gap == 0 and frame.luma.shape == scale.size_hw:
+            yield frame, extractor.push(frame.luma, frame.time_s)
         place += 1
 
 
@@ -124,7 +128,7 @@ def gather(sources: Sequence[Source], scale: SceneScale, settings: Settings, pro
             activity.add(tubes)
             kept.add(step, tubes)
             pool.add(tubes, frame.luma, step)
-        frames += source.report.frames_read
+        frames += source.report.frames_read - source.report.frames_repeated
     progress("following people", 1.0)
     return Gathered(*pool.drawn(), kept.steps, activity.per_step(), keeper.background(), frames, step, tubes_seen)
 

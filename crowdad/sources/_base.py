@@ -19,7 +19,7 @@ import numpy.typing as npt
 from crowdad.errors import ConfigError, TooShortError, UnreadableSourceError
 from crowdad.records import Frame, SourceInfo
 from crowdad.sources._listing import Entry, Listing
-from crowdad.sources._repeats import Repeats
+from crowdad.sources._repeats import RepeatFinder
 from crowdad.sources._report import ReadReport, Tally
 
 __all__ = [
@@ -143,32 +143,38 @@ class Playable:
 class Joint:
     """Joins pictures to footage: `Frame.segment` counts up where it breaks, and the tally notes where and why.
 
-    fps: frames a second that are handed out.  new_fps: of these the ones that do not repeat the one before.
+    fps: frames a second that are handed out.  new_fps: of these the ones that do not repeat the one before; None: it is
+    measured while frames come, and where it turns out another the footage breaks.
     """
 
-    def __init__(self, tally: Tally, fps: float, new_fps: float | None = None) -> None:
+    def __init__(self, tally: Tally, fps: float, new_fps: float | None) -> None:
         self._tally = tally
+        self._measures = new_fps is None
         self.set_rate(fps, fps if new_fps is None else new_fps)
         self._last: tuple[tuple[int, ...], float, int] | None = None  # shape, time and segment
 
     def set_rate(self, fps: float, new_fps: float) -> None:
         """From the next frame on."""
         self.fps, self.new_fps = fps, new_fps
-        self._repeats = Repeats(fps, new_fps) if new_fps < fps else None
+        self._repeats: RepeatFinder | None = None
+        if self._measures or new_fps < fps:
+            self._repeats = RepeatFinder(fps, new_fps, measures=self._measures)
 
     def frame(self, index: int, time_s: float, pixels: Pixels, broken: str | None = None) -> Frame:
         """The next frame.  broken: why nothing is to be tracked from the frame before to this one, or None."""
         luma, bgr = pixels
+        repeated = self._repeats is not None and self._repeats.repeats(luma)
+        if self._repeats is not None and self._repeats.new_fps != self.new_fps:
+            self.new_fps = self._repeats.new_fps
+            broken = broken or f"from here on about {self.new_fps:.3g} pictures a second are new"
         segment = 0
         if self._last is not None:
             shape, last_s, segment = self._last
             reason = self._break_reason(shape, luma.shape, time_s - last_s, broken)
             if reason is not None:
                 segment += 1
+                repeated = False
                 self._tally.add_break(index, time_s, reason)
-                if self._repeats is not None:
-                    self._repeats.forget()
-        repeated = self._repeats is not None and self._repeats.repeats(luma)
         self._last = (luma.shape, time_s, segment)
         self._tally.frames_read += 1
         self._tally.frames_repeated += repeated

@@ -15,8 +15,8 @@ __all__ = ["Entry", "Listing"]
 class Entry:
     """Where a pass begins.
 
-    index: of the first frame to hand out.  key_index, key_place, key_dts: of the keyframe to decode it from: its place on
-    the time line and the timestamp to seek it by, in ticks; None where frames stand alone.
+    index: of the first frame to hand out.  key_index, key_place, key_dts: of the keyframe to decode it from, its place
+    on the time line and the timestamp to seek it by, in ticks; None where frames stand alone.
     """
 
     index: int

@@ -233,7 +233,7 @@ def _rate(
     fps = confirmed(measured, stated)
     base = float(time_base(stream))
     longest_s = longest_step_s(fps)
-    first, changes = changes_of(timeline.shown * base, fps, longest_s)
+    first, changes = changes_of(timeline.shown.astype(np.float64) * base, fps, longest_s)
     notes = []
     has_pauses = bool((timeline.steps() * base > longest_s).any())  # which some containers' averages count
     if stated and not changes and (stated[0] > _LIE * fps or (fps > _LIE * stated[0] and not has_pauses)):
@@ -264,17 +264,17 @@ def _new_fps(
 ) -> tuple[float, tuple[str, ...]]:
     """New pictures a second, and a note where pictures are repeated.  glance: at the beginning."""
     changes = [glance.changes]
-    for share in _GLANCES if timeline is not None and len(glance.order) >= _GLANCE_FRAMES else ():
-        if is_settled(changes, fps):
-            break
-        with suppress(av.FFmpegError, LookupError):
-            changes.append(_glance_at(path, name, max_pixels, timeline, share))
+    if timeline is not None and len(glance.order) >= _GLANCE_FRAMES:
+        for share in _GLANCES:
+            if not is_settled(changes, fps):
+                with suppress(av.FFmpegError, LookupError):
+                    changes.append(_glance_at(path, name, max_pixels, timeline, share))
     rate = new_rate(changes, fps) or fps
     if rate >= fps:
         return fps, ()
     return rate, (
-        f"{_told(fps)} frames a second, about {_about(rate)} new ones: the others repeat the picture before, and motion "
-        "is measured from new picture to new picture",
+        f"{_told(fps)} frames a second, about {_about(rate)} new ones: the others repeat the picture before; "
+        "motion is measured from new picture to new picture",
     )
 
 
@@ -323,9 +323,7 @@ def _describe(
     )
 
 
-def _duration_s(
-    container: InputContainer, stream: VideoStream, timeline: Timeline | None, fps: float
-) -> float | None:
+def _duration_s(container: InputContainer, stream: VideoStream, timeline: Timeline | None, fps: float) -> float | None:
     """As the container claims where its timestamps agree."""
     claimed = None if container.duration is None else container.duration / av.time_base
     claimed = claimed if stream.duration is None else float(stream.duration * time_base(stream))

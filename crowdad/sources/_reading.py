@@ -25,8 +25,8 @@ class Reading:
     """The frames of one stream, in the order in which they are shown.
 
     clock: told what goes in.  tally: bad packets are counted there.
-    place_of: gives each packet's picture its place, which its frame then has for a timestamp; what it raises LookupError
-    for is left out.  Default: as the container tells it.
+    place_of: gives each packet's picture its place, which its frame then has for a timestamp; a packet for which it
+    raises LookupError is left out.  Default: as the container tells it.
     end_s: up to where anything was read so far.
     """
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["RepeatFinder", "Repeats", "change_between", "is_settled", "new_rate"]
+__all__ = ["RepeatFinder", "change_between", "is_settled", "new_rate"]
 
 Luma = npt.NDArray[np.uint8]
 
@@ -65,9 +65,7 @@ def new_rate(changes: Sequence[Sequence[float]], fps: float) -> float | None:
     return fps if rate > _ALL_NEW * fps else rate
 
 
-def _shares(
-    changes: Sequence[Sequence[float]], fps: float
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+def _shares(changes: Sequence[Sequence[float]], fps: float) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
     """Of the pictures around which something moves: their change as a share of the largest around, float64 (N,); and
     the spaces between those that are new, in pictures, int64 (M,)."""
     around = max(2, round(_AROUND_S * fps))
@@ -82,73 +80,63 @@ def _shares(
     return np.concatenate(shares), np.concatenate(spaces)
 
 
-class Repeats:
+class RepeatFinder:
     """Tells the repeats among pictures as they come.
 
-    fps: pictures a second.  new_fps: of these new ones.  What is still for two of their spaces counts as new.
+    fps: pictures a second.  new_fps: of these new ones.  measures: it is measured again and again.
+
+    What is still for two spaces between new pictures counts as new.
     """
 
-    def __init__(self, fps: float, new_fps: float) -> None:
-        space = fps / new_fps
-        self._longest = max(2, round(2 * space))
-        self._changes: deque[float] = deque(maxlen=max(4, round(2 * space), round(2 * _AROUND_S * fps)))
+    def __init__(self, fps: float, new_fps: float, *, measures: bool = False) -> None:
+        self.new_fps = new_fps
+        self._fps = fps
+        self._seen: deque[float] | None = deque(maxlen=max(2 * _LEAST_FRAMES, round(_MEASURED_S * fps)))
+        self._due = self._seen.maxlen or 0
+        self._judged: float | None = None
         self._last: Luma | None = None
         self._since = 0
+        if not measures:
+            self._seen = None
+        self._expect()
 
-    def forget(self) -> None:
-        """A break: the next picture is new."""
-        self._last = None
+    def _expect(self) -> None:
+        space = self._fps / self.new_fps
+        self._longest = max(2, round(2 * space))
+        self._lately: deque[float] = deque(maxlen=max(4, round(2 * space), round(2 * _AROUND_S * self._fps)))
 
     def repeats(self, luma: Luma) -> bool:
-        """Whether the next picture is the one before once more."""
+        """Whether the next picture is the one before once more; `new_fps` may be another from it on."""
         last, self._last = self._last, luma
         if last is None or last.shape != luma.shape:
             self._since = 0
-            self._changes.clear()
+            self._lately.clear()
             return False
         change = change_between(luma, last)
-        self._changes.append(change)
+        if self._seen is not None and self._measured(self._seen, change):
+            self._expect()
+        self._lately.append(change)
         self._since += 1
-        if change > max(_REPEAT_AT_MOST * max(self._changes), _STILL) or self._since >= self._longest:
+        is_new = change > max(_REPEAT_AT_MOST * max(self._lately), _STILL) or self._since >= self._longest
+        if is_new or self.new_fps >= self._fps:
             self._since = 0
             return False
         return True
 
-
-class RepeatFinder:
-    """Measures how many new pictures a second a stream gives, while it comes, and tells the repeats.
-
-    fps: pictures a second.  new_fps: new ones, as far as is known: all of them at first.
-    """
-
-    def __init__(self, fps: float) -> None:
-        self.new_fps = fps
-        self._fps = fps
-        self._changes: deque[float] = deque(maxlen=max(_LEAST_FRAMES, round(_MEASURED_S * fps)))
-        self._last: Luma | None = None
-        self._repeats = Repeats(fps, fps)
-        self._due = self._changes.maxlen or 0
-        self._judged: float | None = None
-
-    def see(self, luma: Luma) -> tuple[bool, bool]:
-        """Of the next picture: whether it is a repeat, and whether `new_fps` is another one from it on."""
-        last, self._last = self._last, luma
-        if last is not None and last.shape == luma.shape:
-            self._changes.append(change_between(luma, last))
+    def _measured(self, seen: deque[float], change: float) -> bool:
+        """Take note of a change; whether another rate than `new_fps` was found twice in a row."""
+        seen.append(change)
         self._due -= 1
-        if self._due <= 0 and self._is_another():
-            self._repeats = Repeats(self._fps, self.new_fps)
-            return self._repeats.repeats(luma), True
-        return self.new_fps < self._fps and self._repeats.repeats(luma), False
-
-    def _is_another(self) -> bool:
-        """Judge anew, and take over what was found twice in a row."""
-        self._due = len(self._changes) // 2
-        found = new_rate([list(self._changes)], self._fps)
-        before, self._judged = self._judged, found
-        if found is None or before is None or not 1 / _ANOTHER < found / before < _ANOTHER:
+        if self._due > 0:
             return False
-        if 1 / _ANOTHER < found / self.new_fps < _ANOTHER:
+        self._due = len(seen) // 2
+        found, before = new_rate([list(seen)], self._fps), self._judged
+        self._judged = found
+        if found is None or before is None or not _alike(found, before) or _alike(found, self.new_fps):
             return False
         self.new_fps = found
         return True
+
+
+def _alike(one: float, other: float) -> bool:
+    return 1 / _ANOTHER < one / other < _ANOTHER

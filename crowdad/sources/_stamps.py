@@ -9,7 +9,7 @@ from itertools import pairwise
 __all__ = ["REORDERED_AT_MOST", "Stamps"]
 
 REORDERED_AT_MOST = 16
-"""Pictures are shown out of the order of their packets by up to a decoder's store; a longer way back is another clock."""
+"""Pictures are shown out of the order of their packets by up to a decoder's store; further back is another clock."""
 
 _WRAPS = {Fraction(1, 90_000): 2**33, Fraction(1, 1000): 2**32}
 """Ticks after which the counters of MPEG streams and of FLV begin anew."""
@@ -80,6 +80,7 @@ class Stamps:
         if leapt and self._mends:
             self.mended.append(self._count - 2)
             self._tops[-1] = before
+            self._latest.pop()
             return self._taken(place)
         sure = is_key or leapt or (self._doubtful is not None and abs(stamp - self._doubtful) <= reach)
         self._doubtful = None if sure else stamp

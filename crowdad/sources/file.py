@@ -155,9 +155,7 @@ class VideoFile(Source):
                 tally.skip(_LOST, time_s)
             tally.truncated |= reading.ended_badly or probe.truncated
 
-    def _reading(
-        self, container: InputContainer, stream: VideoStream, tally: Tally, entry: Entry | None
-    ) -> Reading:
+    def _reading(self, container: InputContainer, stream: VideoStream, tally: Tally, entry: Entry | None) -> Reading:
         probe, line = self._probe, self._probe.timeline
         first = 0 if entry is None or entry.key_index is None else entry.key_index
         restarts = () if line is None else line.restarts

@@ -119,7 +119,7 @@ def fit_sources(
     from crowdad.dist import joined_group
     from crowdad.training import fit_scene
 
-    rates = [source.fps for source in (*sources, *(source for source, _ in also_normal))]
+    rates = [source.new_fps for source in (*sources, *(source for source, _ in also_normal))]
     if max(rates) > _MAX_FPS_RATIO * min(rates):
         raise FitError(
             f"the footage runs at {min(rates):g} to {max(rates):g} frames a second; one scene is one camera at one "
