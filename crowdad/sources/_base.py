@@ -248,6 +248,11 @@ class Source(ABC):
         end_s = length_s if cut.end_s is None else min(cut.end_s, length_s)
         return max(0, math.ceil((end_s - (cut.start_s or 0.0)) * self.fps - _TIME_SLACK_S))
 
+    @property
+    def slowest_fps(self) -> float:
+        """New pictures a second where they are fewest."""
+        return self.new_fps
+
     @abstractmethod
     def pictures(self, tally: Tally) -> Iterator[Picture]:
         """Every picture in order, none of its pixels fetched; a generator that closes what it opens."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
@@ -112,10 +112,8 @@ def _beginning(steps: npt.NDArray[np.float64], last: int, before: float, now: fl
 
 def _run(values: Iterable[bool]) -> int:
     """How many of the first are True, single exceptions among them counted."""
-    length = count = misses = 0
-    iterator: Iterator[bool] = iter(values)
-    for value in iterator:
-        count += 1
+    length = misses = 0
+    for count, value in enumerate(values, start=1):
         misses = 0 if value else misses + 1
         if misses > 1:
             break

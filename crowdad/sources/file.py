@@ -93,6 +93,11 @@ class VideoFile(Source):
     def new_fps(self) -> float:
         return min(self._probe.new_fps, self.fps)
 
+    @property
+    def slowest_fps(self) -> float:
+        share = min((fps for _, fps in self._probe.changes), default=self.info.fps) / self.info.fps
+        return self.new_fps * min(share, 1.0)
+
     def playable(self) -> Playable | None:
         if self._probe.timeline is None or self._probe.ranked:
             return None
