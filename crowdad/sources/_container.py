@@ -146,30 +146,31 @@ def is_cut_mp4(path: Path) -> bool:
         return any(name in _BOXES and end > path.stat().st_size for name, end in _boxes(file))
 
 
-def joined_recordings(path: Path, container: InputContainer, end_byte: int) -> tuple[str, ...]:
-    """A note where recordings were joined to this file of which only the first is read, as by every player.
+def joined_recordings(path: Path, container: InputContainer, end_byte: int, read: int) -> tuple[str, ...]:
+    """A note where recordings were joined to this file of which not all are read, as by every player.
 
-    end_byte: where the last packet that is read ends.
+    end_byte: where nearly all that is read ends.  read: how many recordings, as their clocks tell.
     """
     if "mp4" in container.format.name:
         with path.open("rb") as file:
             found = sum(name == "ftyp" for name, _ in _boxes(file))
     else:
-        found = 1 + _beginnings(path, container.format.name, end_byte)
-    if found < 2:
+        found = read + _beginnings(path, container.format.name, end_byte)
+    if found <= read:
         return ()
     kind = "mp4" if "mp4" in container.format.name else container.format.name.split(",")[0]
-    return (f"{found} {kind} files were joined to one; only the first is read, give them singly",)
+    which = "only the first is read" if read == 1 else "what follows the first is not read to its end"
+    return (f"{found} {kind} files were joined to one; {which}, give them singly",)
 
 
 def _beginnings(path: Path, format_name: str, from_byte: int) -> int:
     """How many recordings of the format begin behind this byte of the file."""
     start = _STARTS.get(format_name)
-    if start is None or not from_byte:
+    if start is None:
         return 0
     found, held = 0, b""
     with path.open("rb") as file:
-        file.seek(from_byte)
+        file.seek(max(from_byte, _LONGEST_START))  # some containers do not tell where packets lie
         while piece := file.read(2**20):
             held += piece
             found += len(start.findall(held))

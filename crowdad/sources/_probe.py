@@ -155,7 +155,7 @@ def _probed(path: Path, name: str, asked_fps: float | None, max_pixels: int) -> 
         timeline = None if carries_none else read_timeline(container, stream, next(iter(rates), ASSUMED_FPS))
         fps, changes, notes = _rate(stream, timeline, asked_fps)
         if timeline is not None:
-            remarks += joined_recordings(path, container, timeline.end_byte)
+            remarks += joined_recordings(path, container, timeline.end_byte, 1 + len(timeline.restarts))
         truncated = timeline is not None and _is_cut(path, container, stream, timeline, fps)
         info = _describe(name, path, container, stream, None if asked_fps else timeline, fps)
         size_hw = Orientation.of(glance.first, clockwise_deg).size_hw(glance.first.height, glance.first.width)
@@ -217,7 +217,7 @@ def _rate(
 ) -> tuple[float, tuple[tuple[int, float], ...], tuple[str, ...]]:
     """Pictures a second at first, places from which on there are more or fewer, and what a person should know of it."""
     stated = stated_fps(stream)
-    measured = None if timeline is None else measured_fps(timeline.steps(), float(time_base(stream)))
+    measured = None if timeline is None else measured_fps(timeline.steps(), time_base(stream))
     if asked_fps is not None:
         evenly = f"frames are spaced evenly, {asked_fps:g} a second as asked"
         if measured is None:
@@ -230,12 +230,14 @@ def _rate(
         claim = "the container claims" if stated else "the file states no frame rate; assumed are"
         told = (f"the timestamps tell no frame rate; {claim} {_told(fps)} frames a second",)
         return fps, (), told if len(timeline.places) > 1 else ()
-    fps = confirmed(measured, stated)
+    steps = timeline.steps()
+    even = bool((steps == steps[0]).all())
+    fps = measured if even else confirmed(measured, stated)
     base = float(time_base(stream))
     longest_s = longest_step_s(fps)
     first, changes = changes_of(timeline.shown.astype(np.float64) * base, fps, longest_s)
     notes = []
-    has_pauses = bool((timeline.steps() * base > longest_s).any())  # which some containers' averages count
+    has_pauses = bool((steps * base > longest_s).any())  # which some containers' averages count
     if stated and not changes and (stated[0] > _LIE * fps or (fps > _LIE * stated[0] and not has_pauses)):
         notes.append(
             f"the container claims {_told(stated[0])} frames a second, by its timestamps there are {_told(fps)}"
@@ -269,7 +271,8 @@ def _new_fps(
             if not is_settled(changes, fps):
                 with suppress(av.FFmpegError, LookupError):
                     changes.append(_glance_at(path, name, max_pixels, timeline, share))
-    rate = new_rate(changes, fps) or fps
+    # What a decoder fills in for damage repeats, too.
+    rate = fps if glance.bad else new_rate(changes, fps) or fps
     if rate >= fps:
         return fps, ()
     return rate, (

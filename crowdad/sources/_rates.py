@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +20,10 @@ _BLOCK_S, _BLOCK_STEPS, _BLOCKS = 1.0, 8, 3  # a rate that so many blocks, so lo
 _ALIKE, _ANOTHER = 1.15, 1.3
 
 
-def measured_fps(steps_s: npt.NDArray[np.floating] | npt.NDArray[np.int64], unit_s: float = 1.0) -> float | None:
+def measured_fps(steps_s: npt.NDArray[Any], unit_s: Fraction = Fraction(1)) -> float | None:
     """Frames a second, from the steps between pictures in the order of display; None where there are none.
 
+    unit_s: seconds of a step of 1.
     The mean of all steps but pauses: rounded timestamps and every other length of step give the right rate by it.
     """
     steps = np.asarray(steps_s)
@@ -28,8 +31,8 @@ def measured_fps(steps_s: npt.NDArray[np.floating] | npt.NDArray[np.int64], unit
     if not len(steps):
         return None
     usual = steps[steps <= _PAUSE * np.median(steps)]
-    fps = len(usual) / (float(usual.sum()) * unit_s)
-    return min(fps, _MAX_FPS)
+    # Of whole steps exact to the last digit.
+    return min(float(len(usual) / (Fraction(usual.sum().item()) * unit_s)), _MAX_FPS)
 
 
 def confirmed(measured: float, stated: Iterable[float]) -> float:

@@ -33,7 +33,8 @@ class Timeline:
     in_order: places rise from packet to packet.
     keys: (timestamp, position in the file) of each keyframe -> its number among the packets.
     key_stamps: int64 (K, 2), number and decoding timestamp of each keyframe, in order.
-    end: where the last packet ends by the container's own clock.  end_byte: and in the file.
+    end: where the last packet ends by the container's own clock.
+    end_byte: where the last but one ends in the file; the last may have swallowed what follows.
     sound: no packet is damaged.
     """
 
@@ -96,7 +97,7 @@ def read_timeline(container: InputContainer, stream: VideoStream, fps: float) ->
     tally, clock = Tally(), FrameClock(base, fps, None)
     told: list[_Told] = []
     key_stamps, keys = [], {}
-    end, end_byte, sound = None, 0, True
+    end, end_byte, last_byte, sound = None, 0, 0, True
     for number, packet in enumerate(Reading(container, stream, clock, tally).packets()):
         pts, dts = packet.pts, packet.dts
         told.append((pts, dts, packet.is_keyframe))
@@ -108,8 +109,8 @@ def read_timeline(container: InputContainer, stream: VideoStream, fps: float) ->
         stamp = pts if pts is not None else dts
         if stamp is not None:
             end = max(stamp + (packet.duration or 0), stamp if end is None else end)
-        if packet.pos is not None:
-            end_byte = max(end_byte, packet.pos + packet.size)
+        if packet.pos is not None and not packet.is_corrupt:
+            end_byte, last_byte = last_byte, max(last_byte, packet.pos + packet.size)
     places, stamps = _stamped(told, base, fps, reorders=stream.codec_context.has_b_frames)
     return Timeline(
         places,

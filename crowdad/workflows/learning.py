@@ -123,8 +123,7 @@ def fit_sources(
     rates = [source.new_fps for source in (*sources, *(source for source, _ in also_normal))]
     if min(rates) < _LEAST_FPS:
         raise FitError(
-            f"the footage has {min(rates):.2g} new pictures a second, too few to follow anybody; {_LEAST_FPS:g} or more "
-            "are needed"
+            f"{min(rates):.2g} new pictures a second are too few to follow anybody; {_LEAST_FPS:g} or more are needed"
         )
     if max(rates) > _MAX_FPS_RATIO * min(rates):
         raise FitError(
