@@ -41,7 +41,7 @@ ASSUMED_FPS = 25.0
 _PROBED_AT_MOST = 2**27
 """Pixels of the pictures that are decoded to see how large the footage is: 200 MB of memory."""
 
-_GLANCE_FRAMES = 60
+_GLANCE_FRAMES, _LONGEST_GLANCE = 60, 240
 _GLANCES = (0.25, 0.5, 0.75)  # of the footage, where its beginning does not tell
 _NO_TIMESTAMPS = 0x80  # AVFMT_NOTIMESTAMPS of libavformat
 _SHORTFALL_S = 0.5
@@ -183,14 +183,17 @@ def _look(
     glance: _Glance,
     tally: Tally,
     clockwise_deg: int,
+    *,
+    brief: bool = False,
 ) -> None:
-    """Decode the next pictures into the glance."""
+    """Decode the next pictures into the glance; more of them where they may repeat, unless it is to be brief."""
     pixels, last, counted = PixelReader(clockwise_deg), None, iter(range(2**62))
 
     def number_of(_packet: Packet) -> int:
         return next(counted)
 
-    clock = FrameClock(time_base(stream), ASSUMED_FPS, None)
+    fps = next(iter(stated_fps(stream)), ASSUMED_FPS)
+    clock = FrameClock(time_base(stream), fps, None)
     for frame in Reading(container, stream, clock, tally, number_of).frames():
         glance.first = frame if glance.first is None else glance.first
         if frame.pts is not None:
@@ -199,7 +202,8 @@ def _look(
         if last is not None and last.shape == luma.shape:
             glance.changes.append(change_between(luma, last))
         last = luma
-        if len(glance.order) >= _GLANCE_FRAMES:
+        seen = len(glance.order)
+        if seen >= _LONGEST_GLANCE or (seen >= _GLANCE_FRAMES and (brief or is_settled([glance.changes], fps))):
             break
     glance.bad = bool(tally.bad_packets)
 
@@ -296,7 +300,7 @@ def _glance_at(path: Path, name: str, max_pixels: int, timeline: Timeline, share
         set_up_decoder(stream, max_pixels)
         container.seek(int(timeline.key_stamps[place, 1]), stream=stream)
         glance = _Glance()
-        _look(container, stream, glance, Tally(), 0)
+        _look(container, stream, glance, Tally(), 0, brief=True)
         return glance.changes
 
 

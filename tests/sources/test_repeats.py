@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ def written(pictures: Pictures, rhythm: tuple[int, ...]) -> tuple[Pictures, list
 
 
 def changes(pictures: Pictures) -> list[float]:
-    return [change_between(later, earlier) for earlier, later in zip(pictures, pictures[1:], strict=False)]
+    return [change_between(later, earlier) for earlier, later in pairwise(pictures)]
 
 
 RHYTHMS = {  # name: (rhythm, frames a second, new ones)
