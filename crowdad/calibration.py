@@ -13,7 +13,7 @@ import numpy.typing as npt
 from pydantic import ConfigDict, TypeAdapter
 
 from crowdad.config import CalibrationSettings
-from crowdad.errors import FitError
+from crowdad.errors import TooLittleMotionError
 from crowdad.records import FrameResult
 
 __all__ = ["Calibration", "RunningCalibration", "block_peaks", "fit_tail", "raw_of", "readable", "usual_heat"]
@@ -29,6 +29,7 @@ _REFIT_HOURS = 1 / 60
 _FEWEST_PEAKS = 40
 _MOST_CHANGE = 2.0
 _LEAST_SPREAD = 0.1
+_SAMPLED_FROM = 1.2  # times as much was learned from: the first steps after a break give nothing to calibrate on
 _MOST_RAW = 1000.0  # votes are averages of at most 2, so this is far beyond
 
 
@@ -38,6 +39,8 @@ class Calibration:
 
     level: raw anomaly above which the tail holds.  peaks_per_hour: how often normal footage passes it.
     shape, scale: of the generalised Pareto tail above it.  hours: length of the footage it was read from.
+    learned_hours: length of all that the scene was learned from, of which that may be a sample; 0 in files from before
+    it was kept.
     how: "generalised Pareto tail" or "exponential tail".  note: of models from before the rate was looked at later on.
     usual, spread: median and interquartile range of the peaks of the footage itself, by the scene that was learned from
     it; 0 in files from before they were kept.
@@ -52,6 +55,7 @@ class Calibration:
     note: str = ""
     usual: float = 0.0
     spread: float = 0.0
+    learned_hours: float = 0.0
 
     __pydantic_config__ = ConfigDict(extra="forbid")  # of `from_dict`
 
@@ -82,12 +86,29 @@ class Calibration:
             return ""
         least = 1 / self.hours
         promised = f"{least:.1f}" if least < 10 else f"{least:.0f}"
-        needed = _length_text(1 / false_alarms_per_hour)
+        basis = f"learned from {_length_text(self.hours)} of footage"
+        more = f"learn from {_length_text(1 / false_alarms_per_hour)}, or "
+        if self.is_sampled:  # more footage would be sampled more thinly
+            basis = (
+                f"the alarm level is calibrated on {_length_text(self.hours)}, a sample of the "
+                f"{_length_text(self.learned_hours)} that were learned from"
+            )
+            more = ""
         return (
-            f"learned from {_length_text(self.hours)} of footage, which can promise at most {promised} false alarms an "
-            f"hour; {false_alarms_per_hour:g} is extrapolated, so events may be missed or false: learn from {needed}, "
-            f"or set --false-alarms-per-hour {math.ceil(least)}"
+            f"{basis}, which can promise at most {promised} false alarms an hour; {false_alarms_per_hour:g} is "
+            f"extrapolated, so events may be missed or false: {more}set --false-alarms-per-hour {math.ceil(least)}"
         )
+
+    @property
+    def is_sampled(self) -> bool:
+        """Whether it was read from a part of what was learned from: busy footage has more than is kept in memory."""
+        return self.learned_hours > _SAMPLED_FROM * self.hours
+
+    @property
+    def basis(self) -> str:
+        """What it was read from, for people: its length, and that of all where it is a sample."""
+        of_all = f" sampled from {self.learned_hours * 60:.1f}" if self.is_sampled else ""
+        return f"{self.hours * 60:.1f} minutes{of_all}"
 
     def as_dict(self) -> dict[str, Any]:
         """Plain numbers for a model file or a report."""
@@ -105,6 +126,7 @@ class Calibration:
             "hours": 0 < calibration.hours < math.inf,
             "usual": 0 <= calibration.usual <= _MOST_RAW,
             "spread": 0 <= calibration.spread <= _MOST_RAW,
+            "learned_hours": 0 <= calibration.learned_hours < math.inf,
         }
         for name, holds in possible.items():
             if not holds:
@@ -220,7 +242,7 @@ def fit_tail(peaks: Floats, hours: float, *, tail: float, trusted: float = 1.0) 
     """
     values = np.asarray(peaks, np.float64)
     if not len(values) or hours <= 0:
-        raise FitError("nothing moves for long enough to calibrate on; give longer footage")
+        raise TooLittleMotionError("nothing moves for long enough to calibrate on; give longer footage")
     long_enough = trusted >= 1 and (1 - tail) * len(values) >= _MIN_EXCESSES
     level = float(np.quantile(values, tail if long_enough else _SHORT_TAIL))
     excess = values[values > level] - level

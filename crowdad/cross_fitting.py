@@ -53,7 +53,8 @@ def calibrate(scene: SceneModel, gathered: Gathered, codes: Array, clusters: int
         scores.append(normality(kept_codes, folds.centres_for(step)))
         held.add(step, tubes, scores[-1])
         own.add(step, tubes, normality(kept_codes, scene.centres))
-    hours = len(gathered.kept) * scale.gap / scale.fps / 3600
+    step_hours = scale.gap / scale.fps / 3600
+    hours = len(gathered.kept) * step_hours
     tail = fit_tail(
         held.peaks(),
         hours,
@@ -61,7 +62,7 @@ def calibrate(scene: SceneModel, gathered: Gathered, codes: Array, clusters: int
         trusted=settings.calibration.trusted if unlabelled else 1.0,
     )
     usual, spread = usual_heat(own.peaks())
-    scene.calibration = replace(tail, usual=usual, spread=spread)
+    scene.calibration = replace(tail, usual=usual, spread=spread, learned_hours=max(gathered.steps * step_hours, hours))
     scene.tube_normality = np.percentile(np.concatenate(scores), range(101)).astype(np.float32)
 
 

@@ -80,7 +80,14 @@ class FitError(CrowdadError):
 
 
 class TooLittleMotionError(FitError):
-    """Fewer tubes than the clusters need."""
+    """So little moves that nothing can be learned.
+
+    nothing: nothing moves at all.
+    """
+
+    def __init__(self, message: str = "", *, nothing: bool = False) -> None:
+        super().__init__(message)
+        self.nothing = nothing
 
 
 class UnclearSizeError(FitError):

@@ -69,7 +69,8 @@ def fit_scene(
     if len(gathered.features) < FEWEST_TUBES:
         raise TooLittleMotionError(
             f"{len(gathered.features)} moving patches in {gathered.frames} frames, at least {FEWEST_TUBES} are needed "
-            "to learn from; give footage in which somebody moves"
+            "to learn from; give footage in which somebody moves",
+            nothing=not len(gathered.features),
         )
     mean, spread = _standard(gathered.features)
     encoder, losses = _train(gathered.features, mean, spread, settings, device, progress)

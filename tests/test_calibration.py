@@ -119,6 +119,20 @@ def test_footage_can_promise_one_false_alarm_in_its_length():
     assert note.endswith("learn from 60 minutes, or set --false-alarms-per-hour 3")
 
 
+def test_a_promise_says_that_it_rests_on_a_sample_and_asks_for_no_more_footage():
+    tail = fit_tail(np.linspace(0.1, 0.5, 20), 0.2, tail=0.9)
+    assert replace(tail, learned_hours=0.21).promise(1.0).startswith("learned from 12 minutes of footage, which")
+    sample = replace(tail, learned_hours=2 / 3)
+    assert sample.basis == "12.0 minutes sampled from 40.0"
+    note = sample.promise(1.0)
+    assert note.startswith(
+        "the alarm level is calibrated on 12 minutes, a sample of the 40 minutes that were learned from, which can "
+        "promise at most 5.0 false alarms an hour"
+    )
+    assert note.endswith("may be missed or false: set --false-alarms-per-hour 5")
+    assert Calibration.from_dict(sample.as_dict()) == sample
+
+
 def test_how_many_times_a_peak_stands_out_by_hand():
     usual, spread = usual_heat(np.array([1.0, 2, 3, 4, 5]))
     assert (usual, spread) == (3.0, 2.0)

@@ -75,7 +75,9 @@ def test_a_fitted_scene_is_whole(scene, tmp_path):
     assert scene.tube_normality[50] > 0.8  # what is common is near a centre
     assert scene.activity is not None
     assert scene.activity.astype(float).sum() == pytest.approx(scene.provenance["tubes"] / 195, rel=0.1)
-    assert scene.calibration.hours > 0
+    assert scene.calibration.learned_hours == pytest.approx(200 / 10 / 3600, rel=0.02)
+    assert 0.5 < scene.calibration.hours / scene.calibration.learned_hours <= 1
+    assert not scene.calibration.is_sampled
     assert scene.calibration.threshold(1.0) > 0
     assert scene.provenance["how"] == "one-class"
     assert scene.provenance["frames"] == 200

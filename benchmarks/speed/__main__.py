@@ -1,9 +1,9 @@
 """How fast crowdad is, in one run on one machine: `python -m benchmarks.speed --data DIR`.
 
 Every stage, and whole commands in processes of their own, over three pieces of footage on one core and on all; how time
-grows with length and resolution; how soon something is seen.  Medians over the repeats after a warm-up, with the least
-and the largest.  Numbers are the machine's; ratios to decoding alone, taken in the same run, say more.  Run it on an
-idle machine.
+grows with length and resolution; how soon something is seen; real scenes that are learned from themselves.  Medians
+over the repeats after a warm-up, with the least and the largest.  Numbers are the machine's; ratios to decoding alone,
+taken in the same run, say more.  Run it on an idle machine.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ RESULTS = ROOT / "benchmarks" / "results" / "speed.json"
 KEPT = ROOT / "benchmarks" / "private" / "speed"
 """Footage and models from one run to the next; git ignores it."""
 
-PARTS = ("stages", "commands", "starting", "growth", "fit", "accuracy")
+PARTS = ("stages", "commands", "starting", "growth", "fit", "accuracy", "scenes")
 QUICK = ("encoder.epochs=2", "encoder.max_tubes=8000", "normality.clusters=64")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from benchmarks.rows import published_ped2
 from benchmarks.speed.footage import FOOTAGE
+from benchmarks.speed.real import scene_table
 from benchmarks.speed.stages import STAGES
 
 __all__ = ["SPEED_TABLES", "Bar", "bar_lines", "bars", "published_auc"]
@@ -52,6 +53,9 @@ def bars(rows: Rows) -> list[Bar]:
     fit = _found(rows, part="fit")
     lost = {row["runtime"]: 100 * (published_auc() - row["frame_auc"]) for row in rows if row["part"] == "accuracy"}
     joined = _command(rows, lambda row: 100 * (published_auc() - float(row["frame_auc"])))
+    real = {row["scene"]: row for row in rows if row["part"] == "scenes" and "refused" not in row}
+    most_mb = max((float(row["peak_mb"]["median"]) for row in real.values()), default=None)
+    steps = float(real["steps"]["whole_s"]["median"]) if "steps" in real else None
     return [
         Bar("240x360: scores and events, ONNX Runtime", 220, "fps", True, fps("ped2", onnx)),
         Bar("240x360: that, of decoding alone", 10, "%", True, share),
@@ -70,6 +74,8 @@ def bars(rows: Rows) -> list[Bar]:
         Bar("1080p25: peak memory, torch", 1200, "MB", False, peak("1080p25", torch)),
         Bar("1080p25: peak memory, ONNX Runtime", 400, "MB", False, peak("1080p25", onnx)),
         Bar("fit on Ped2's training clips", 600, "s", False, None if fit is None else fit["after_s"]["median"]),
+        Bar("real scenes, learned from themselves: most memory", 1500, "MB", False, most_mb),
+        Bar("steps, 30 s: learned from itself, with all outputs", 60, "s", False, steps),
     ]
 
 
@@ -106,7 +112,7 @@ def stage_table(rows: Rows) -> str:
 
 
 _NOTHING = "No rows yet: run `python -m benchmarks.speed`."
-SPEED_TABLES = {"speed": stage_table, "speed-bars": bar_table}
+SPEED_TABLES = {"speed": stage_table, "speed-bars": bar_table, "speed-scenes": scene_table}
 
 
 def _forms(rows: Rows) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ told = []
 def tell(stage):
     if stage.what.startswith("scoring") and stage.done and not told:
         told.append(time.monotonic())
-results = detect(video, model=model, output=output, runtime=runtime, overlay=overlay == "1", heatmaps=False,
+results = detect(video, model=model or None, output=output, runtime=runtime, overlay=overlay == "1", heatmaps=False,
                  report=report == "1", progress=tell)
 """
 _FIT = """
@@ -67,7 +67,7 @@ def on_cores(command: Sequence[str], cores: int) -> dict[str, Any]:
 
 def detect_run(
     video: Path,
-    model: Path,
+    model: Path | None,
     output: Path,
     *,
     cores: int,
@@ -75,9 +75,14 @@ def detect_run(
     overlay: bool = False,
     report: bool = False,
 ) -> dict[str, float]:
-    """One `crowdad detect`: first_frame_s from the process's start, after_s from there to its end, peak_mb."""
+    """One `crowdad detect`: first_frame_s from the process's start, after_s from there to its end, peak_mb.
+
+    model: None: it learns from the footage itself.
+    """
     flags = [str(int(overlay)), str(int(report))]
-    return _run(_DETECT, [str(video), str(model), str(output), runtime, *flags], cores, loads_torch=runtime == "torch")
+    return _run(
+        _DETECT, [str(video), str(model or ""), str(output), runtime, *flags], cores, loads_torch=runtime == "torch"
+    )
 
 
 def fit_run(data: Path, output: Path, *, cores: int) -> dict[str, float]:

@@ -17,6 +17,7 @@ import numpy as np
 from benchmarks.rows import Row, spread
 from benchmarks.speed.commands import detect_run, first_line_s, fit_run, help_s, on_cores
 from benchmarks.speed.footage import FOOTAGE, Footage, prepared, repeated, resized
+from benchmarks.speed.real import scene_row, scenes_in
 from benchmarks.speed.stages import STAGES
 from crowdad.config import Settings
 from crowdad.datasets.catalogue import find_dataset
@@ -70,6 +71,7 @@ class Measuring:
             "growth": self._growth,
             "fit": self._fit,
             "accuracy": self._accuracy,
+            "scenes": self._scenes,
         }
         for row in parts[part](names):
             _tell(row)
@@ -169,6 +171,11 @@ class Measuring:
                 scored.append(FrameScores(clip.name, np.array(anomaly, np.float32), clip.labels()))
             yield {"part": "accuracy", "footage": "ped2", "runtime": runtime, "frame_auc": frame_auc_micro(scored)}
 
+    def _scenes(self, _names: Sequence[str]) -> Iterator[Row]:
+        for video in scenes_in(self.data):
+            with tempfile.TemporaryDirectory(prefix="crowdad-") as place:
+                yield scene_row(video, Path(place), cores=self.cores[-1], repeats=self.repeats)
+
 
 def _auc(run: Path, footage: Footage) -> float:
     """Frame AUC, micro, of a run over all of the test clips in one video, seams and all."""
@@ -187,11 +194,16 @@ def _spreads(runs: Sequence[Mapping[str, float]]) -> Row:
 
 def _tell(row: Row) -> None:
     named = [
-        str(row[key]) for key in ("part", "footage", "what", "stage", "form", "with", "lines", "runtime") if key in row
+        str(row[key])
+        for key in ("part", "footage", "scene", "what", "stage", "form", "with", "lines", "runtime")
+        if key in row
     ]
     cores = f" on {row['cores']}" if "cores" in row else ""
     figures = [f"{row['fps']:.0f} frames a second" if "fps" in row else ""]
     figures += [f"{row[key]['median']:.2f} s" for key in ("seconds", "after_s") if key in row]
+    if row["part"] == "scenes" and "peak_mb" in row:
+        figures.append(f"{row['whole_s']['median']:.1f} s, {row['peak_mb']['median']:.0f} MB")
+    figures += [row.get("refused", "")]
     figures += [f"frame AUC {row['frame_auc']:.4f}" if "frame_auc" in row else ""]
     if "per_frame_s" in row:
         figures.append(f"{1000 * float(np.sum(list(row['per_frame_s'].values()))):.1f} ms a frame")

@@ -32,6 +32,7 @@ from crowdad.cli.options import (
     Verbose,
     chosen_part,
     chosen_settings,
+    found_footage,
 )
 from crowdad.cli.terminal import Bars, describe_run, describe_runs, notice
 from crowdad.errors import ConfigError, CrowdadError
@@ -162,27 +163,12 @@ def detect(
             device=device,
             runtime=runtime,
         )
-        specs, code = _found(footage)
+        specs, code = found_footage(footage)
         places = Places(output, len(footage) > 1 or len(specs) > 1, overwrite, resume)
         if jobs is None and ray is None:
             return max(code, _in_turn(specs, options, places, bars, quiet))
         fleet = _fleet(jobs, ray, device)
         return max(code, _side_by_side(specs, options, places, fleet, bars, quiet))
-
-
-def _found(footage: list[str]) -> tuple[list[Spec], int]:
-    """The pieces of footage that can be found, and 1 where one could not (which was then told)."""
-    from crowdad import workflows
-
-    found: dict[Spec, None] = {}
-    code = 0
-    for given in footage:
-        try:
-            found.update(dict.fromkeys(workflows.expand_specs(given)))
-        except CrowdadError as error:
-            notice(str(error))
-            code = 1
-    return list(found), code
 
 
 def _in_turn(specs: list[Spec], options: DetectOptions, places: Places, bars: Bars, quiet: bool) -> int:

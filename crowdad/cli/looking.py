@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from crowdad.cli.ending import guarded
-from crowdad.cli.options import Data, Fps, MaxPixels, Quiet, Verbose, chosen_part
+from crowdad.cli.ending import FAILED, guarded
+from crowdad.cli.options import (
+    Data,
+    Fps,
+    MaxPixels,
+    PersonHeight,
+    Quiet,
+    Verbose,
+    chosen_part,
+    found_footage,
+)
 from crowdad.cli.terminal import Bars, describe_run, notice
-from crowdad.errors import ConfigError
+from crowdad.errors import ConfigError, CrowdadError, TooLittleMotionError, UnclearSizeError
 from crowdad.wording import without_login
 
 if TYPE_CHECKING:
     from crowdad.scene import SceneModel
-    from crowdad.sources import Source
+    from crowdad.sources import Source, Spec
+    from crowdad.workflows.footage import Part
 
 __all__ = ["data_app", "demo", "describe_scene", "describe_source", "info"]
 
@@ -23,65 +34,152 @@ data_app = typer.Typer(no_args_is_help=True, help="Data sets for the benchmarks.
 
 
 def info(
-    path: Annotated[
-        str, typer.Argument(help="A model file, a video or a folder of pictures, here or at an s3:// address.")
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PATH",
+            help="A model file, a run's folder, or footage: videos, folders of pictures or globs, also s3://.",
+            show_default=False,
+        ),
     ],
+    people: Annotated[
+        bool | None,
+        typer.Option(
+            "--people/--no-people",
+            help="Measure people's size in footage, which reads all of it (of more than an hour, an hour).  "
+            "[of one video; not of several]",
+            show_default=False,
+        ),
+    ] = None,
+    person_height: PersonHeight = None,
     picture: Annotated[
         Path | None,
-        typer.Option("--picture", metavar="OUT.PNG", help="Draw a model: what is normal, where, and its threshold."),
+        typer.Option(
+            "--picture",
+            metavar="OUT.PNG",
+            help="Draw a model (what is normal, where, its threshold), or people's size as outlines on a frame.",
+        ),
     ] = None,
     fps: Fps = None,
     max_pixels: MaxPixels = None,
     verbose: Verbose = 0,
 ) -> int:
-    """Say what is in a model or in footage.
+    """Say what is in a model or in footage, and how tall people are there.
 
     \b
       crowdad info gate3.safetensors
       crowdad info gate3.safetensors --picture gate3.png
-      crowdad info video.mp4
+      crowdad info video.mp4                                    people's size, too, which takes a while
+      crowdad info video.mp4 --picture people.png               ... as outlines on a frame
+      crowdad info video.mp4 --person-height 95 --picture people.png
+      crowdad info footage/                                     all its videos, at once
     """
-    shown = without_login(path)
-    if path.endswith(".safetensors"):
-        from crowdad.scene import SceneModel
-        from crowdad.sources import at_hand
-
-        scene = SceneModel.load(at_hand(path))
-        print(f"{shown}: scene model\n{describe_scene(scene, settings=verbose > 0)}")
-        if picture is not None:
-            from crowdad import workflows
-
-            print(f"  look at {workflows.portray(scene, picture, name=Path(path).name)}")
-    elif picture is not None:
-        raise ConfigError(f"{path}: --picture draws models (.safetensors), not footage; leave it out")
-    else:
+    footage: list[Spec] = []
+    code = 0
+    for path in paths:
+        if path.endswith(".safetensors"):
+            _tell_scene(path, picture, verbose)
+        elif Path(path, "results.json").is_file():
+            _tell_run(Path(path))
+        else:
+            found, missed = found_footage([path])
+            footage += found
+            code = max(code, missed)
+    if picture is not None and (len(paths) > 1 or len(footage) > 1):
+        raise ConfigError(f"--picture draws one model or one video, {max(len(paths), len(footage))} were given")
+    if footage:
+        if people is None:
+            people = len(footage) == 1
         with Bars() as bars:
-            source = chosen_part(None, None, 1, fps, max_pixels).open(path, bars)
-        print(f"{shown}: footage\n{describe_source(source)}")
+            asked = _People(person_height, picture) if people or picture is not None else None
+            code = max(code, _tell_footage(footage, chosen_part(None, None, 1, fps, max_pixels), asked, bars))
+    return code
+
+
+@dataclass(frozen=True)
+class _People:
+    """What is asked of people's size in footage: their height where it is given, and where to draw it."""
+
+    height: str | None
+    picture: Path | None
+
+
+def _tell_scene(path: str, picture: Path | None, verbose: int) -> None:
+    from crowdad.scene import SceneModel
+    from crowdad.sources import at_hand
+
+    scene = SceneModel.load(at_hand(path))
+    print(f"{without_login(path)}: scene model\n{describe_scene(scene, settings=verbose > 0)}")
+    if picture is not None:
+        from crowdad import workflows
+
+        print(f"  look at {workflows.portray(scene, picture, name=Path(path).name)}")
+
+
+def _tell_run(folder: Path) -> None:
+    from crowdad.outputs.results import read_results
+    from crowdad.scale import SceneScale
+    from crowdad.workflows.sizing import size_lines
+
+    results = read_results(folder / "results.json")
+    print(describe_run(results, folder))
+    if results.model.scale:
+        print("\n".join(f"  {line}" for line in size_lines(SceneScale.from_dict(results.model.scale))))
+
+
+def _tell_footage(footage: list[Spec], part: Part, asked: _People | None, bars: Bars) -> int:
+    """Tell of each; FAILED where one could not be read, which costs the others nothing."""
+    code = 0
+    for spec in footage:
+        try:
+            source = part.open(spec, bars)
+            bars.close()
+            print(f"{without_login(str(spec))}: footage\n{describe_source(source)}", flush=True)
+            if asked is not None:
+                code = max(code, _tell_people(spec, part, asked, bars))
+        except CrowdadError as error:
+            if len(footage) == 1:
+                raise
+            notice(str(error))
+            code = FAILED
+    return code
+
+
+def _tell_people(spec: Spec, part: Part, asked: _People, bars: Bars) -> int:
+    """Tell their size and speed; FAILED where that was to be drawn and is refused."""
+    from crowdad.scale import GivenHeights
+    from crowdad.workflows.measuring import measured, picture_people
+    from crowdad.workflows.sizing import size_lines
+
+    try:
+        scale = measured(spec, part, GivenHeights.of(asked.height), bars)
+    except (TooLittleMotionError, UnclearSizeError) as error:
+        bars.close()
+        print(f"  people       refused: {error}")
+        return 0 if asked.picture is None else FAILED
+    bars.close()
+    print("\n".join(f"  {line}" for line in size_lines(scale)))
+    if asked.picture is not None:
+        print(f"  look at {picture_people(spec, part, scale, asked.picture)}")
     return 0
 
 
 def describe_scene(scene: SceneModel, settings: bool = False) -> str:
     """What a model knows, a few lines."""
-    from crowdad.workflows.sizing import certainty_of
+    from crowdad.workflows.sizing import size_lines
 
     scale, learned, calibration = scene.scale, scene.provenance, scene.calibration
     sources = learned.get("sources", [])
     height, width = scale.size_hw
-    middle_x = (width - 1) / 2
-    top, bottom = (float(scale.person_px(middle_x, row)) for row in scale.rows)
     rate = scene.settings.calibration.false_alarms_per_hour
     lines = [
         f"learned      {learned['how']}, from {learned.get('frames', '?')} frames, "
         f"{learned.get('tubes', '?')} moving patches",
         f"footage      {', '.join(sources[:5])}{' ...' if len(sources) > 5 else ''}",
         f"picture      {width}x{height}, {scale.fps:g} frames a second",
-        f"people       {top:.0f} px tall at row {scale.rows[0]:.0f}, {bottom:.0f} px at row {scale.rows[1]:.0f}"
-        + (f", from {scale.figures} figures" if scale.figures else "")
-        + f": {certainty_of(scale)}",
-        f"walking      {scale.walk * scale.fps:.2f} person heights a second; flow over {scale.gap} frames",
+        *size_lines(scale),
         f"clusters     {len(scene.centres)} of unit codes in {scene.centres.shape[1]} dimensions",
-        f"calibration  {calibration.how}, {calibration.hours * 60:.1f} minutes; threshold "
+        f"calibration  {calibration.how}, {calibration.basis}; threshold "
         f"{calibration.threshold(rate):.4g} raw for {rate:g} false {'alarm' if rate == 1 else 'alarms'} an hour",
     ]
     if note := calibration.promise(rate):

@@ -9,8 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from crowdad.cli.ending import FAILED
+from crowdad.cli.terminal import notice
+from crowdad.errors import CrowdadError
+
 if TYPE_CHECKING:
     from crowdad.config import Settings
+    from crowdad.sources import Spec
     from crowdad.workflows.footage import Part
 
 __all__ = [
@@ -37,6 +42,7 @@ __all__ = [
     "Verbose",
     "chosen_part",
     "chosen_settings",
+    "found_footage",
     "seconds",
 ]
 
@@ -181,3 +187,18 @@ def chosen_part(start: str | None, end: str | None, stride: int, fps: float | No
     from crowdad.workflows.footage import Part
 
     return Part(seconds(start), seconds(end), stride, fps, MAX_PIXELS if max_pixels is None else max_pixels)
+
+
+def found_footage(footage: list[str]) -> tuple[list[Spec], int]:
+    """The pieces of footage that can be found, and FAILED where one could not (which was then told)."""
+    from crowdad import workflows
+
+    found: dict[Spec, None] = {}
+    code = 0
+    for given in footage:
+        try:
+            found.update(dict.fromkeys(workflows.expand_specs(given)))
+        except CrowdadError as error:
+            notice(str(error))
+            code = FAILED
+    return list(found), code

@@ -93,6 +93,8 @@ def describe_run(results: RunResults, place: Place) -> str:
 
     events, counts = results.events, results.counts
     found = "no event" if not events else "1 event" if len(events) == 1 else f"{len(events)} events"
+    if results.threshold.grade == "none":
+        found = "nothing to compare"
     if results.candidates and not events:
         most = results.candidates[0]
         found += f"; the most unusual moment is {clock_text(most.peak_s)} (stands out {most.surprise:.1f} times)"
@@ -139,7 +141,8 @@ def describe_runs(ends: Mapping[Spec, RunResults | Failure], places: Mapping[Spe
     for spec, ended in ends.items():
         if isinstance(ended, RunResults):
             length, counts = clock_text(ended.source.duration_s), ended.counts
-            rows.append((spec.name, length, str(counts.scored), str(len(ended.events)), str(places[spec])))
+            found = "-" if ended.threshold.grade == "none" else str(len(ended.events))
+            rows.append((spec.name, length, str(counts.scored), found, str(places[spec])))
         else:
             rows.append((spec.name, "-", "-", "-", "failed"))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

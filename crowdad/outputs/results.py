@@ -90,10 +90,11 @@ class CameraRecord(_Record):
 class ModelRecord(_Record):
     """What scored the footage."""
 
-    name: Text
-    sha256: Sha256
-    fitted: Literal["one-class", "unlabelled", "self-fitted"] = Field(
-        description="on normal footage, on footage that may hold anomalies, or on the scored footage itself"
+    name: Text = Field(description="empty where nothing was learned")
+    sha256: Sha256 | None = Field(description="of the file; null where nothing was learned")
+    fitted: Literal["one-class", "unlabelled", "self-fitted", "nothing"] = Field(
+        description="on normal footage, on footage that may hold anomalies, on the scored footage itself, or nothing: "
+        "too little moves in it to be learned from"
     )
     fit_sources: list[Text] = Field(default_factory=list)
     scale: Settings = Field(
@@ -110,10 +111,10 @@ class ThresholdRecord(_Record):
     """Where normal ends."""
 
     raw: Number = Field(description="the threshold before calibration; anomaly 0.5 in every other field")
-    grade: Literal["alarms", "ranked"] = Field(
+    grade: Literal["alarms", "ranked", "none"] = Field(
         default="alarms",
         description="alarms: events pass an alarm level; ranked: the clip is too short for one, and events are moments "
-        "that stand out clearly from the rest of it",
+        "that stand out clearly from the rest of it; none: so little moves that nothing could be compared",
     )
     chosen_by: Text = Field(description="how the threshold was chosen")
     false_alarms_per_hour: Number | None = Field(

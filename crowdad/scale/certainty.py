@@ -27,10 +27,14 @@ _PLACE, _PLACE_S = 1.5, 4.0  # person heights and seconds within which it may be
 
 @dataclass(frozen=True)
 class Verdict:
-    """refused: why the height cannot be told; unsure: why it may be off; each empty where there is no reason."""
+    """refused: why the height cannot be told; unsure: why it may be off; each empty where there is no reason.
+
+    few: it is refused as hardly anybody was seen at all.
+    """
 
     refused: str
     unsure: str
+    few: bool
 
 
 def judge(seen: Seen, ridge: Ridge, fps: float, seed: int = 0) -> Verdict:
@@ -41,9 +45,11 @@ def judge(seen: Seen, ridge: Ridge, fps: float, seed: int = 0) -> Verdict:
     far_off = float((np.abs(refits).max(axis=1) > _FAR_OFF).mean())
     deviation = float(refits[:, 1].std())
     spread = float(np.median(np.abs(refits)))
-    refusals = {
+    scarce = {
         f"only {len(figures)} figures of people were seen": len(figures) < _FEW_FIGURES,
         f"only about {passages} people passed": passages < _FEW_PASSAGES,
+    }
+    refusals = scarce | {
         "parts of the footage disagree about it": far_off > _MOST_FAR_OFF or deviation > _MOST_DEVIATION,
         "what moves is as often wide as tall, as no people are": _lying(seen, ridge) > _MOST_LYING * len(figures),
         "most of what moves is cut into pieces or hidden": _on_ridge(seen, figures) < _LEAST_ON_RIDGE,
@@ -56,7 +62,7 @@ def judge(seen: Seen, ridge: Ridge, fps: float, seed: int = 0) -> Verdict:
             spread > _SURE_SPREAD or deviation > _SURE_DEVIATION
         ),
     }
-    return Verdict(refused, "; ".join(why for why, holds in doubts.items() if holds))
+    return Verdict(refused, "; ".join(why for why, holds in doubts.items() if holds), refused in scarce)
 
 
 def _passages(figures: Figures, ridge: Ridge, fps: float) -> int:

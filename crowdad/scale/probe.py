@@ -26,7 +26,7 @@ _APART_S = 0.12  # between the two pictures of a pair
 _LEAST_FIGURES = 12  # fewer tell nothing about the scene
 _SAME = 4  # grey values: two pictures that nowhere differ by as much are one, told twice
 _LIKE_GIVEN = 0.4  # of the logarithm: who is taller or smaller than given is not a whole person, or a vehicle
-_STEEPEST = 0.5  # pixels a row: at the head of a person a quarter less than at the middle
+_STEEPEST = 0.6  # pixels a row: at the head of a person a third less than at the middle
 _FASTEST_WALK_S = 1.4  # person heights a second
 _HELP = "give it with --person-height 95 (pixels from head to feet), or a fitted model with --model"
 
@@ -97,14 +97,22 @@ class ScaleProbe:
             return self._with(heights.plane(self._size_hw), heights.rows(self._size_hw))
         seen = find_figures(self._pairs) if self._pairs else None
         if seen is None or len(seen.upright) < _LEAST_FIGURES:
-            raise TooLittleMotionError(f"hardly anybody moves in the footage, so people's size is unknown; {_HELP}")
+            raise TooLittleMotionError(
+                f"hardly anybody moves in the footage, so people's size is unknown; {_HELP}",
+                nothing=seen is None or not len(seen.everything),
+            )
         ridge = find_ridge(seen.upright, self._pairs[0].size_hw)
         verdict = judge(seen, ridge, self._fps)
+        if verdict.few:
+            raise TooLittleMotionError(
+                f"hardly anybody moves in the footage ({verdict.refused}), so people's size is unknown; {_HELP}"
+            )
         if verdict.refused:
             raise UnclearSizeError(f"people's size cannot be measured: {verdict.refused}; {_HELP}")
         figures = seen.upright.where(ridge.on)
-        person = _gentle(ridge.person, float(np.median(figures.y)) - ridge.size_hw[0] / 2)
-        rows = _weighted_quantiles(figures.y, figures.height, (0.02, 0.98))
+        whole = _weighted_quantiles(figures.y, figures.height**2, (0.5,))[0]
+        person = _gentle(ridge.person, whole - ridge.size_hw[0] / 2)
+        first, last = _weighted_quantiles(figures.y, figures.height, (0.02, 0.98))
         foreshortening = foreshortening_of(ridge.person, ridge.size_hw)
         scale = SceneScale(
             size_hw=ridge.size_hw,
@@ -113,7 +121,7 @@ class ScaleProbe:
             foreshortening=foreshortening,
             along=len(figures),
             gap=1,
-            rows=rows,
+            rows=(first, last),
             figures=len(figures),
             fps=self._fps,
         )
@@ -174,9 +182,9 @@ def _contradiction(ridge: Ridge, figures: Figures, scale: SceneScale, zoom: floa
 
 
 def _weighted_quantiles(
-    values: npt.NDArray[np.float64], weights: npt.NDArray[np.float64], shares: tuple[float, float]
-) -> tuple[float, float]:
+    values: npt.NDArray[np.float64], weights: npt.NDArray[np.float64], shares: tuple[float, ...]
+) -> tuple[float, ...]:
     order = np.argsort(values)
     below = np.cumsum(weights[order]) / weights.sum()
-    first, last = values[order][np.minimum(np.searchsorted(below, shares), len(values) - 1)]
-    return float(first), float(last)
+    at = np.minimum(np.searchsorted(below, shares), len(values) - 1)
+    return tuple(float(value) for value in values[order][at])

@@ -20,6 +20,7 @@ Certainty = Literal["sure", "unsure", "given"]
 """How far people's height can be relied on: measured well, measured with doubts, or given by the user."""
 
 _MOST_ANYWHERE = 6.0  # near the horizon it grows without end, and with it what noise in the flow counts for
+_STEEPEST = 1.5  # pixels a row: of people who stand on one floor
 _LEAST_OF_SEEN = 0.5  # of the least height in the rows where people were seen: the plane is not followed to its zero
 _MOST_SIDE_PX = 100_000
 _LONGEST_STRIDE = 1 / 3  # person heights from picture to picture: whoever walks on by more is not followed
@@ -55,16 +56,19 @@ class SceneScale:
     __pydantic_config__ = ConfigDict(extra="forbid")  # of `from_dict`
 
     def person_px(self, x: npt.ArrayLike, y: npt.ArrayLike) -> Array:
-        """Height of a person whose middle is at pixel (x, y), in pixels; broadcasts.
+        """Height of a person at pixel (x, y), in pixels; broadcasts.
 
-        Far above the rows where people were seen it stays at half of the least height there: a slope read from a narrow
-        band of rows would shrink people to nothing, and any flicker would be a giant at a run.
+        It is that of a person whose middle is there.  Nobody's middle is nearer to the upper border than half a body:
+        what moves there is the head of who stands further down.  Far above the rows where people were seen the height
+        stays at half of the least one there: a slope read from a narrow band of rows would shrink people to nothing,
+        and any flicker would be a giant at a run.
         """
         height, width = self.size_hw
         centre, right, down = self.person
-        plane = centre + right * (np.asarray(x, float) - width / 2) + down * (np.asarray(y, float) - height / 2)
+        at_top = centre + right * (np.asarray(x, float) - width / 2) - down * height / 2
+        row = np.maximum(y, np.maximum(at_top, 0) / (2 - min(down, _STEEPEST)))
         least_seen = centre + min(down * (row - height / 2) for row in self.rows)
-        return np.maximum(plane, max(MIN_PERSON_PX, _LEAST_OF_SEEN * least_seen))
+        return np.maximum(at_top + down * row, max(MIN_PERSON_PX, _LEAST_OF_SEEN * least_seen))
 
     def foreshortening_at(self, x: npt.ArrayLike, y: npt.ArrayLike) -> Array:
         """How many times slower the same walk looks towards or away from the camera at pixel (x, y), >= 1; broadcasts.

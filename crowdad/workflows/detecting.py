@@ -13,7 +13,7 @@ from typing import Any
 
 from crowdad.config import Settings
 from crowdad.detector import Detector
-from crowdad.errors import ConfigError, OutputExistsError
+from crowdad.errors import ConfigError, OutputExistsError, TooLittleMotionError
 from crowdad.outputs.folder import JOURNAL, RunFolder, held_files
 from crowdad.outputs.remote import RemoteRun
 from crowdad.outputs.results import RunResults, write_results
@@ -35,6 +35,7 @@ from crowdad.workflows.resuming import finished_results, folder_to_resume
 from crowdad.workflows.running import check_runtime, open_runtime
 from crowdad.workflows.scoring import long_enough, score_into
 from crowdad.workflows.sighting import camera_verdict, warned
+from crowdad.workflows.standing_still import still_run
 
 __all__ = ["check_apart", "detect", "detect_with", "maps_path", "score", "sighted", "write_run"]
 
@@ -196,8 +197,10 @@ def _detect_here(
         journal = None
         if goes_on and opened.identity is not None:
             journal = stack.enter_context(folder.journal(opened.identity))
-        run = prepared(opened, fitted_scene(opened, folder, goes_on, progress), progress)
-        run = sighted(run)
+        try:
+            run = sighted(prepared(opened, fitted_scene(opened, folder, goes_on, progress), progress))
+        except TooLittleMotionError as error:
+            run = still_run(opened, error)
         if run.camera is not None and run.camera.warning is not None:
             notice(run.camera.warning)
         with maps_path(folder, options) as maps:

@@ -27,7 +27,8 @@ _CLEARLY: dict[str, float] = {"low": 12.0, "normal": 8.0, "high": 5.0}
 """Times that a moment of a short clip stands out to be an event."""
 
 _LONG_ENOUGH_S = 300.0
-_RECURRING, _AROUND_S = 0.1, 1.0  # share of the clip in which a place is as unusual besides an event, and around it
+_RECURRING, _AROUND_S = 0.1, 1.0  # share of the clip in which a place is warm besides an event, and around it
+_WARMTH = 0.3  # anomaly
 _WARM = (0.75, 0.5, 0.3, 0.15, 0.0)  # of an event's level: moments are looked for from each downwards
 
 
@@ -56,7 +57,7 @@ def ranked_note(scene: SceneModel) -> str:
     """What to know of events of a short clip."""
     return (
         f"this clip is too short ({_seconds(scene):.0f} seconds) to set an alarm level: events are the moments that "
-        "stand out clearly from the rest of it; for alarms, learn from five minutes or more"
+        "stand out clearly, at places that are calm for most of it; for alarms, learn from five minutes or more"
     )
 
 
@@ -78,7 +79,7 @@ class EventWatch:
         self._finder = EventFinder(fps, low=chosen.low, **lasting)  # type: ignore[arg-type]
         self._moments = MomentFinder(fps, self._warm_levels(), **lasting) if ranked else None
         self._events: list[Event] = []
-        self._hot: list[tuple[float, npt.NDArray[np.uint8]]] = []  # of a short clip: cells above the level, packed
+        self._hot: list[tuple[float, npt.NDArray[np.uint8]]] = []  # of a short clip: warm cells, packed
         self._frames = 0
         self._cell_px = 1.0
 
@@ -89,8 +90,8 @@ class EventWatch:
             self._moments.push(result)
             self._frames += 1
             self._cell_px = result.heatmap.cell_px
-            if result.flagged:
-                self._hot.append((result.time_s, np.packbits(result.heatmap.anomaly >= 0.5, axis=1)))
+            if result.anomaly >= _WARMTH:
+                self._hot.append((result.time_s, np.packbits(result.heatmap.anomaly >= _WARMTH, axis=1)))
 
     def finish(self) -> tuple[Sequence[Event], Sequence[Event]]:
         """Events in order of start, and candidates, the most unusual first."""
@@ -112,7 +113,7 @@ class EventWatch:
         return told, [moment for place, moment in enumerate(candidates) if not place or (moment.surprise or 0) >= 1]
 
     def _recurs(self, event: Event) -> bool:
-        """Whether the event's place is as unusual for much of the rest of the clip: then that is usual there."""
+        """Whether the event's place is warm for much of the rest of the clip: then that is usual there."""
         around = (event.start_s - _AROUND_S, event.end_s + _AROUND_S)
         x0, y0, x1, y1 = (side / self._cell_px for side in event.box_xyxy)
         rows, columns = slice(int(y0), int(np.ceil(y1))), slice(int(x0), int(np.ceil(x1)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from crowdad.errors import ConfigError, OutputNotWritableError
 from crowdad.scene import SceneModel
 from crowdad.workflows.sizing import people_of
 
-__all__ = ["picture_beside", "portray"]
+__all__ = ["check_is_png", "drawn_whole", "picture_beside", "portray"]
 
 
 def portray(scene: SceneModel, path: str | os.PathLike[str], *, name: str) -> Path:
@@ -21,9 +22,7 @@ def portray(scene: SceneModel, path: str | os.PathLike[str], *, name: str) -> Pa
     """
     from crowdad.outputs.scene_picture import Portrait, write_scene_picture
 
-    path = Path(path)
-    if path.suffix.lower() != ".png":
-        raise ConfigError(f"{path}: the picture is a PNG; name it {path.stem or 'scene'}.png")
+    check_is_png(path)
     portrait = Portrait(
         title=name,
         about=_about(scene),
@@ -37,10 +36,23 @@ def portray(scene: SceneModel, path: str | os.PathLike[str], *, name: str) -> Pa
         rate=scene.settings.calibration.false_alarms_per_hour,
         losses=_losses(scene),
     )
+    return drawn_whole(path, lambda place: write_scene_picture(place, portrait))
+
+
+def check_is_png(path: str | os.PathLike[str]) -> None:
+    """Raise ConfigError where the name of a picture to write is not that of a PNG."""
+    path = Path(path)
+    if path.suffix.lower() != ".png":
+        raise ConfigError(f"{path}: the picture is a PNG; name it {path.stem or 'scene'}.png")
+
+
+def drawn_whole(path: str | os.PathLike[str], draw: Callable[[Path], None]) -> Path:
+    """Have a picture drawn into `path`, whole or not at all, and return it.  Raises OutputNotWritableError."""
+    path = Path(path)
     part = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_scene_picture(part, portrait)
+        draw(part)
         os.replace(part, path)
     except OSError as error:
         with suppress(OSError):

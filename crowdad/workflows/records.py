@@ -89,6 +89,7 @@ class Run:
     identity: all that its scores depend on, plain JSON; None where the footage has no name to find it by again.
     ranked: the footage is too short for an alarm level; its most unusual moments are told.
     camera: whether the footage is of the model's camera; None where that is not known.
+    still: why nothing could be learned and compared, as so little moves; empty otherwise, and `scene` is a real one.
     """
 
     spec: Any
@@ -100,6 +101,7 @@ class Run:
     identity: Mapping[str, Any] | None = None
     ranked: bool = False
     camera: CameraVerdict | None = None
+    still: str = ""
 
     @property
     def part(self) -> Part:
@@ -169,6 +171,9 @@ def _source_record(run: Run, scored: Scored, recorded_at: str | None) -> SourceR
 
 
 def _model_record(run: Run, model_path: Path) -> ModelRecord:
+    if run.still:
+        scale = {} if run.options.person_height is None else run.scene.scale.as_dict()
+        return ModelRecord(name="", sha256=None, fitted="nothing", scale=scale)
     provenance = run.scene.provenance
     return ModelRecord(
         name=model_path.name,
@@ -189,6 +194,10 @@ def camera_record(camera: CameraVerdict | None) -> CameraRecord | None:
 
 def _threshold_record(run: Run) -> ThresholdRecord:
     calibration = run.scene.calibration
+    if run.still:
+        return ThresholdRecord(
+            raw=run.detector.threshold_raw, grade="none", chosen_by="nothing that was seen", note=run.still
+        )
     if run.options.threshold is not None:
         return ThresholdRecord(raw=run.options.threshold, chosen_by="given by the user")
     if run.ranked:
@@ -198,7 +207,7 @@ def _threshold_record(run: Run) -> ThresholdRecord:
         )
     return ThresholdRecord(
         raw=run.detector.threshold_raw,
-        chosen_by=f"{calibration.how} of {calibration.hours * 60:.1f} minutes of fitting footage",
+        chosen_by=f"{calibration.how} of {calibration.basis} of fitting footage",
         false_alarms_per_hour=run.scene.settings.calibration.false_alarms_per_hour,
         note=calibration.promise(run.scene.settings.calibration.false_alarms_per_hour),
     )
@@ -244,7 +253,7 @@ def warnings_of(run: Run, scored: Scored) -> list[str]:
             f"people who walk; nothing unusual is found there (this scene takes {least_fps:.1f} or more)"
         )
     found += [f"the footage breaks at {item.time_s:.1f} s: {item.reason}" for item in report.breaks[:5]]
-    found += doubts_of(run.scene.scale)
+    found += [] if run.still else doubts_of(run.scene.scale)
     detector, own = run.detector, run.scene.provenance["how"] == "self-fitted"
     strange = detector.strangeness > STRANGE_SHARE or detector.drift > STRANGE_DRIFT
     view = None if run.camera is None else run.camera.verdict

@@ -29,7 +29,8 @@ def write_report(folder: RunFolder, run: Run, scored: Scored, results: RunResult
     with HeatmapReader(maps) as reader:
         heat = pack_heat(reader.chunks(), scored.table, [*scored.events, *scored.candidates])
     peaks = {event: (picture, seen.peaks.boxes[event]) for event, picture in seen.peaks.pictures.items()}
-    reasons, people = reasons_for(run, scored.events), people_of(run.scene.scale)
+    reasons = reasons_for(run, scored.events)
+    people = None if run.still and run.options.person_height is None else people_of(run.scene.scale)
     look = Look(seen.video, seen.offset_s, heat, _first_picture(run), peaks, reasons, people)
     with folder.part("report.html") as path:
         write_page(path, results, scored.table, look)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from crowdad.outputs.people import People
 from crowdad.scale import SceneScale
 
-__all__ = ["certainty_of", "doubts_of", "people_of"]
+__all__ = ["certainty_of", "doubts_of", "people_of", "size_lines"]
 
 _SHOWN_AT = (0.25, 0.5, 0.75)
 """Where a far, a middle and a near person are drawn: share of the picture's width."""
@@ -29,6 +29,21 @@ def people_of(scale: SceneScale) -> People:
         y = min(max(y, tall / 2), max(tall / 2, height - tall / 2))  # whole people
         places.append((x, y, float(scale.person_px(x, y))))
     return People(f"{size}: {certainty_of(scale)}", sorted(places, key=lambda place: place[2]))
+
+
+def size_lines(scale: SceneScale) -> list[str]:
+    """People's height, far and near, and their walking speed, each with how far it can be relied on."""
+    width = scale.size_hw[1]
+    far, near = sorted((round(float(scale.person_px(width / 2, row))), round(row)) for row in scale.rows)
+    size = (
+        f"{far[0]} px" if far[0] == near[0] else f"{far[0]} px far (row {far[1]}) to {near[0]} px near (row {near[1]})"
+    )
+    figures = f", from {scale.figures} figures" if scale.figures else ""
+    assumed = "" if scale.figures else " (assumed)"
+    return [
+        f"people       {size}{figures}: {certainty_of(scale)}",
+        f"walking      {scale.walk * scale.fps:.2f} person heights a second{assumed}; flow over {scale.gap} frames",
+    ]
 
 
 def doubts_of(scale: SceneScale) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-from crowdad.errors import CrowdadError
+from crowdad.errors import CrowdadError, TooLittleMotionError
 from crowdad.fleet import Fleet
 from crowdad.outputs.folder import JOURNAL, RunFolder
 from crowdad.outputs.remote import RemoteRun
@@ -257,7 +257,10 @@ def _begin(request: Request) -> RunResults | Plan:
         goes_on = folder.resume and folder.file(JOURNAL).is_file()
         assert opened.identity is not None, "it has a name"
         folder.journal(opened.identity).close()
-        scene = fitted_scene(opened, folder, goes_on, silent)
+        try:
+            scene = fitted_scene(opened, folder, goes_on, silent)
+        except TooLittleMotionError:  # there is nothing that pieces would be compared with
+            return _put(request, detect_with(request.spec, request.options, output=folder))
         runtime = prepared(opened, scene, silent).runtime
         save_listing(folder, listing)
         breaks = listing.breaks.tolist()

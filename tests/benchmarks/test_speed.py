@@ -12,9 +12,12 @@ from benchmarks.speed.bars import bar_lines, bar_table, bars, published_auc, sta
 from benchmarks.speed.commands import detect_run, on_cores
 from benchmarks.speed.footage import Footage, repeated, resized
 from benchmarks.speed.plots import draw_plots
+from benchmarks.speed.real import scene_row, scene_table, scenes_in
 from benchmarks.speed.stages import STAGES, stage_seconds
 from crowdad.sources import open_source
-from tests.conftest import TinyCamera
+from crowdad.workflows import detect
+from tests.conftest import TinyCamera, write_video
+from tests.tiny_scene import model_of, walkers
 
 
 @pytest.fixture
@@ -54,6 +57,41 @@ def test_bars_take_the_rows_of_all_cores_and_say_what_was_not_measured() -> None
     assert found["240x360: frame AUC lost, torch"].measured == pytest.approx(100 * (published_auc() - 0.98))
     assert found["720p50: scores and events, torch"].met is None
     assert any(line.endswith("not measured") for line in bar_lines(rows()))
+
+
+def scene_rows() -> list[dict]:
+    one = {"median": 1.0, "least": 1.0, "largest": 1.0}
+    known = {"part": "scenes", "size_hw": (336, 596), "cores": 2}
+    measured = {"frames": 900, "length_s": 30.0, "fps": 18.0, "of_real_time": 0.6, "scoring_fps": one}
+    measured |= {"whole_s": dict.fromkeys(one, 50.0), "peak_mb": dict.fromkeys(one, 1600.0), "flow_share": 1.25}
+    return [known | {"scene": "steps"} | measured, known | {"scene": "pets", "refused": "nobody moves"}]
+
+
+def test_real_scenes_have_a_table_and_bars_and_a_refusal_is_told() -> None:
+    table = scene_table(scene_rows())
+    assert "| steps | 596x336 | 900 | 50 | 18 | 0.60 | 1 | 1,600 | 1.25 of the picture's |" in table
+    assert table.endswith("| nobody moves |")
+    assert "No rows yet" in scene_table(rows())
+    found = {bar.what.split(",")[0]: bar.met for bar in bars(scene_rows())}
+    assert (found["steps"], found["real scenes"]) == (True, False)
+
+
+def test_a_scene_is_learned_from_itself_in_a_process_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    video = write_video(tmp_path / "walk.mp4", walkers(20))
+
+    def run(video: Path, model: None, output: Path, **_: object) -> dict[str, float]:
+        detect(video, model=model_of(), output=output, overlay=False, report=False)
+        return {"whole_s": 2.0, "peak_mb": 900.0}
+
+    monkeypatch.setattr("benchmarks.speed.real.detect_run", run)
+    row = scene_row(video, tmp_path, cores=2, repeats=1)
+    assert (row["frames"], row["fps"], row["of_real_time"]) == (20, 10.0, 1.0)
+    assert row["flow_share"] == pytest.approx(1.0, abs=0.05), "people are as tall as they are looked at"
+    monkeypatch.setattr("benchmarks.speed.real.detect_run", lambda *_, **__: on_cores(["python", "-c", "0/0"], 1))
+    assert "ZeroDivisionError" in scene_row(video, tmp_path, cores=2, repeats=1)["refused"]
+    assert list(scenes_in(None)) == list(scenes_in(tmp_path)) == []
 
 
 def test_tables_hold_every_stage_and_every_bar() -> None:

@@ -240,8 +240,19 @@ def test_people_on_real_cameras_are_as_tall_as_they_were_read_by_eye(name):
 
 def test_a_few_cars_are_refused_and_not_taken_for_people():
     pictures = walkers(150, speeds=(6.0,), size_hw=(180, 160))
-    with pytest.raises(UnclearSizeError, match="--person-height"):
+    with pytest.raises(TooLittleMotionError, match=r"\(only .*--person-height"):
         measured(np.concatenate([pictures[:20], pictures[:1].repeat(130, axis=0)]), 10.0)
+
+
+def test_what_is_wider_than_tall_is_not_taken_for_people():
+    pictures = np.full((150, 180, 160), 110, np.uint8)
+    for number, (speed, top) in enumerate(((3.0, 20), (-3.0, 80), (2.5, 130))):
+        body = texture((16, 40), seed=100 + number)
+        for index, picture in enumerate(pictures):
+            left = round(50 + speed * index) % 120
+            picture[top : top + 16, left : left + 40] = body
+    with pytest.raises(UnclearSizeError, match="--person-height"):
+        measured(pictures, 10.0)
 
 
 def test_measuring_twice_gives_the_same():
@@ -316,7 +327,9 @@ def test_pictures_are_measured_at_a_size_in_the_working_range_and_told_in_their_
 def test_height_of_a_person_is_a_plane_with_a_floor():
     scale = scale_of(size_hw=(100, 200), person=(40.0, 0.1, 0.5))
     np.testing.assert_allclose(scale.person_px([100, 110, 100], [50, 50, 60]), [40, 41, 45])
-    assert float(scale.person_px(100, -500)) == 7.5  # half of the 15 px of the first row
+    assert float(scale.person_px(100, -500)) == 20  # a head at the border: its body's middle is 10 rows below
+    horizon = scale_of(size_hw=(100, 200), person=(20.0, 0.1, 0.5), rows=(40.0, 95.0))
+    assert float(horizon.person_px(100, -500)) == 7.5  # half of the 15 px of the first row with people
     assert float(scale_of(size_hw=(100, 200), person=(10.0, 0.0, 0.1)).person_px(100, -500)) == 6.0
 
 

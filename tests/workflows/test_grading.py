@@ -47,13 +47,14 @@ def test_a_sensitivity_beside_another_level_is_refused():
         check_sensitivity("some")
 
 
-def watched(hot: list[tuple[int, int]], frames: int = 200, ranked: bool = True):
-    """Events and candidates of a clip with heat of 16 times (row 2, column 2) during spans of frames."""
+def watched(hot: list[tuple[int, int]], frames: int = 200, ranked: bool = True, warm: tuple[tuple[int, int], ...] = ()):
+    """Events and candidates of a clip with heat of 16 times, or 4 where warm, at one place during spans of frames."""
     scene = clip_scene()
     level = ranked_level(scene, None)
     watch = EventWatch(scene, 10.0, level, ranked)
     for index in range(frames):
-        raw = 0.1 + 16 * 0.02 if any(first <= index < end for first, end in hot) else 0.1
+        times = 16 * any(index in range(*span) for span in hot) or 4 * any(index in range(*span) for span in warm)
+        raw = 0.1 + times * 0.02
         anomaly = np.full((10, 13), 0.1**2 / (0.1**2 + level**2), np.float32)
         anomaly[4:6, 4:6] = raw**2 / (raw**2 + level**2)
         heatmap = Heatmap(anomaly, 10.0, SIZE_HW)
@@ -75,6 +76,11 @@ def test_what_a_place_does_for_much_of_the_clip_is_no_event_but_a_candidate():
     assert [moment.event_id for moment in candidates] == list(range(1, len(candidates) + 1))
     assert all(moment.candidate for moment in candidates)
     assert candidates[0].surprise == pytest.approx(16, rel=0.01)
+
+
+def test_what_is_warm_for_much_of_the_clip_is_no_place_for_an_event():
+    assert len(watched([(50, 62)], warm=((100, 110),))[0]) == 1
+    assert watched([(50, 62)], warm=((100, 130),))[0] == []
 
 
 def test_with_an_alarm_level_there_are_no_candidates():

@@ -20,6 +20,8 @@ def summary_of(results: RunResults) -> str:
     """How much was found in how much, one line."""
     events, source = results.events, results.source
     found = "No event" if not events else "1 event" if len(events) == 1 else f"{len(events)} events"
+    if results.threshold.grade == "none":
+        found = "Nothing to compare"
     clock = f", recorded {source.recorded_at[:19].replace('T', ' ')}" if source.recorded_at else ""
     line = f"{found} in {clock_text(source.duration_s)}{clock}"
     if events or not results.candidates:
@@ -40,7 +42,7 @@ def facts_of(results: RunResults) -> list[tuple[str, str]]:
         *([("repeated pictures", str(counts.repeated))] if counts.repeated else []),
         *((f"skipped: {reason}", str(count)) for reason, count in counts.skipped.items()),
         *([("packets lost", str(counts.bad_packets))] if counts.bad_packets else []),
-        ("model", f"{model.name}, {model.fitted}, SHA-256 {model.sha256[:12]}…"),
+        ("model", f"{model.name}, {model.fitted}, SHA-256 {model.sha256[:12]}…" if model.sha256 else "none"),
         *([("learned from", ", ".join(model.fit_sources[:20]))] if model.fit_sources else []),
         ("threshold", f"{threshold.raw:.4g} raw, {threshold.chosen_by}"),
         *([("false alarms wanted", f"{wanted:g} an hour")] if wanted is not None else []),
