@@ -69,19 +69,19 @@ def measure_people(
         raise FitError(f"the footage has pictures of {listed}; one scene is one camera, fit each size by itself")
     total = sum(_length(source) for source in sources)
     # Where the length is unknown the probe looks densely and thins out later.
-    share_new = sources[0].new_fps / sources[0].fps
-    expected = sum(_length(source, unknown=0) for source in sources)
-    probe = ScaleProbe(round(share_new * expected), sources[0].new_fps, settings.scale)
+    probe = ScaleProbe(sum(_length(source, unknown=0) for source in sources), sources[0].fps, settings.scale)
     done = 0
     for source in sources:
         for frame, fresh in _with_breaks(source.frames()):
-            if frame.luma.shape == source.info.size_hw and not frame.repeated:
+            if frame.luma.shape == source.info.size_hw:
                 probe.push(frame.luma, fresh=fresh)
             done += 1
             if done % 50 == 0:
                 progress("measuring people", min(done / total, 1.0))
     progress("measuring people", 1.0)
-    return probe.measure(heights)
+    scale = probe.measure(heights)
+    new_fps = sources[0].new_fps
+    return scale if new_fps == scale.fps else scale.fitted_to(scale.size_hw, new_fps)
 
 
 def _with_breaks(frames: Iterable[Frame]) -> Iterator[tuple[Frame, bool]]:

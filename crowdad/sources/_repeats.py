@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["RepeatFinder", "change_between", "is_settled", "new_rate"]
+__all__ = ["RepeatFinder", "change_between", "hardly_differ", "is_settled", "new_rate"]
 
 Luma = npt.NDArray[np.uint8]
 
@@ -26,6 +26,8 @@ _OFTEN, _EVEN = 0.15, 0.7  # of the spaces between new pictures: such as belong 
 _ALL_NEW = 0.97
 _REPEAT_AT_MOST = 0.05  # of the largest change lately, once it is known that there are repeats
 
+_THIN, _SAME = 4, 4  # pixels looked at, and grey values
+
 _MEASURED_S, _ANOTHER = 3.0, 1.12  # of a stream, again and again; another rate is told that was found twice
 
 
@@ -34,6 +36,13 @@ def change_between(luma: Luma, earlier: Luma) -> float:
     step = max(1, min(luma.shape) // _SMALL)
     difference = luma[::step, ::step].astype(np.float32) - earlier[::step, ::step]
     return float(np.maximum(np.abs(cv2.blur(difference, (3, 3))) - _NOISE, 0).mean())
+
+
+def hardly_differ(luma: Luma, earlier: Luma) -> bool:
+    """Whether two pictures nowhere differ, also not by noise: one of them tells nothing that the other does not."""
+    if luma.shape != earlier.shape:
+        return False
+    return int(cv2.absdiff(luma[::_THIN, ::_THIN], earlier[::_THIN, ::_THIN]).max()) < _SAME
 
 
 def is_settled(changes: Sequence[Sequence[float]], fps: float) -> bool:
