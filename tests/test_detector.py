@@ -342,13 +342,13 @@ def test_repeated_pictures_have_the_results_of_those_they_repeat(gap, lag):
 
 
 def test_a_run_over_repeated_pictures_can_be_gone_on_with():
-    frames = repeated_frames(frames_of(walkers(60)), 3)
+    frames = repeated_frames(frames_of(walkers(120)), 3)
     detector = Detector(model_of(scale_of(gap=2)))
     going, told = detector.run(iter(frames)), []
     for result in going:
         told.append(result)
-        if len(told) == 100:
-            checkpoint = detector.checkpoint(100)
+        if len(told) == 300:
+            checkpoint = detector.checkpoint(300)
             break
     going.close()
     whole = list(Detector(model_of(scale_of(gap=2))).run(iter(frames)))
