@@ -58,7 +58,7 @@ def find_ridge(figures: Figures, size_hw: tuple[int, int], *, weights: Array | N
     counts, then a robust fit near the best one.  A usual camera looks down: slopes far from its are held back.
     """
     height, width = size_hw
-    middle = np.array([np.median(figures.x), np.median(figures.y)])
+    middle = np.array([width / 2, height / 2])
     places = np.stack([(figures.x - middle[0]) / width, (figures.y - middle[1]) / height], axis=1)
     speed = figures.speed
     given = np.sqrt(np.minimum(speed / max(speed.mean(), 1e-9), _MOST_SPEED))
