@@ -53,6 +53,8 @@ class CutFinder:
 
     def is_cut(self, frame: Frame) -> bool:
         """Whether this frame does not go on from the last one."""
+        if frame.repeated:
+            return False
         step = max(min(frame.luma.shape) // _SMALL, 1)
         small = frame.luma[::step, ::step].astype(np.float32)
         last, self._last = self._last, small

@@ -45,7 +45,7 @@ class _Waiting:
 
     index: int
     time_s: float
-    place: float  # in steps since the start of its segment
+    place: float  # in steps since the start of its segment; a picture that is repeated stays at its place
 
 
 class Detector:
@@ -130,7 +130,8 @@ class Detector:
         began: int | None = None,
         finder: CutFinder | None = None,
     ) -> Iterator[FrameResult]:
-        """One result for every frame, in order; frames of a size unlike the scene's are scored as still.
+        """One result for every frame, in order; frames of a size unlike the scene's are scored as still.  A repeated
+        picture is not scored again: its frame has the result of the one it repeats.
 
         checkpoint: of an earlier run of such a detector over the same frames, which are given again from the first;
         what it then `told` is given again as it was, and not computed.
@@ -142,7 +143,7 @@ class Detector:
         finder = CutFinder() if finder is None else finder
         first = 0 if began is None or checkpoint is None else checkpoint.from_frame
         segment: tuple[int, int] | None = None
-        cuts = since = 0
+        cuts = since = new = 0
         run: _Segment | None = None
         with ThreadPoolExecutor(1, thread_name_prefix="tubes") as worker:
             for number, frame in enumerate(frames, first):
@@ -153,18 +154,19 @@ class Detector:
                     if run is not None:
                         yield from run.finish()
                     since = number if began is None or number > first else began
-                    segment, run = (frame.segment, cuts), None
+                    segment, run, new = (frame.segment, cuts), None, number - since
                 was_told = checkpoint is not None and number < checkpoint.told
                 if was_told and began is None:
                     yield next(told)
                 if checkpoint is not None and number < checkpoint.from_frame:
+                    new += not frame.repeated
                     continue
                 if run is None:
-                    self._extractor.reset()
+                    self._extractor.reset(frame.fps)
                     self._voter.reset()
                     resumed = checkpoint if checkpoint is not None and number == checkpoint.from_frame else None
-                    run = self._segment = _Segment(self, worker, cuts + frame.segment, since, number - since, resumed)
-                yield from run.push(frame, was_told)
+                    run = self._segment = _Segment(self, worker, cuts + frame.segment, since, new, resumed)
+                yield from run.push(frame, number, was_told)
             if run is not None:
                 yield from run.finish()
 
@@ -191,10 +193,10 @@ class Detector:
         self._scored += counts.scored
         self._motion += np.array(counts.motion)
 
-    def _tubes(self, luma: npt.NDArray[np.uint8]) -> Tubes | None:
+    def _tubes(self, luma: npt.NDArray[np.uint8], time_s: float) -> Tubes | None:
         if luma.shape != self.scene.scale.size_hw:
             return None
-        tubes = self._extractor.push(luma)
+        tubes = self._extractor.push(luma, time_s)
         if tubes is None or self._roi is None:
             return tubes
         height, width = self._roi.shape
@@ -230,9 +232,10 @@ def _cells_of(roi: npt.NDArray[np.bool_], shape: tuple[int, int], cell_px: float
 
 @dataclass(frozen=True)
 class _Batch:
-    """The step that a batch begins with, and the detector's counts before it."""
+    """The step that a batch begins with, the number of its frame, and the detector's counts before it."""
 
     step: int
+    number: int
     odd: int
     scored: int
     motion: tuple[float, ...]
@@ -268,24 +271,29 @@ class _Segment:
         self._number = number
         self._began = began  # number of its first frame
         self._resumed = resumed
-        self._gap = detector.scene.scale.gap
+        self._gap = detector._extractor.gap
         self._reach = detector._voter.reach
         self._first_full = detector.scene.settings.tubes.steps  # the step at which the first window is full
-        self._count = count  # frames so far; a resumed segment goes on at the start of a batch
+        self._count = count  # new pictures so far; a resumed segment goes on at the start of a batch
         self._steps: deque[Future[Tubes | None]] = deque()
+        self._numbers: deque[int] = deque()  # of the steps' frames
         self._frames: deque[_Waiting] = deque()
         self._maps: deque[StepMap] = deque()
         self._maps_from = count // self._gap  # the step of self._maps[0]
         self._voted = self._maps_from  # steps that were voted on
         self._batches: deque[_Batch] = deque()
 
-    def push(self, frame: Frame, was_told: bool = False) -> Iterator[FrameResult]:
+    def push(self, frame: Frame, number: int, was_told: bool = False) -> Iterator[FrameResult]:
         detector = self._detector
+        self._last_number = number
         if not was_told:
-            self._frames.append(_Waiting(frame.index, frame.time_s, self._count / self._gap))
-        if self._count % self._gap == 0:
-            self._steps.append(self._worker.submit(detector._tubes, frame.luma))
-        self._count += 1
+            place = (self._count - 1 if frame.repeated else self._count) / self._gap
+            self._frames.append(_Waiting(frame.index, frame.time_s, place))
+        if not frame.repeated:
+            if self._count % self._gap == 0:
+                self._steps.append(self._worker.submit(detector._tubes, frame.luma, frame.time_s))
+                self._numbers.append(number)
+            self._count += 1
         if len(self._steps) >= detector._batch_steps + detector._ahead:
             self._vote(detector._batch_steps)
         yield from self._told(final=False)
@@ -304,8 +312,7 @@ class _Segment:
         first = _last_until(batches, exact.step - self._first_full)
         if first.step == 0:
             exact = first
-        from_frame = self._began + first.step * self._gap
-        return Checkpoint(told, from_frame, exact.step, exact.odd, exact.scored, exact.motion)
+        return Checkpoint(told, first.number, exact.step, exact.odd, exact.scored, exact.motion)
 
     def _note_batch(self) -> None:
         """Remember the counts before a batch, and forget batches that nothing that is still to be told hangs on."""
@@ -314,7 +321,8 @@ class _Segment:
             detector._odd, detector._scored = self._resumed.odd, self._resumed.scored
             detector._motion = np.array(self._resumed.motion)
         motion = tuple(detector._motion.tolist())
-        self._batches.append(_Batch(self._voted, detector._odd, detector._scored, motion))
+        number = self._numbers[0] if self._numbers else self._last_number
+        self._batches.append(_Batch(self._voted, number, detector._odd, detector._scored, motion))
         needed = self._maps_from - self._reach - self._first_full - 2 * detector._batch_steps
         while len(self._batches) > 1 and self._batches[1].step <= needed:
             self._batches.popleft()
@@ -323,7 +331,9 @@ class _Segment:
         self._note_batch()
         self._voted += steps
         batch = [self._steps.popleft().result() for _ in range(steps)]
-        number = self._began + (self._voted - steps) * self._gap
+        number = self._batches[-1].number
+        for _ in range(steps):
+            self._numbers.popleft()
         for tubes, normality in zip(batch, self._detector._score(batch, number), strict=True):
             self._maps.extend(self._detector._voter.push(tubes, normality))
 

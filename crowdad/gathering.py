@@ -79,7 +79,9 @@ def measure_people(
             if done % 50 == 0:
                 progress("measuring people", min(done / total, 1.0))
     progress("measuring people", 1.0)
-    return probe.measure(heights)
+    scale = probe.measure(heights)
+    new_fps = sources[0].new_fps
+    return scale if new_fps == scale.fps else scale.fitted_to(scale.size_hw, new_fps)
 
 
 def _with_breaks(frames: Iterable[Frame]) -> Iterator[tuple[Frame, bool]]:
@@ -92,14 +94,16 @@ def _with_breaks(frames: Iterable[Frame]) -> Iterator[tuple[Frame, bool]]:
 
 
 def _steps(frames: Iterable[Frame], scale: SceneScale, extractor: Extractor) -> Iterator[tuple[Frame, Tubes | None]]:
-    """Every `gap`-th frame of each run without a break, with the tubes that end there."""
+    """Every `gap`-th new picture of each run without a break, with the tubes that end there."""
     place = 0
     for frame, fresh in _with_breaks(frames):
+        if frame.repeated:
+            continue
         if fresh:
             place = 0
-            extractor.reset()
-        if place % scale.gap == 0 and frame.luma.shape == scale.size_hw:
-            yield frame, extractor.push(frame.luma)
+            extractor.reset(frame.fps)
+        if place % extractor.gap == 0 and frame.luma.shape == scale.size_hw:
+            yield frame, extractor.push(frame.luma, frame.time_s)
         place += 1
 
 
@@ -124,7 +128,7 @@ def gather(sources: Sequence[Source], scale: SceneScale, settings: Settings, pro
             activity.add(tubes)
             kept.add(step, tubes)
             pool.add(tubes, frame.luma, step)
-        frames += source.report.frames_read
+        frames += source.report.frames_read - source.report.frames_repeated
     progress("following people", 1.0)
     return Gathered(*pool.drawn(), kept.steps, activity.per_step(), keeper.background(), frames, step, tubes_seen)
 

@@ -163,7 +163,9 @@ class LiveScorer:
         )
         self._announcer = _Announcer()
         self._detector: Detector | None = None
-        self._waiting: deque[tuple[float, float, bytes | None]] = deque()  # captured_s, taken_s, picture
+        # captured_s, taken_s, picture, repeated
+        self._waiting: deque[tuple[float, float, bytes | None, bool]] = deque()
+        self._repeats = 1.0  # frames for each new picture
         self._untold: deque[EventChange] = deque()  # a run may be left between a result and what it changes
         self._last = _When()
 
@@ -176,7 +178,7 @@ class LiveScorer:
     def lag(self) -> int:
         """Frames by which results come late, at the camera's frame rate."""
         scene = self.scene if self._detector is None else self._detector.scene
-        return tube_lag(scene) if self._lag is None else self._lag
+        return round(self._repeats * tube_lag(scene)) if self._lag is None else self._lag
 
     @property
     def threshold_raw(self) -> float:
@@ -192,7 +194,7 @@ class LiveScorer:
         """Results in order of frames, each followed by what it changes of events.
 
         arrivals: None among the frames says that the camera pauses: all that waits is told, and open events end.
-        fps: asked for the camera's frame rate whenever footage begins or goes on after a break.
+        fps: asked for the camera's frame rate, repeats included, whenever footage begins or goes on after a break.
         """
         for _, frames in groupby(arrivals, _Part()):
             coming = (frame for frame in frames if frame is not None)
@@ -221,14 +223,15 @@ class LiveScorer:
         """The last detector where it suits the frame, or a new one.  Raises ModelError where the shape is another's."""
         height, width = frame.luma.shape
         last = None if self._detector is None else self._detector.scene.scale
-        if last is None or last.size_hw != (height, width) or abs(fps / last.fps - 1) > _SAME_FPS:
-            scene = self.scene.fitted_to((height, width), fps)
-            self._finder.fps = fps
+        new_fps = fps if frame.fps is None else min(frame.fps, fps)
+        self._finder.fps, self._repeats = fps, fps / new_fps
+        if last is None or last.size_hw != (height, width) or abs(new_fps / last.fps - 1) > _SAME_FPS:
+            scene = self.scene.fitted_to((height, width), new_fps)
             self._detector = Detector(
                 scene,
                 threshold_raw=self.threshold_raw,
                 roi=None if self._roi is None else _resized(self._roi, (height, width)),
-                lag=tube_lag(scene) if self._lag is None else self._lag,
+                lag=tube_lag(scene) if self._lag is None else round(self._lag / self._repeats),
                 runtime=self._runtime,
             )
         assert self._detector is not None
@@ -238,18 +241,19 @@ class LiveScorer:
         """The frames without their colours, which wait packed for their results."""
         for frame in frames:
             jpeg = packed(frame.luma if frame.bgr is None else frame.bgr) if self._pictures else None
-            self._waiting.append((frame.captured_s, frame.taken_s, jpeg))
-            yield frame if frame.bgr is None else replace(frame, bgr=None)
+            self._waiting.append((frame.captured_s, frame.taken_s, jpeg, frame.repeated))
+            # The detector is fitted to the camera's rate already, and to how many frames are left out.
+            yield replace(frame, bgr=None, fps=None)
 
     def _told(self, result: FrameResult, detector: Detector) -> Iterator[LiveScore | EventChange]:
-        captured_s, taken_s, jpeg = self._waiting.popleft()
+        captured_s, taken_s, jpeg, repeated = self._waiting.popleft()
         self._last = _When(result.time_s, captured_s, taken_s)
         self._finder.push(result)
         self._untold.extend(self._announcer.changes(self._finder, self._last))
         yield LiveScore(result, captured_s, jpeg, self._announcer.announced(self._finder), taken_s=taken_s)
         while self._untold:
             yield self._untold.popleft()
-        if self._calibration is not None:
+        if self._calibration is not None and not repeated:
             scale = detector.scene.scale
             self._calibration.see(result, scale.gap, scale.fps)
             detector.threshold_raw = self._calibration.threshold_raw

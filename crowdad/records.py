@@ -46,6 +46,8 @@ class Frame:
     luma: uint8 (H, W), 0..255.
     bgr: uint8 (H, W, 3), or None where colour was not asked for.
     segment: counts up where the footage itself breaks (size change, gap); nothing is tracked across a break.
+    fps: new pictures a second from the segment's beginning on; None where nobody measured it.
+    repeated: the picture is the one before once more, as recorders do that see fewer than they write.
     """
 
     index: int
@@ -53,6 +55,8 @@ class Frame:
     luma: npt.NDArray[np.uint8]
     bgr: npt.NDArray[np.uint8] | None = None
     segment: int = 0
+    fps: float | None = None
+    repeated: bool = False
 
     def __post_init__(self) -> None:
         if self.luma.ndim != 2 or self.luma.dtype != np.uint8:

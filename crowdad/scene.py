@@ -142,13 +142,21 @@ class SceneModel:
             torch.set_num_threads(threads)
 
     def fitted_to(self, size_hw: tuple[int, int], fps: float) -> SceneModel:
-        """This scene for footage of another size or frame rate; raises ModelError where the shape differs."""
+        """This scene for footage of another size or frame rate.
+
+        Raises ModelError where the shape differs, or where the pictures are too few to follow anybody.
+        """
         own_h, own_w = self.scale.size_hw
         if abs(size_hw[1] / size_hw[0] * own_h / own_w - 1) > 0.03:
             raise ModelError(
                 f"the model was fitted on {own_w}x{own_h} pictures, the footage has {size_hw[1]}x{size_hw[0]}: "
                 "another shape is another camera; give this camera's model, or fit one: "
                 "crowdad fit FOOTAGE -o camera.safetensors"
+            )
+        if fps < min(self.scale.least_fps, self.scale.fps):
+            raise ModelError(
+                f"the footage has {fps:.2g} new pictures a second, too few for this model to follow people who walk: "
+                f"it takes {self.scale.least_fps:.1f} or more; give footage with more pictures a second"
             )
         scale = self.scale.fitted_to(size_hw, fps)
         check_cost(scale, self.settings)

@@ -318,3 +318,61 @@ def test_odd_and_tiny_pictures_are_scored(size_hw):
     pictures = np.stack([texture(size_hw, seed, coarseness=2) for seed in range(14)])
     frames = frames_of(pictures)
     check_contract(frames, list(Detector(model_of(scale)).run(frames)))
+
+
+def repeated_frames(frames: list[Frame], times: int) -> list[Frame]:
+    """Each frame so often, all but the first time as a repeat, at the times of so many more frames a second."""
+    return [
+        replace(frame, index=times * number + copy, time_s=frame.time_s + copy / (10 * times), repeated=copy > 0)
+        for number, frame in enumerate(frames)
+        for copy in range(times)
+    ]
+
+
+@pytest.mark.parametrize("gap", [1, 2])
+@pytest.mark.parametrize("lag", [None, 3])
+def test_repeated_pictures_have_the_results_of_those_they_repeat(gap, lag):
+    frames = frames_of(walkers(30))
+    plain = run(frames, gap=gap, lag=lag)
+    results = run(repeated_frames(frames, 3), gap=gap, lag=lag)
+    assert [result.index for result in results] == list(range(90))
+    for number, result in enumerate(results):
+        assert np.array_equal(result.heatmap.anomaly, plain[number // 3].heatmap.anomaly)
+        assert (result.n_tubes, result.warm_up) == (plain[number // 3].n_tubes, plain[number // 3].warm_up)
+
+
+def test_a_run_over_repeated_pictures_can_be_gone_on_with():
+    frames = repeated_frames(frames_of(walkers(120)), 3)
+    detector = Detector(model_of(scale_of(gap=2)))
+    going, told = detector.run(iter(frames)), []
+    for result in going:
+        told.append(result)
+        if len(told) == 300:
+            checkpoint = detector.checkpoint(300)
+            break
+    going.close()
+    whole = list(Detector(model_of(scale_of(gap=2))).run(iter(frames)))
+    again = list(Detector(model_of(scale_of(gap=2))).run(iter(frames), checkpoint, told))
+    assert checkpoint.from_frame > 0
+    assert all(same(one, other) for one, other in zip(again, whole, strict=True))
+
+
+def test_a_segment_is_scored_at_its_own_rate():
+    """Every other picture of twice the footage, behind a break, shows the same walk at half the rate."""
+    pictures = walkers(40)
+    halved = [replace(frame, segment=1, fps=5.0, time_s=frame.time_s * 2) for frame in frames_of(pictures[::2])]
+    first = [replace(frame, fps=10.0) for frame in frames_of(pictures)]
+    results = run([*first, *halved], gap=2)
+    alone = run(frames_of(pictures[::2]), gap=1)
+    behind = [result for result in results if result.segment == 1]
+    assert [result.n_tubes for result in behind] == [result.n_tubes for result in alone]
+
+
+def test_a_missing_picture_makes_nobody_fast():
+    """Two pictures are missing: the walkers have moved three steps' worth, over three steps' time."""
+    frames = frames_of(walkers(40))
+    gone = [frame for frame in frames if frame.index not in (20, 21)]
+    whole, holed = run(frames), run(gone)
+    rushed = run([replace(frame, time_s=number / 10) for number, frame in enumerate(gone)])
+    usual = max(result.anomaly for result in whole)
+    assert max(result.anomaly for result in holed) <= max(usual * 1.5, 0.5 * max(r.anomaly for r in rushed) + usual)

@@ -254,9 +254,16 @@ def test_fitted_to_scales_heights_rows_walk_and_gap():
     assert double.fps == 25.0
     for x, y in ((10.0, 20.0), (100.0, 90.0)):
         assert double.person_px(2 * x, 2 * y) == pytest.approx(2 * scene.scale.person_px(x, y))
-    assert scene.fitted_to(SIZE_HW, fps=2.0).scale.gap == 1
+    assert scene.fitted_to(SIZE_HW, fps=2.5).scale.gap == 1
     back = scene.fitted_to((192, 256), 20.0).fitted_to(SIZE_HW, 10.0)
     assert back.scale == scene.scale
+
+
+@pytest.mark.parametrize("fps", [0.2, 1.0, 2.0])
+def test_a_rate_too_low_to_follow_people_is_refused(fps):
+    """Who walks 0.75 of their height a second moves on by more than a third of it below 2.25 pictures a second."""
+    with pytest.raises(ModelError, match=f"{fps:g} new pictures a second, too few .* it takes 2.2 or more"):
+        model_of().fitted_to(SIZE_HW, fps)
 
 
 def test_fitted_to_keeps_what_was_learnt_and_refuses_another_shape():

@@ -333,7 +333,7 @@ def test_long_footage_is_sampled(tmp_path: Path) -> None:
     windows, sampled = learning_sources([path], Part())
     assert sampled
     assert 55 <= len(windows) <= 60
-    assert sum(source.expected_frames or 0 for source in windows) < 60
+    assert sum(source.expected_frames or 0 for source in windows) <= 60  # one picture each
     short, sampled = learning_sources([path], Part(start_s=180.0, end_s=1800.0))
     assert (len(short), sampled) == (1, False)
 

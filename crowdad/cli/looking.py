@@ -198,8 +198,10 @@ def describe_source(source: Source) -> str:
 
     known = source.info
     height, width = known.size_hw
+    new = f", about {source.new_fps:.2g} new ones" if source.new_fps < source.fps else ""
+    codec = f"; {known.codec}" if known.codec and new else f", {known.codec}" if known.codec else ""
     lines = [
-        f"picture      {width}x{height}, {known.fps:g} frames a second" + (f", {known.codec}" if known.codec else ""),
+        f"picture      {width}x{height}, {round(known.fps, 2):g} frames a second{new}{codec}",
         f"frames       {'not stated' if known.frame_count is None else known.frame_count}",
         f"length       {'not stated' if known.duration_s is None else clock_text(known.duration_s)}",
     ]

@@ -142,6 +142,7 @@ class CountsRecord(_Record):
 
     frames_total: Count
     scored: Count
+    repeated: Count = Field(default=0, description="frames that repeat the picture before and have its result")
     skipped: dict[str, Count] = Field(default_factory=dict, description="reason -> frames")
     skips: list[SkipRecord] = Field(
         default_factory=list, description="where they are; the first 1000 places, all are counted in `skipped`"

@@ -17,6 +17,7 @@ from crowdad.scale import SceneScale, View, check_cost, views
 __all__ = ["EXTRACTORS", "Extractor"]
 
 EXTRACTORS = {"tubes": tubes, "grid": grid}
+_SAME_RATE, _CLEARLY_LONGER = 1.1, 1.6
 _CHANNELS = 3  # the fourth map channel only decides which tubes are kept
 
 
@@ -37,6 +38,7 @@ class Extractor:
     """Turns the steps of one scene into tubes.
 
     scale: the scene's geometry.  settings: motion, tubes and scale sections are used.
+    gap: frames a step, at the rate of the footage since the last `reset`.
     Raises ConfigError for settings that would take all memory.
     """
 
@@ -49,29 +51,49 @@ class Extractor:
         self._flow = BackwardFlow(settings.motion.preset)
         self.reset()
 
-    def reset(self) -> None:
-        """Forget the past: nothing is tracked across a cut."""
-        self._states = [_ViewState(view, self._scale, self._settings) for view in self.views]
+    def reset(self, fps: float | None = None) -> None:
+        """Forget the past: nothing is tracked across a cut.
 
-    def push(self, luma: npt.NDArray[np.uint8]) -> Tubes | None:
+        fps: new pictures a second from here on; None, or hardly another rate than the scene's: as the scene has it.
+        """
+        scale = self._scale
+        if fps is not None and not 1 / _SAME_RATE < fps / scale.fps < _SAME_RATE:
+            scale = scale.fitted_to(scale.size_hw, fps)
+        self.gap = scale.gap
+        self._step_s = scale.gap / scale.fps
+        self._last_s: float | None = None
+        self._states = [_ViewState(view, scale, self._settings) for view in self.views]
+
+    def push(self, luma: npt.NDArray[np.uint8], time_s: float | None = None) -> Tubes | None:
         """Tubes that end at this step, or None while the window is not full.
 
-        luma: uint8 (H, W), the scene's size.
+        luma: uint8 (H, W), the scene's size.  time_s: of the picture, where steps may be uneven.
         """
-        self.look(luma)
+        self.look(luma, time_s)
         return self.tubes()
 
-    def look(self, luma: npt.NDArray[np.uint8]) -> None:
+    def look(self, luma: npt.NDArray[np.uint8], time_s: float | None = None) -> None:
         """Take in the next step's picture, as in `push`: the motion of every view since the step before."""
+        longer = self._longer(time_s)
         for state in self._states:
             picture = state.view.cut(luma)
             if state.earlier is not None:
                 flow = steadied(self._flow(picture, state.earlier), picture)
-                maps = motion_maps(
-                    flow, state.unit_px, state.view.person_px, state.foreshortening, self._settings.motion
-                )
+                unit_px = state.unit_px if longer == 1 else state.unit_px * np.float32(longer)
+                maps = motion_maps(flow, unit_px, state.view.person_px, state.foreshortening, self._settings.motion)
                 state.history.appendleft(maps)
             state.earlier = picture
+
+    def _longer(self, time_s: float | None) -> float:
+        """How many times longer than usual this step takes, where that is clear; else 1.
+
+        Over the time of a picture that is missing people go on walking; that is no reason to call them fast.
+        """
+        last_s, self._last_s = self._last_s, time_s
+        if time_s is None or last_s is None:
+            return 1.0
+        longer = (time_s - last_s) / self._step_s
+        return longer if longer > _CLEARLY_LONGER else 1.0
 
     def tubes(self) -> Tubes | None:
         """Tubes that end at the last step that was looked at, or None while the window is not full."""

@@ -41,11 +41,13 @@ def tubes_through(
     boxes = np.asarray(span.boxes, np.float64)
     segment, place = None, 0
     for frame in frames:
+        if frame.repeated:
+            continue
         if frame.segment != segment:
             segment, place = frame.segment, 0
-            extractor.reset()
-        if place % scale.gap == 0 and frame.luma.shape == scale.size_hw:
-            tubes = extractor.push(frame.luma)
+            extractor.reset(frame.fps)
+        if place % extractor.gap == 0 and frame.luma.shape == scale.size_hw:
+            tubes = extractor.push(frame.luma, frame.time_s)
             if tubes is not None:
                 yield frame, tubes.where(_passes(tubes, frame.time_s, span, boxes, scale))
         place += 1

@@ -16,6 +16,7 @@ from crowdad.scale.geometry import ASSUMED_FORESHORTENING, USUAL_WALK_S, foresho
 from crowdad.scale.given import GivenHeights
 from crowdad.scale.ridge import HALO, Ridge, find_ridge
 from crowdad.scale.scene_scale import SceneScale
+from crowdad.sources import hardly_differ
 
 __all__ = ["ScaleProbe"]
 
@@ -24,7 +25,6 @@ Luma = npt.NDArray[np.uint8]
 _LONGEST_PX, _MOST_ENLARGED = 640, 2.0  # size that pictures are measured at
 _APART_S = 0.12  # between the two pictures of a pair
 _LEAST_FIGURES = 12  # fewer tell nothing about the scene
-_SAME = 4  # grey values: two pictures that nowhere differ by as much are one, told twice
 _LIKE_GIVEN = 0.4  # of the logarithm: who is taller or smaller than given is not a whole person, or a vehicle
 _STEEPEST = 0.6  # pixels a row: at the head of a person a third less than at the middle
 _FASTEST_WALK_S = 1.4  # person heights a second
@@ -76,9 +76,8 @@ class ScaleProbe:
 
     def _repeats(self, luma: Luma) -> bool:
         """Whether the picture is the one before told once more, as recorders do that see fewer than they write."""
-        thin = luma[::4, ::4].copy()
-        before, self._before = self._before, thin
-        return before is not None and before.shape == thin.shape and int(cv2.absdiff(thin, before).max()) < _SAME
+        before, self._before = self._before, luma
+        return before is not None and hardly_differ(luma, before)
 
     def _shrunk(self, luma: Luma) -> Luma:
         if self._zoom == 1.0:

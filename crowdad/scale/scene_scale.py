@@ -23,6 +23,7 @@ _MOST_ANYWHERE = 6.0  # near the horizon it grows without end, and with it what 
 _STEEPEST = 1.5  # pixels a row: of people who stand on one floor
 _LEAST_OF_SEEN = 0.5  # of the least height in the rows where people were seen: the plane is not followed to its zero
 _MOST_SIDE_PX = 100_000
+_LONGEST_STRIDE = 1 / 3  # person heights from picture to picture: whoever walks on by more is not followed
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,11 @@ class SceneScale:
             gap=max(1, round(self.gap / pace)),
             fps=fps,
         )
+
+    @property
+    def least_fps(self) -> float:
+        """New pictures a second that it takes to follow people here."""
+        return self.walk * self.fps / _LONGEST_STRIDE
 
     def as_dict(self) -> dict[str, Any]:
         """Plain numbers for a model file or a report."""

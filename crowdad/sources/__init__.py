@@ -16,6 +16,7 @@ from crowdad.sources._expand import Spec, expand, path_of, refuse_run, require_e
 from crowdad.sources._fetched import Fetched, OnBytes, fetch
 from crowdad.sources._listing import Entry, Listing
 from crowdad.sources._remote import RemoteFootage, object_at
+from crowdad.sources._repeats import hardly_differ
 from crowdad.sources._report import Break, ReadReport, Skip, Tally
 from crowdad.sources.arrays import ArraySource
 from crowdad.sources.file import VideoFile
@@ -48,6 +49,7 @@ __all__ = [
     "VideoFile",
     "at_hand",
     "expand",
+    "hardly_differ",
     "named",
     "open_source",
     "pinned",

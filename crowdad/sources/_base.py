@@ -19,6 +19,7 @@ import numpy.typing as npt
 from crowdad.errors import ConfigError, SourceNotFoundError, TooShortError, UnreadableSourceError
 from crowdad.records import Frame, SourceInfo
 from crowdad.sources._listing import Entry, Listing
+from crowdad.sources._repeats import RepeatFinder
 from crowdad.sources._report import ReadReport, Tally
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "check_fps",
     "check_max_pixels",
     "check_size",
+    "longest_step_s",
 ]
 
 Places = tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.int64]]
@@ -54,7 +56,6 @@ GAP_FRAMES = 10
 
 _TIME_SLACK_S = 1e-6
 _LEAST_FPS, _MOST_FPS, _MOST_STRIDE, _LONGEST_S = 1e-6, 1e5, 10**9, 1e9
-_SET_BACK = "the clock of the footage is set back"
 
 
 def check_fps(fps: float | None) -> None:
@@ -126,13 +127,15 @@ class Picture:
     """One place in the footage whose pixels have not been fetched yet.
 
     load: given whether colour is wanted, fetches the pixels; None where they cannot be read (the tally then knows why).
-    restarted: the footage's clock was set back here.
+    broken: why nothing is to be followed into this picture, None where it goes on from the one before.
+    fps: pictures a second from here on, repeats included; None: as before.
     """
 
     index: int
     time_s: float
     load: Callable[[bool], Pixels | None]
-    restarted: bool = False
+    broken: str | None = None
+    fps: float | None = None
 
 
 @dataclass(frozen=True)
@@ -147,27 +150,42 @@ class Playable:
 class Joint:
     """Joins pictures to footage: `Frame.segment` counts up where it breaks, and the tally notes where and why.
 
-    fps: frames a second that are handed out.
+    fps: frames a second that are handed out.  new_fps: of these the ones that do not repeat the one before; None: it is
+    measured while frames come, and where it turns out another the footage breaks.
     """
 
-    def __init__(self, tally: Tally, fps: float) -> None:
-        self.fps = fps
+    def __init__(self, tally: Tally, fps: float, new_fps: float | None) -> None:
         self._tally = tally
+        self._measures = new_fps is None
+        self.set_rate(fps, fps if new_fps is None else new_fps)
         self._last: tuple[tuple[int, ...], float, int] | None = None  # shape, time and segment
+
+    def set_rate(self, fps: float, new_fps: float) -> None:
+        """From the next frame on."""
+        self.fps, self.new_fps = fps, new_fps
+        self._repeats: RepeatFinder | None = None
+        if self._measures or new_fps < fps:
+            self._repeats = RepeatFinder(fps, new_fps, measures=self._measures)
 
     def frame(self, index: int, time_s: float, pixels: Pixels, broken: str | None = None) -> Frame:
         """The next frame.  broken: why nothing is to be tracked from the frame before to this one, or None."""
         luma, bgr = pixels
+        repeated = self._repeats is not None and self._repeats.repeats(luma)
+        if self._repeats is not None and self._repeats.new_fps != self.new_fps:
+            self.new_fps = self._repeats.new_fps
+            broken = broken or f"from here on about {self.new_fps:.3g} pictures a second are new"
         segment = 0
         if self._last is not None:
             shape, last_s, segment = self._last
             reason = self._break_reason(shape, luma.shape, time_s - last_s, broken)
             if reason is not None:
                 segment += 1
+                repeated = False
                 self._tally.add_break(index, time_s, reason)
         self._last = (luma.shape, time_s, segment)
         self._tally.frames_read += 1
-        return Frame(index, time_s, luma, bgr, segment)
+        self._tally.frames_repeated += repeated
+        return Frame(index, time_s, luma, bgr, segment, self.new_fps, repeated)
 
     def _break_reason(
         self, last: tuple[int, ...], shape: tuple[int, ...], step_s: float, broken: str | None
@@ -176,10 +194,11 @@ class Joint:
             return f"size changes from {last[1]}x{last[0]} to {shape[1]}x{shape[0]}"
         if broken is not None:
             return broken
-        return _gap(step_s) if step_s > _longest_step_s(self.fps) else None
+        return _gap(step_s) if step_s > longest_step_s(self.fps) else None
 
 
-def _longest_step_s(fps: float) -> float:
+def longest_step_s(fps: float) -> float:
+    """Where pictures lie further apart, the footage breaks."""
     return max(GAP_S, GAP_FRAMES / fps)
 
 
@@ -227,6 +246,11 @@ class Source(ABC):
         return self.info.fps / self._cut.stride
 
     @property
+    def new_fps(self) -> float:
+        """Of these the ones that do not repeat the picture before; what motion is measured at."""
+        return self.fps
+
+    @property
     def expected_frames(self) -> int | None:
         """How many frames `frames` should hand out by what the container claims; None where it does not say."""
         info, cut = self.info, self._cut
@@ -237,6 +261,11 @@ class Source(ABC):
             return None
         end_s = length_s if cut.end_s is None else min(cut.end_s, length_s)
         return max(0, math.ceil((end_s - (cut.start_s or 0.0)) * self.fps - _TIME_SLACK_S))
+
+    @property
+    def slowest_fps(self) -> float:
+        """New pictures a second where they are fewest."""
+        return self.new_fps
 
     @abstractmethod
     def pictures(self, tally: Tally) -> Iterator[Picture]:
@@ -256,7 +285,7 @@ class Source(ABC):
         cut = self._cut
         wanted = np.array([not (cut.is_before(s) or cut.is_past(s)) for s in time_s.tolist()], bool)
         kept = np.flatnonzero(wanted)[:: cut.stride]
-        return Listing(index[kept], time_s[kept], _longest_step_s(self.fps), keys)
+        return Listing(index[kept], time_s[kept], longest_step_s(self.fps), keys)
 
     def listed_report(self, listing: Listing) -> ReadReport:
         """What `report` says after a pass that handed out all frames of the listing and met no damage."""
@@ -327,16 +356,20 @@ class Source(ABC):
         """
         tally = self._tally = Tally()
         cut = self._cut
-        joint = Joint(tally, self.fps)
+        joint = Joint(tally, self.fps, self.new_fps)
         next_index = -1 if entry is None else entry.index
-        restarted, reached_s = False, None
+        broken: str | None = None
+        reached_s = None
         opened = self.pictures(tally) if entry is None else self._pictures_from(tally, entry)
         with self._unchanged(), closing(opened) as pictures:  # type: ignore[type-var]
             for picture in pictures:
                 reached_s = picture.time_s
                 if cut.is_past(picture.time_s):
                     break
-                restarted |= picture.restarted
+                broken = broken or picture.broken
+                if picture.fps is not None:
+                    share = self.new_fps / self.fps
+                    joint.set_rate(picture.fps / cut.stride, share * picture.fps / cut.stride)
                 if cut.is_before(picture.time_s) or picture.index < next_index:
                     continue
                 pixels = picture.load(color)
@@ -344,8 +377,8 @@ class Source(ABC):
                     continue
                 late = 0 if next_index < 0 else (picture.index - next_index) % cut.stride
                 next_index = picture.index - late + cut.stride
-                yield joint.frame(picture.index, picture.time_s, pixels, _SET_BACK if restarted else None)
-                restarted = False
+                yield joint.frame(picture.index, picture.time_s, pixels, broken)
+                broken = None
         if next_index < 0:
             self._raise_nothing_read(tally, reached_s)
 

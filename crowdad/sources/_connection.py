@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
+from itertools import chain
 from types import TracebackType
 
 import av
@@ -19,19 +20,21 @@ from av.video.stream import VideoStream
 from crowdad.errors import UnreadableSourceError
 from crowdad.sources import _reading
 from crowdad.sources._address import Address
-from crowdad.sources._base import Pixels, check_size
+from crowdad.sources._base import Pixels, check_size, longest_step_s
 from crowdad.sources._clock import FrameClock
 from crowdad.sources._container import video_stream
 from crowdad.sources._pixels import PixelReader
+from crowdad.sources._rates import RateMeter, confirmed, measured_fps
 from crowdad.sources._reading import Reading, rotate_tag, set_up_decoder, stated_fps, time_base
 from crowdad.sources._report import Tally
+from crowdad.sources._stamps import Stamps
 
 __all__ = ["Connection", "Limits", "LostError", "Shot"]
 
 ASSUMED_FPS = 25.0
 MEASURED_S = 1.0
 MEASURED_FRAMES = 40
-"""Up to there frames of a stream that does not state its rate are held back and their rate is measured."""
+"""Up to there frames of a stream are held back and their rate is measured."""
 
 _FASTEST_FPS = 120.0
 _NO_TIMESTAMPS = 0x80  # AVFMT_NOTIMESTAMPS of libavformat
@@ -71,7 +74,7 @@ class Shot:
 
     index, stream_s: its place within the connection.  arrived_s, captured_s: when it was taken off the wire, by
     `time.monotonic` and by `time.time`.  load: given whether colour is wanted, makes the arrays.
-    n_bytes: what it holds in memory.  restarted: the stream's clock was set back here.
+    n_bytes: what it holds in memory.  broken: why nothing is to be followed into it, None where it goes on.
     """
 
     index: int
@@ -80,13 +83,14 @@ class Shot:
     captured_s: float
     load: Callable[[bool], Pixels | None]
     n_bytes: int
-    restarted: bool = False
+    broken: str | None = None
 
 
 class Connection:
     """An open stream; use it in a `with` block.
 
-    fps: frames a second, known once the first shot came: as asked, or as the stream states, or measured.
+    fps: frames a second, known once the first shot came: as asked, or measured on the times of the first, and again
+    where they change; what the stream states counts where they confirm it.
     Raises UnreadableSourceError for what no second try mends (a refused login, no such stream, no video, pictures that
     are too large), LostError for all else, in opening and in reading.
     """
@@ -128,32 +132,62 @@ class Connection:
 
         in_stream_s: from seconds within the connection to those that the tally is told.
         """
-        stated = self._asked_fps or (stated_fps(self._stream) if self._timed else None)
-        self.fps = stated or ASSUMED_FPS
+        self.fps = self._asked_fps or next(iter(stated_fps(self._stream)), ASSUMED_FPS)
         shots = self._read(in_stream_s)
-        if stated is None:
-            yield from self._measured(shots)
-        yield from shots
+        if self._asked_fps is not None:
+            yield from shots
+        else:
+            held = self._measured(shots)
+            yield from self._metered(chain(held, shots))
         raise LostError(self._lost)
 
     def _measured(self, shots: Iterator[Shot]) -> list[Shot]:
+        """The first shots, held back until their rate is known."""
         held = []
         for shot in shots:
             held.append(shot)
             if shot.stream_s - held[0].stream_s >= MEASURED_S or len(held) == MEASURED_FRAMES:
                 break
         steps_s = np.diff([shot.stream_s for shot in held])
-        # What was waiting when we came arrives at once; it says nothing of the rate.
-        steps_s = steps_s[steps_s > 1 / _FASTEST_FPS]
-        self.fps = ASSUMED_FPS if len(steps_s) == 0 else round(1 / float(np.median(steps_s)), 2)
+        if not self._timed:
+            # What was waiting when we came arrives at once; it says nothing of the rate.
+            steps_s = steps_s[steps_s > 1 / _FASTEST_FPS]
+        measured = measured_fps(steps_s)
+        self.fps = self.fps if measured is None else self._exactly(measured)
         return held
+
+    def _exactly(self, measured: float) -> float:
+        return confirmed(measured, stated_fps(self._stream)) if self._timed else round(measured, 2)
+
+    def _metered(self, shots: Iterable[Shot]) -> Iterator[Shot]:
+        """The shots; where they come at another rate for a while, the stream breaks."""
+        meter, last_s = RateMeter(self.fps), None
+        for shot in shots:
+            step_s = None if last_s is None else shot.stream_s - last_s
+            last_s = shot.stream_s
+            if step_s is not None and step_s > longest_step_s(self.fps):
+                meter.forget()
+            elif step_s is not None and meter.push(step_s):
+                assert meter.fps is not None, "it was just measured"
+                self.fps = self._exactly(meter.fps)
+                shot.broken = shot.broken or f"from here on there are {self.fps:.4g} frames a second"
+            yield shot
 
     def _read(self, in_stream_s: Callable[[float], float]) -> Iterator[Shot]:
         unit_s = time_base(self._stream) if self._timed else _MICROSECOND
-        clock = FrameClock(unit_s, self.fps, None, may_restart=True)
-        reading = _LiveReading(self._container, self._stream, clock, self._tally, self._limits, self._timed)
+        stamps = Stamps(unit_s, round(1 / self.fps / unit_s))
+        clock = FrameClock(unit_s, self.fps, None, stamps.restarts)
+
+        def place_of(packet: Packet) -> int | None:
+            reorders = self._timed and self._stream.codec_context.has_b_frames
+            place = stamps.add(packet.pts, packet.dts, packet.is_keyframe, reorders)
+            clock.ranked = reorders and stamps.in_order
+            return place
+
+        reading = _LiveReading(self._container, self._stream, clock, self._tally, self._limits, self._timed, place_of)
         for frame in reading.frames():
             reading.alive_s = time.monotonic()
+            clock.fps = self.fps
             placed = clock.place(frame.pts)
             for lost_s in placed.lost_s:
                 self._tally.skip(_LOST, in_stream_s(lost_s))
@@ -165,7 +199,7 @@ class Connection:
                 reading.captured_s,
                 partial(self._pixels.read, frame),
                 sum(plane.buffer_size for plane in frame.planes),
-                placed.restarted,
+                "the clock of the stream was set anew" if placed.restarted else None,
             )
             # A shot may have been held up by who takes it, for the pace of the stream.
             reading.alive_s = time.monotonic()
@@ -189,15 +223,16 @@ class _LiveReading(Reading):
         tally: Tally,
         limits: Limits,
         timed: bool,
+        place_of: Callable[[Packet], int | None],
     ) -> None:
-        super().__init__(container, stream, clock, tally)
+        super().__init__(container, stream, clock, tally, place_of)
         self.arrived_s = self.alive_s = time.monotonic()
         self.captured_s = time.time()
         self.lost = "the stream ended"
         self._limits = limits
         self._timed = timed
 
-    def _read(self) -> Iterator[Packet]:
+    def packets(self) -> Iterator[Packet]:
         # All streams: where only sound still comes, the reader would wait for a picture without end.
         packets = self._container.demux()
         silence = f"nothing came for {self._limits.read_timeout_s:g} s"

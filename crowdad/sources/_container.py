@@ -19,10 +19,10 @@ __all__ = [
     "browser_suffix",
     "claimed_end_s",
     "is_cut_mp4",
+    "joined_recordings",
     "moving_streams",
     "open_container",
     "recorded_at",
-    "recordings_in_mp4",
     "shown_from_s",
     "video_stream",
 ]
@@ -39,6 +39,19 @@ FORMATS = (
 _PLAYLIST_STARTS = (b"#EXTM3U", b"ffconcat version", b"<?xml", b"<MPD", b"[playlist]")
 _BOX_HEADER_LENGTH = 8
 _MOST_BOXES = 200_000  # a day in pieces of a second has 173,000
+_BOXES = frozenset({"ftyp", "moov", "moof", "mdat", "free", "skip", "wide", "mfra", "sidx", "styp", "uuid", "meta"})
+"""Of the top level; anything else behind them is no part of the recording."""
+_STARTS = {
+    "avi": re.compile(rb"RIFF....AVI LIST", re.DOTALL),
+    "flv": re.compile(rb"FLV\x01[\x01\x04\x05]\x00\x00\x00\x09"),
+    "matroska,webm": re.compile(rb"\x1a\x45\xdf\xa3.{1,40}\x42\x82", re.DOTALL),
+    "asf": re.compile(rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c"),
+    "nut": re.compile(rb"nut/multimedia container\x00"),
+    "ivf": re.compile(rb"DKIF\x00\x00\x20\x00"),
+    "mxf": re.compile(rb"\x06\x0e\x2b\x34\x02\x05\x01\x01\x0d\x01\x02\x01\x01\x02"),
+}
+"""How a file of each format begins."""
+_LONGEST_START = 64
 _LATE_START_S = 0.12  # reordered frames begin two or three frames late
 _LAST_YEAR_WITHOUT_CLOCK = 1990
 """Cameras whose clock was never set write 1904 or 1970."""
@@ -135,15 +148,42 @@ def shown_from_s(container: InputContainer, stream: VideoStream) -> float | None
 
 
 def is_cut_mp4(path: Path) -> bool:
-    """Whether `path` is an mp4 or mov file whose last box should reach past the end of the file."""
+    """Whether a box of `path`, an mp4 or mov file, should reach past the end of the file."""
     with path.open("rb") as file:
-        return any(end > path.stat().st_size for _, end in _boxes(file))
+        return any(name in _BOXES and end > path.stat().st_size for name, end in _boxes(file))
 
 
-def recordings_in_mp4(path: Path) -> int:
-    """How many mp4 files were joined to this one, itself counted: players and decoders see only the first."""
+def joined_recordings(path: Path, container: InputContainer, end_byte: int, read: int) -> tuple[str, ...]:
+    """A note where recordings were joined to this file of which not all are read, as by every player.
+
+    end_byte: where nearly all that is read ends.  read: how many recordings, as their clocks tell.
+    """
+    if "mp4" in container.format.name:
+        with path.open("rb") as file:
+            found = sum(name == "ftyp" for name, _ in _boxes(file))
+    else:
+        found = read + _beginnings(path, container.format.name, end_byte)
+    if found <= read:
+        return ()
+    kind = "mp4" if "mp4" in container.format.name else container.format.name.split(",")[0]
+    which = "only the first is read" if read == 1 else "what follows the first is not read to its end"
+    return (f"{found} {kind} files were joined to one; {which}, give them singly",)
+
+
+def _beginnings(path: Path, format_name: str, from_byte: int) -> int:
+    """How many recordings of the format begin behind this byte of the file."""
+    start = _STARTS.get(format_name)
+    if start is None:
+        return 0
+    found, held = 0, b""
     with path.open("rb") as file:
-        return max(1, sum(name == "ftyp" for name, _ in _boxes(file)))
+        file.seek(max(from_byte, _LONGEST_START))  # some containers do not tell where packets lie
+        while piece := file.read(2**20):
+            held += piece
+            found += len(start.findall(held))
+            # Of what is held over only the beginning of a start that is cut in two may be left.
+            held = b"" if start.search(held[-_LONGEST_START:]) else held[-_LONGEST_START + 1 :]
+    return found
 
 
 def _why_not(path: Path, error: Exception) -> SourceError:

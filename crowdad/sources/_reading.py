@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 
 import av
@@ -24,29 +24,40 @@ _MAX_FPS = 1000.0
 class Reading:
     """The frames of one stream, in the order in which they are shown.
 
-    clock: told what goes in.  tally: bad packets are counted there.  packets, end_s: how many, and up to where, so far.
+    clock: told what goes in.  tally: bad packets are counted there.
+    place_of: gives each packet's picture its place, which its frame then has for a timestamp; a packet for which it
+    raises LookupError is left out.  Default: as the container tells it.
+    end_s: up to where anything was read so far.
     """
 
-    def __init__(self, container: InputContainer, stream: VideoStream, clock: FrameClock, tally: Tally) -> None:
+    def __init__(
+        self,
+        container: InputContainer,
+        stream: VideoStream,
+        clock: FrameClock,
+        tally: Tally,
+        place_of: Callable[[Packet], int | None] | None = None,
+    ) -> None:
         self.clock = clock
         self.tally = tally
-        self.packets = 0
         self.end_s = 0.0
         self.ended_badly = False
+        self._place_of = place_of
         self._container = container
         self._stream = stream
         self._bad_in_row = 0
 
     def frames(self) -> Iterator[av.VideoFrame]:
-        for packet in self._read():
-            self.packets += 1
-            self._expect(packet)
+        for packet in self.packets():
+            if not self._expect(packet):
+                continue
             yield from self._decoded(packet)
             if self._bad_in_row > MAX_BAD_IN_ROW:
                 break
         yield from self._decoded(None)
 
-    def _read(self) -> Iterator[Packet]:
+    def packets(self) -> Iterator[Packet]:
+        """The packets with anything in them."""
         packets = self._container.demux(self._stream)
         while self._bad_in_row <= MAX_BAD_IN_ROW:
             try:
@@ -64,12 +75,17 @@ class Reading:
                 self.ended_badly = packet.is_corrupt
                 yield packet
 
-    def _expect(self, packet: Packet) -> None:
-        if packet.pts is None or packet.is_discard:
-            return
-        self.clock.expect(packet.pts)
-        end_s = self.clock.seconds(packet.pts + (packet.duration or 0))
-        self.end_s = max(self.end_s, end_s)
+    def _expect(self, packet: Packet) -> bool:
+        """Give the packet its place and tell the clock; False where it is left out."""
+        if self._place_of is not None:
+            try:
+                packet.pts = self._place_of(packet)
+            except LookupError:
+                return False
+        if packet.pts is not None and not packet.is_discard:
+            self.clock.expect(packet.pts)
+            self.end_s = max(self.end_s, self.clock.seconds(packet.pts + (packet.duration or 0)))
+        return True
 
     def _decoded(self, packet: Packet | None) -> list[av.VideoFrame]:
         try:
@@ -110,12 +126,10 @@ def time_base(stream: VideoStream) -> Fraction:
     return stream.time_base
 
 
-def stated_fps(stream: VideoStream) -> float | None:
-    """Frames a second as the container says or its first packets tell; None where that makes no sense."""
-    for rate in (stream.average_rate, stream.guessed_rate):
-        if rate and 0 < rate <= _MAX_FPS:
-            return float(rate)
-    return None
+def stated_fps(stream: VideoStream) -> list[float]:
+    """Frames a second as the container says or its first packets tell, as far as that makes sense."""
+    rates = (stream.average_rate, stream.guessed_rate, stream.base_rate)
+    return [float(rate) for rate in rates if rate and 0 < rate <= _MAX_FPS]
 
 
 def rotate_tag(stream: VideoStream) -> int:

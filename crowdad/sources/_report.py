@@ -40,7 +40,7 @@ class Break:
 class ReadReport:
     """The last pass over a source, or the running one up to now.
 
-    frames_read: frames handed out.
+    frames_read: frames handed out.  frames_repeated: of these the ones that repeat the picture before.
     frames_skipped: pictures that gave no frame; `skip_counts` holds how many for each reason, `skips` where they were,
         the first 1000 places.
     bad_packets: packets of the container that could not be read or decoded.
@@ -57,6 +57,7 @@ class ReadReport:
     truncated: bool = False
     breaks: tuple[Break, ...] = ()
     notes: tuple[str, ...] = ()
+    frames_repeated: int = 0
 
 
 class Tally:
@@ -64,6 +65,7 @@ class Tally:
 
     def __init__(self) -> None:
         self.frames_read = 0
+        self.frames_repeated = 0
         self.bad_packets = 0
         self.damaged_frames = 0
         self.truncated = False
@@ -111,4 +113,5 @@ class Tally:
             truncated=self.truncated,
             breaks=tuple(self._breaks),
             notes=notes,
+            frames_repeated=self.frames_repeated,
         )

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from collections.abc import Hashable, Iterator
-from contextlib import closing, suppress
-from dataclasses import dataclass
 from functools import cached_property, partial
 from os import PathLike
 from pathlib import Path
@@ -13,11 +12,10 @@ from typing import Any
 
 import av
 import numpy as np
-import numpy.typing as npt
 from av.container import InputContainer
+from av.packet import Packet
 from av.video.stream import VideoStream
 
-from crowdad.errors import UnreadableSourceError
 from crowdad.records import SourceInfo
 from crowdad.sources._base import (
     MAX_PIXELS,
@@ -28,38 +26,23 @@ from crowdad.sources._base import (
     Source,
     check_fps,
     check_max_pixels,
-    check_size,
     file_stamp,
 )
 from crowdad.sources._clock import FrameClock, Placed
-from crowdad.sources._container import (
-    browser_suffix,
-    claimed_end_s,
-    is_cut_mp4,
-    moving_streams,
-    open_container,
-    recorded_at,
-    recordings_in_mp4,
-    shown_from_s,
-    video_stream,
-)
-from crowdad.sources._listing import Entry, read_packets
-from crowdad.sources._pixels import Orientation, PixelReader
-from crowdad.sources._reading import Reading, rotate_tag, set_up_decoder, stated_fps, time_base
+from crowdad.sources._container import browser_suffix, open_container, shown_from_s, video_stream
+from crowdad.sources._listing import Entry
+from crowdad.sources._pixels import PixelReader
+from crowdad.sources._probe import NoFrameError, Probe, probed
+from crowdad.sources._reading import Reading, set_up_decoder, time_base
 from crowdad.sources._report import Tally
+from crowdad.sources._timeline import Numbers
 
 __all__ = ["VideoFile"]
 
 SEEK_MARGIN_S = 1.0
-"""Seek to the keyframe before this much earlier: containers seek by decoding time, which lies before display time."""
+"""A pass begins at the keyframe before this much earlier: what is shown around a keyframe may hang on earlier ones."""
 
-_PROBED_AT_MOST = 2**27
-"""Pixels of the one picture that is decoded to see how large the footage is: 200 MB of memory."""
-
-ASSUMED_FPS = 25.0
-_SHORTFALL_S = 0.5
-_NO_TIMESTAMPS, _CLOCK_MAY_RESTART = 0x80, 0x200  # AVFMT_NOTIMESTAMPS, AVFMT_TS_DISCONT of libavformat
-_TIMES_SLIP_AFTER_SEEK = ("mpeg",)  # Program streams stamp only some packets; the rest is guessed from those before.
+_TIME_SLACK_S = 1e-6
 _LOST = "could not be decoded"
 
 
@@ -67,22 +50,12 @@ class _SeekMissed(Exception):
     """Seeking did not land on a keyframe before the start."""
 
 
-@dataclass(frozen=True)
-class _Probe:
-    """What opening the file and decoding its first picture told."""
-
-    info: SourceInfo
-    timed: bool
-    origin_pts: int | None
-    clockwise_deg: int
-
-
 class VideoFile(Source):
     """A video file.
 
-    fps: frames a second, only for footage that carries no timestamps (raw .h264); others keep their own.
+    fps: frames a second, for footage that carries no timestamps (raw .h264), or in place of timestamps that lie.
     start_s, end_s: the part to read, in seconds from the first frame; read from the keyframe before.  Frame indices
-        then still count in the whole file: the first is its time x the average fps (exact for a constant frame rate).
+        then still count in the whole file.
     stride: keep every n-th frame.
     max_pixels: footage with larger pictures is refused; a larger one on the way, which takes more than damage to a
         header to be true, counts as unreadable.
@@ -117,8 +90,17 @@ class VideoFile(Source):
     def info(self) -> SourceInfo:
         return self._probe.info
 
+    @property
+    def new_fps(self) -> float:
+        return min(self._probe.new_fps, self.fps)
+
+    @property
+    def slowest_fps(self) -> float:
+        share = min((fps for _, fps in self._probe.changes), default=self.info.fps) / self.info.fps
+        return self.new_fps * min(share, 1.0)
+
     def playable(self) -> Playable | None:
-        if not self._probe.timed:
+        if self._probe.timeline is None or self._probe.ranked:
             return None
         with self._unchanged(), open_container(self.path, self._max_pixels) as container:
             stream = video_stream(self.name, container)
@@ -135,48 +117,61 @@ class VideoFile(Source):
     def pictures(self, tally: Tally) -> Iterator[Picture]:
         if self._cut.start_s:
             try:
-                yield from self._decode(tally, seek=True)
+                yield from self._decode(tally, self._entry_before(self._cut.start_s))
                 return
             except _SeekMissed:
                 pass
-        yield from self._decode(tally, seek=False)
+        yield from self._decode(tally, None)
 
     def _pictures_from(self, tally: Tally, entry: Entry) -> Iterator[Picture]:
         try:
-            yield from self._decode(tally, seek=True, entry=entry)
+            yield from self._decode(tally, entry)
         except _SeekMissed:
             yield from self.pictures(tally)
 
-    def _decode(self, tally: Tally, seek: bool, entry: Entry | None = None) -> Iterator[Picture]:
+    def _decode(self, tally: Tally, entry: Entry | None) -> Iterator[Picture]:
+        """The pictures, from the keyframe of the entry on where there is one.  Raises _SeekMissed before the first."""
         probe = self._probe
         pixels = PixelReader(probe.clockwise_deg)
+        key_place = None if entry is None else entry.key_place
         with open_container(self.path, self._max_pixels) as container:
             stream = video_stream(self.name, container)
             set_up_decoder(stream, self._max_pixels)
-            if seek:
-                self._seek(container, stream, entry)
-            clock = self._clock(container, stream, seek, entry)
-            reading = Reading(container, stream, clock, tally)
+            if entry is not None:
+                _seek(container, stream, entry)
+            reading = self._reading(container, stream, tally, entry)
+            changes = deque(probe.changes)
             for frame in reading.frames():
-                if seek and entry is not None and frame.pts is not None and frame.pts < (entry.key_pts or 0):
-                    continue
-                placed = clock.place(frame.pts if probe.timed else None)
-                if seek:
-                    seek = False
-                    self._check_landed(frame, placed, entry)
+                if key_place is not None:
+                    if frame.pts is not None and frame.pts < key_place:
+                        continue
+                    if frame.pts != key_place:
+                        raise _SeekMissed
+                    key_place = None
+                placed = reading.clock.place(frame.pts)
                 self._count(tally, frame, placed)
-                load = partial(pixels.read, frame)
-                yield Picture(placed.index, placed.time_s, load, placed.restarted)
-            if seek:
+                picture = Picture(placed.index, placed.time_s, partial(pixels.read, frame))
+                if placed.restarted:
+                    picture.broken = "the clock of the footage is set back"
+                while changes and placed.time_s >= reading.clock.seconds(changes[0][0]) - _TIME_SLACK_S:
+                    picture.fps = reading.clock.fps = changes.popleft()[1]
+                    if entry is None or placed.index > (entry.key_index or 0):
+                        picture.broken = picture.broken or f"from here on there are {picture.fps:.4g} frames a second"
+                yield picture
+            if key_place is not None:
                 raise _SeekMissed
-            self._finish(reading, stream, container, sought=bool(self._cut.start_s) or entry is not None)
+            for time_s in reading.clock.unshown_s():
+                tally.skip(_LOST, time_s)
+            tally.truncated |= reading.ended_badly or probe.truncated
 
-    def _clock(self, container: InputContainer, stream: VideoStream, seek: bool, entry: Entry | None) -> FrameClock:
-        may_restart = bool(container.format.flags & _CLOCK_MAY_RESTART)
-        from_s = (self._cut.start_s or 0.0) if seek and entry is None else 0.0
-        first_index = None if entry is None else entry.key_index
-        probe = self._probe
-        return FrameClock(time_base(stream), probe.info.fps, probe.origin_pts, may_restart, from_s, first_index)
+    def _reading(self, container: InputContainer, stream: VideoStream, tally: Tally, entry: Entry | None) -> Reading:
+        probe, line = self._probe, self._probe.timeline
+        first = 0 if entry is None or entry.key_index is None else entry.key_index
+        restarts = () if line is None else line.restarts
+        clock = FrameClock(time_base(stream), probe.info.fps, probe.origin, restarts, first)
+        clock.ranked = probe.ranked
+        numbers = _untimed if line is None else Numbers(line, 0 if entry is None else None)
+        return Reading(container, stream, clock, tally, numbers)
 
     def _count(self, tally: Tally, frame: av.VideoFrame, placed: Placed) -> None:
         for time_s in placed.lost_s:
@@ -184,144 +179,54 @@ class VideoFile(Source):
                 tally.skip(_LOST, time_s)
         tally.damaged_frames += frame.is_corrupt and not self._cut.is_before(placed.time_s)
 
-    def _finish(self, reading: Reading, stream: VideoStream, container: InputContainer, sought: bool) -> None:
-        """At the end of the file: what never came out, and whether the end is where it should be."""
-        for time_s in reading.clock.unshown_s():
-            reading.tally.skip(_LOST, time_s)
-        packets = None if sought else reading.packets
-        reading.tally.truncated |= reading.ended_badly or self._is_cut(stream, container, reading.end_s, packets)
-
-    def _is_cut(self, stream: VideoStream, container: InputContainer, end_s: float, packets: int | None) -> bool:
-        """Whether there is less than the container says.  packets: how many there are, None where not all were seen."""
-        claimed_s = claimed_end_s(container, stream)
-        ends_early = claimed_s is not None and end_s < claimed_s - max(_SHORTFALL_S, 3 / self.info.fps)
-        too_few = packets is not None and container.format.name == "avi" and packets < stream.frames
-        return ends_early or too_few or is_cut_mp4(self.path)
-
-    def _seek(self, container: InputContainer, stream: VideoStream, entry: Entry | None) -> None:
-        wanted_s = (self._cut.start_s or 0.0) - SEEK_MARGIN_S
-        inexact = container.format.name in _TIMES_SLIP_AFTER_SEEK
-        if inexact or not self._probe.timed or self._probe.origin_pts is None or (wanted_s <= 0 and entry is None):
+    def _entry_before(self, start_s: float) -> Entry:
+        """The last keyframe a while before this time.  Raises _SeekMissed where reading has to begin at the start."""
+        line, origin = self._probe.timeline, self._probe.origin
+        if not self._probe.can_be_entered or line is None or origin is None:
             raise _SeekMissed
-        from_pts = self._probe.origin_pts + int(wanted_s / time_base(stream))
-        if entry is not None and entry.key_dts is not None:
-            from_pts = entry.key_dts
-        try:
-            container.seek(from_pts, stream=stream)
-        except av.FFmpegError:
-            raise _SeekMissed from None
-
-    def _check_landed(self, frame: av.VideoFrame, placed: Placed, entry: Entry | None) -> None:
-        landed = self._cut.is_before(placed.time_s) if entry is None else frame.pts == entry.key_pts
-        if frame.pts is None or not frame.key_frame or not landed:
+        numbers = line.key_stamps[:, 0]
+        places = line.places[numbers]
+        wanted = origin + (start_s - SEEK_MARGIN_S) / self._probe.tick_s
+        fit = np.flatnonzero((places <= wanted) & (places > origin))
+        if not len(fit):
             raise _SeekMissed
+        place = int(places[fit[-1]])
+        return Entry(0, line.rank(place) - line.rank(origin), place, int(line.key_stamps[fit[-1], 1]))
 
     def _places(self) -> Places | None:
-        probe = self._probe
-        with open_container(self.path, self._max_pixels) as container:
-            stream = video_stream(self.name, container)
-            unsure = not probe.timed or container.format.name in _TIMES_SLIP_AFTER_SEEK
-            packets = None if unsure else read_packets(container, stream)
-            if packets is None or packets.pts[0] != probe.origin_pts:
-                return None
-            base, origin_pts = time_base(stream), int(packets.pts[0])
-            end_s = float((packets.end_pts - origin_pts) * base)
-            if self._is_cut(stream, container, end_s, len(packets.pts)):
-                return None
+        probe, line = self._probe, self._probe.timeline
+        steady = probe.can_be_entered and not probe.changes and probe.new_fps >= probe.info.fps and not probe.truncated
+        if line is None or not steady or not line.is_whole or line.restarts or line.shown[0] != probe.origin:
+            return None
         # The nearest float to the exact time, as the clock gives it: whole numbers up to the last step.
-        time_s = (packets.pts - origin_pts) * base.numerator / base.denominator
-        index = np.arange(len(time_s)) + self._index_offset(time_s)
-        places = np.searchsorted(packets.pts, packets.keys[:, 0])
-        return index, time_s, np.column_stack([index[places], packets.keys])
-
-    def _index_offset(self, time_s: npt.NDArray[np.float64]) -> int:
-        """By how much indices differ from a count of all frames: a pass that seeks takes its first from the time."""
-        if not self._cut.start_s:
-            return 0
-        try:
-            with closing(self._decode(Tally(), seek=True)) as pictures:  # type: ignore[type-var]
-                next(pictures)
-        except (_SeekMissed, StopIteration):
-            return 0
-        behind = ((number, s) for number, s in enumerate(time_s.tolist()) if not self._cut.is_before(s))
-        first, first_s = next(behind, (0, 0.0))
-        return round(first_s * self.info.fps) - first
+        time_s = (line.shown - line.shown[0]) * probe.tick.numerator / probe.tick.denominator
+        numbers, dts = line.key_stamps.T
+        places = line.places[numbers]
+        order = np.argsort(places)
+        index = np.searchsorted(line.shown, places)
+        return np.arange(len(time_s)), time_s, np.column_stack([index, places, dts])[order]
 
     @cached_property
-    def _probe(self) -> _Probe:
-        # A decoder that may not make a picture does not tell its size either: the first one may be larger.
-        most = max(self._max_pixels, _PROBED_AT_MOST)
+    def _probe(self) -> Probe:
         with suppress(OSError):  # which the reader tells in better words
             self._opened_as = self._stamp()
-        with open_container(self.path, most) as container:
-            stream = video_stream(self.name, container)
-            set_up_decoder(stream, most)
-            check_size(self.name, stream.codec_context.height, stream.codec_context.width, self._max_pixels)
-            timed = not container.format.flags & _NO_TIMESTAMPS
-            fps, notes = self._rate(stream, timed)
-            clock = FrameClock(time_base(stream), fps, None)
-            tally = Tally()
-            frame = next(Reading(container, stream, clock, tally).frames(), None)
-            if frame is None:
-                self._raise_nothing_read(tally, None)
-            check_size(self.name, frame.height, frame.width, self._max_pixels)
-            clockwise_deg = rotate_tag(stream)
-            size_hw = Orientation.of(frame, clockwise_deg).size_hw(frame.height, frame.width)
-            self._notes = notes + _remarks(container, stream, frame) + _joined(self.path, container)
-            info = self._describe(container, stream, size_hw, fps)
-            return _Probe(info, timed, frame.pts if timed else None, clockwise_deg)
-
-    def _describe(
-        self, container: InputContainer, stream: VideoStream, size_hw: tuple[int, int], fps: float
-    ) -> SourceInfo:
-        return SourceInfo(
-            name=self.name,
-            kind="file",
-            size_hw=size_hw,
-            fps=fps,
-            frame_count=stream.frames or None,
-            duration_s=_duration_s(container, stream),
-            size_bytes=self.path.stat().st_size,
-            codec=stream.codec_context.codec.canonical_name,
-            recorded_at=recorded_at(container),
-            audio=bool(container.streams.audio),
-        )
-
-    def _rate(self, stream: VideoStream, timed: bool) -> tuple[float, tuple[str, ...]]:
-        """Frames a second, and what a person should know of it."""
-        if not timed:
-            if self._fps is None:
-                raise UnreadableSourceError(
-                    f"{self.name}: a raw stream carries no timestamps; say how many frames a second it has with --fps"
-                )
-            return float(self._fps), (f"no timestamps: frames are spaced evenly, {self._fps:g} a second as asked",)
-        notes = () if self._fps is None else (f"fps {self._fps:g} was not used: the file carries its own timestamps",)
-        rate = stated_fps(stream)
-        if rate is not None:
-            return rate, notes
-        assumed = self._fps or ASSUMED_FPS
-        return assumed, (f"the file states no frame rate; {assumed:g} frames a second are assumed",)
+        try:
+            probe = probed(self.path, self.name, self._fps, self._max_pixels)
+        except NoFrameError as error:
+            self._raise_nothing_read(error.tally, None)
+        self._notes = probe.notes
+        return probe
 
 
-def _duration_s(container: InputContainer, stream: VideoStream) -> float | None:
-    if stream.duration is not None:
-        return float(stream.duration * time_base(stream))
-    return None if container.duration is None else container.duration / av.time_base
+def _untimed(_packet: Packet) -> int | None:
+    """Frames are spaced evenly, in the order in which the decoder hands them out."""
+    return None
 
 
-def _joined(path: Path, container: InputContainer) -> tuple[str, ...]:
-    found = recordings_in_mp4(path) if "mp4" in container.format.name else 1
-    return () if found == 1 else (f"{found} mp4 files were joined to one; only the first is read, give them singly",)
-
-
-def _remarks(container: InputContainer, stream: VideoStream, frame: av.VideoFrame) -> tuple[str, ...]:
-    remarks = []
-    others = len(moving_streams(container)) - 1
-    if others:
-        remarks.append(f"one video stream of {others + 1} is read, number {stream.index}")
-    aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
-    if aspect and aspect != 1:
-        remarks.append(f"pixels are not square ({aspect.numerator}:{aspect.denominator}); they are taken as stored")
-    if frame.interlaced_frame:
-        remarks.append("interlaced: each frame holds two half pictures, taken as one")
-    return tuple(remarks)
+def _seek(container: InputContainer, stream: VideoStream, entry: Entry) -> None:
+    if entry.key_dts is None:
+        raise _SeekMissed
+    try:
+        container.seek(entry.key_dts, stream=stream)
+    except av.FFmpegError:
+        raise _SeekMissed from None

@@ -136,6 +136,7 @@ class Stream:
             _ = self._footage.info
         self.name = self._footage.name if name is None else one_line(name)
         self.tally = StreamTally()
+        self._share_new = self._footage.new_fps / self._footage.fps if isinstance(self._footage, VideoFile) else 1.0
         self._asked_fps = fps
         self._limits = Limits(max_pixels, open_timeout_s, read_timeout_s, stall_s)
         self._on_status = on_status
@@ -180,14 +181,18 @@ class Stream:
             raise RuntimeError("a stream is read once; open another")
         self._thread = threading.Thread(target=self._work, name="crowdad-stream", daemon=True)
         self._thread.start()
-        joint = Joint(self.tally, 1.0)
+        # What a file repeats is known before it is played; a camera's pictures are looked at as they come.
+        known = isinstance(self._footage, VideoFile)
+        joint = Joint(self.tally, 1.0, 1.0 if known else None)
         epoch = self._epoch
         try:
             while (waiting := self._queue.get()) is not None:
                 pixels = waiting.shot.load(color)
                 if pixels is None:
                     continue
-                self._fps = joint.fps = waiting.fps
+                if waiting.fps != joint.fps:
+                    joint.set_rate(waiting.fps, self._share_new * waiting.fps)
+                self._fps = waiting.fps
                 broken = waiting.why if waiting.epoch != epoch else None
                 epoch = waiting.epoch
                 frame = joint.frame(waiting.index, waiting.time_s, pixels, broken)
@@ -228,13 +233,15 @@ class Stream:
 
     def _play(self, footage: VideoFile) -> None:
         height, width = footage.info.size_hw
+        fps = footage.fps
         with closing(footage.pictures(self.tally)) as pictures:  # type: ignore[type-var]
             for picture in pictures:
                 now_s = time.monotonic()
                 shot = Shot(picture.index, picture.time_s, now_s, time.time(), picture.load, height * width * 2)
-                shot.restarted = picture.restarted
+                shot.broken = picture.broken
                 self._tell("online")
-                if not self._pass_on(shot, footage.info.fps, paced=True, trusted=True):
+                fps = fps if picture.fps is None else picture.fps
+                if not self._pass_on(shot, fps, paced=True, trusted=True):
                     return
 
     def _keep_connected(self, address: Address) -> None:
@@ -277,8 +284,8 @@ class Stream:
     def _pass_on(self, shot: Shot, fps: float, *, paced: bool, trusted: bool) -> bool:
         """Queue a shot, at its time where the stream is `paced` by us; False once the stream is closed."""
         place = self._clock.place(shot.index, shot.stream_s, shot.arrived_s, trusted=trusted)
-        if shot.restarted or place.anew:
-            self._new_epoch("the clock of the stream was set anew")
+        if shot.broken is not None or place.anew:
+            self._new_epoch(shot.broken or "the clock of the stream was set anew")
         captured_s, taken_s = shot.captured_s, shot.arrived_s
         if paced and (early_s := self._clock.due_s(place) - time.monotonic()) > 0:
             self._stopping.wait(early_s)

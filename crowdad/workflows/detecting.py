@@ -68,7 +68,7 @@ def score(
     options = DetectOptions(model).at_hand()
     fitted = options.scene()
     assert fitted is not None, "a model was given"
-    scene = fitted.fitted_to(source.info.size_hw, source.fps)
+    scene = fitted.fitted_to(source.info.size_hw, source.new_fps)
     _, scorer = open_runtime(scene, options.model_path, runtime, device, silent)
     with closing(long_enough(source, scene)) as frames:
         yield from Detector(scene, runtime=scorer).run(warned(frames, scene))

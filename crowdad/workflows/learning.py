@@ -24,6 +24,7 @@ from crowdad.workflows.progress import Progress, silent, told_by_share
 __all__ = ["fit", "fit_sources"]
 
 _MAX_FPS_RATIO = 1.1
+_LEAST_FPS = 2.0
 
 
 def fit(
@@ -124,7 +125,11 @@ def fit_sources(
     from crowdad.dist import joined_group
     from crowdad.training import fit_scene
 
-    rates = [source.fps for source in (*sources, *(source for source, _ in also_normal))]
+    rates = [source.new_fps for source in (*sources, *(source for source, _ in also_normal))]
+    if min(rates) < _LEAST_FPS:
+        raise FitError(
+            f"{min(rates):.2g} new pictures a second are too few to follow anybody; {_LEAST_FPS:g} or more are needed"
+        )
     if max(rates) > _MAX_FPS_RATIO * min(rates):
         raise FitError(
             f"the footage runs at {min(rates):g} to {max(rates):g} frames a second; one scene is one camera at one "

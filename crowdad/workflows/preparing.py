@@ -82,7 +82,7 @@ def prepared(opened: Opened, fitted: SceneModel, progress: Progress, runtime: st
     if runtime is None:
         own = options.model is None and options.runtime == "auto"
         runtime = "torch" if own else options.runtime
-    scene = fitted.fitted_to(opened.source.info.size_hw, opened.source.fps)
+    scene = fitted.fitted_to(opened.source.info.size_hw, opened.source.new_fps)
     ranked = options.model is None and not options.has_level and is_ranked(scene)
     if options.rate is not None:
         scene = wanting(scene, options.rate)

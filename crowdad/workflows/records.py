@@ -218,7 +218,8 @@ def _counts_record(scored: Scored) -> CountsRecord:
     report = scored.report
     return CountsRecord(
         frames_total=report.frames_read + report.frames_skipped,
-        scored=report.frames_read - scored.sizes.frames_skipped,
+        scored=report.frames_read - scored.sizes.frames_skipped - report.frames_repeated,
+        repeated=report.frames_repeated,
         skipped={**report.skip_counts, **scored.sizes.skip_counts},
         skips=[
             SkipRecord(reason=skip.reason, frames=skip.count, start_s=skip.time_s, end_s=skip.until_s, name=skip.name)
@@ -245,6 +246,12 @@ def warnings_of(run: Run, scored: Scored) -> list[str]:
         height, width = run.scene.scale.size_hw
         found.append(
             f"{scored.sizes.frames_skipped} frames are not of the scene's size {width}x{height} and were not scored"
+        )
+    least_fps = min(run.scene.scale.least_fps, run.scene.scale.fps)
+    if run.source.slowest_fps < least_fps:
+        found.append(
+            f"in parts of the footage there are {run.source.slowest_fps:.2g} new pictures a second, too few to follow "
+            f"people who walk; nothing unusual is found there (this scene takes {least_fps:.1f} or more)"
         )
     found += [f"the footage breaks at {item.time_s:.1f} s: {item.reason}" for item in report.breaks[:5]]
     found += [] if run.still else doubts_of(run.scene.scale)

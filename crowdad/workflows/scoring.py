@@ -30,9 +30,15 @@ def long_enough(source: Source, scene: SceneModel) -> Generator[Frame, None, Non
     window = (scene.settings.tubes.steps + 1) * scene.scale.gap
     frames = read_ahead(source.frames())
     try:
-        head = deque(islice(frames, window))
-        if len(head) < window:
-            count = "1 frame" if len(head) == 1 else f"{len(head)} frames"
+        head: deque[Frame] = deque()
+        new = 0
+        for frame in islice(frames, round(window * max(source.fps / source.new_fps, 1)) + window):
+            head.append(frame)
+            new += not frame.repeated
+            if new == window:
+                break
+        if new < window:
+            count = "1 frame" if new == 1 else f"{new} frames"
             raise TooShortError(f"{source.name}: {count}, one window of this scene takes {window}; use longer footage")
         while head:
             yield head.popleft()

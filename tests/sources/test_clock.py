@@ -6,13 +6,13 @@ from fractions import Fraction
 
 import pytest
 
-from crowdad.sources._clock import WAITING_AT_MOST, FrameClock, Placed
+from crowdad.sources._clock import UNSHOWN_AT_MOST, WAITING_AT_MOST, FrameClock, Placed
 
 TENTH = Fraction(1, 10)
 
 
-def clock(may_restart: bool = False, origin_pts: int | None = None) -> FrameClock:
-    return FrameClock(TENTH, 10.0, origin_pts, may_restart)
+def clock(origin_pts: int | None = None, restarts: tuple[int, ...] = ()) -> FrameClock:
+    return FrameClock(TENTH, 10.0, origin_pts, restarts)
 
 
 def feed(clock: FrameClock, *stamps: int) -> None:
@@ -84,30 +84,48 @@ def test_late_first_timestamp_goes_on_from_where_counting_was() -> None:
 
 
 def test_small_steps_back_stand_still() -> None:
-    here = clock(may_restart=True)
+    here = clock()
     assert [here.place(pts).time_s for pts in (0, 5, 4, 6)] == [0.0, 0.5, 0.5, 0.6]
 
 
-def test_a_clock_set_back_goes_on_counting() -> None:
-    here = clock(may_restart=True)
-    placed = [here.place(pts) for pts in (100, 150, 100, 101)]
+def test_where_the_clock_was_set_back_is_told_with_the_first_frame_behind() -> None:
+    here = clock(restarts=(53,))
+    placed = [here.place(pts) for pts in (0, 52, 54, 55)]
     assert [p.restarted for p in placed] == [False, False, True, False]
-    assert [round(p.time_s, 9) for p in placed] == [0.0, 5.0, 5.1, 5.2]
+    assert [p.time_s for p in placed] == [0.0, 5.2, 5.4, 5.5]
 
 
-def test_a_clock_that_cannot_be_set_back_never_is() -> None:
+def test_ranked_timestamps_go_to_frames_as_they_come() -> None:
+    """Timestamps are in the order of decoding: the second frame shown is the fourth that was decoded."""
     here = clock()
-    assert [here.place(pts).time_s for pts in (100, 150, 100, 151)] == [0.0, 5.0, 5.0, 5.1]
+    here.ranked = True
+    feed(here, 0, 1, 2, 3)
+    assert [here.place(pts) for pts in (0, 3, 2, 1)] == [Placed(n, n / 10) for n in range(4)]
+    assert here.unshown_s() == ()
 
 
-def test_counting_starts_at_the_origin_after_a_seek() -> None:
-    assert clock(origin_pts=3).place(28) == Placed(25, 2.5)
+def test_a_refused_packet_costs_one_of_the_ranked_places() -> None:
+    here = clock()
+    here.ranked = True
+    feed(here, 0, 1, 2, 3)
+    here.place(0)
+    here.failed()
+    assert here.place(3) == Placed(2, 0.2, lost_s=(0.1,))
 
 
-def test_indices_follow_times_up_to_the_start_of_a_sought_part() -> None:
-    """The two frames before the keyframe that come out late, or not at all, must not shift the count."""
-    here = FrameClock(TENTH, 10.0, 0, from_s=1.0)
-    assert [here.place(pts).index for pts in (5, 8, 9, 10, 13)] == [5, 8, 9, 10, 11]
+def test_packets_that_never_come_out_do_not_hold_up_ranked_places() -> None:
+    here = clock()
+    here.ranked = True
+    feed(here, 0, 1)
+    here.place(0)
+    feed(here, *range(2, 40))
+    assert here.place(1).index == 40 - UNSHOWN_AT_MOST
+
+
+def test_counting_goes_on_from_the_first_index_of_a_part() -> None:
+    here = FrameClock(TENTH, 10.0, 0, first_index=7)
+    placed = [here.place(pts) for pts in (10, 11, 14)]
+    assert [(p.index, p.time_s) for p in placed] == [(7, 1.0), (8, 1.1), (9, 1.4)]
 
 
 def test_packets_that_never_come_out_are_told_at_the_end() -> None:

@@ -371,12 +371,6 @@ def test_raw_stream_is_spaced_by_the_given_rate(tmp_path: Path) -> None:
     assert "5 a second" in source.report.notes[0]
 
 
-def test_a_rate_given_for_timed_footage_is_not_used(tiny_video: Path) -> None:
-    source = open_source(tiny_video, fps=50)
-    assert source.info.fps == 10
-    assert source.report.notes == ("fps 50 was not used: the file carries its own timestamps",)
-
-
 @pytest.mark.parametrize("count", [1, 2])
 def test_very_short_footage(count: int, tmp_path: Path) -> None:
     source = open_source(write_video(tmp_path / "short.mp4", moving_square(count)))

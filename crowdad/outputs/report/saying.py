@@ -70,6 +70,7 @@ def facts_of(results: RunResults) -> list[tuple[str, str]]:
         ("crowdad", results.crowdad_version),
         ("footage", f"{source.name}, {width}×{height}, {source.fps:g} frames a second"),
         ("frames", f"{counts.frames_total}, of which {counts.scored} scored at {results.timing.fps:.0f} a second"),
+        *([("repeated pictures", str(counts.repeated))] if counts.repeated else []),
         *((f"skipped: {reason}", str(count)) for reason, count in counts.skipped.items()),
         *([("packets lost", str(counts.bad_packets))] if counts.bad_packets else []),
         ("model", f"{model.name}, {model.fitted}, SHA-256 {model.sha256[:12]}…" if model.sha256 else "none"),
