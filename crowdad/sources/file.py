@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Hashable, Iterator
+from contextlib import suppress
 from functools import cached_property, partial
 from os import PathLike
 from pathlib import Path
