@@ -50,12 +50,14 @@ def write_timeline(
     cuts: Sequence[float] = (),
     threshold: float = 0.5,
     title: str = "",
+    compared: bool = True,
 ) -> None:
     """Write the picture of a run's score through time, 1600 x 500 PNG.
 
     time_s, anomaly: (N,), rising times and scores in [0, 1]; long footage is drawn by its smallest and largest scores.
     thumbnails: event id -> uint8 (H, W, 3), blue, green, red; shown above the curve, about eight fit.
     cuts: times where the footage jumps, drawn as dotted lines.
+    compared: whether there was anything to compare; without, no count of events is written.
     """
     figure = Figure(figsize=(_SIZE_PX[0] / _DPI, _SIZE_PX[1] / _DPI), dpi=_DPI, facecolor="white")
     FigureCanvasAgg(figure)
@@ -71,9 +73,10 @@ def write_timeline(
     if thumbnails:
         _hang_thumbnails(figure, shown, thumbnails, span_s, top)
     count = "1 event" if len(events) == 1 else f"{len(events)} events"
+    found = count if compared else "nothing to compare"
     figure.text(_LEFT, 0.945, drawable(title), fontsize=14, weight="bold", color=_INK, va="center", parse_math=False)
     last_s = float(np.median(np.diff(time_s))) if len(time_s) > 1 else 0.0  # how long the last frame is shown
-    about = f"{count} in {clock_text(span_s[1] - span_s[0] + last_s)}"
+    about = f"{found} in {clock_text(span_s[1] - span_s[0] + last_s)}"
     figure.text(_RIGHT, 0.945, about, fontsize=12, color=_QUIET, va="center", ha="right")
     figure.savefig(path, format="png", dpi=_DPI, metadata={"Software": None})
 
@@ -81,7 +84,7 @@ def write_timeline(
 def _draw_events(axes: Axes, events: Sequence[Event], span_s: tuple[float, float]) -> None:
     px_per_s = _SIZE_PX[0] * (_RIGHT - _LEFT) / (span_s[1] - span_s[0])
     free_from = 0.0
-    for event in events:
+    for event in sorted(events, key=lambda event: event.start_s):
         axes.axvspan(event.start_s, max(event.end_s, event.start_s + 2 / px_per_s), color=_SHADE, lw=0, zorder=0)
         x = (event.start_s - span_s[0]) * px_per_s
         if x < free_from:

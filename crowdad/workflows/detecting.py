@@ -275,5 +275,14 @@ def _write_timeline(folder: RunFolder, run: Run, scored: Scored, seen: Seen) -> 
     events = {event.event_id for event in scored.events}
     pictures = {place: peak for place, peak in seen.peaks.of_strongest(TIMELINE_PICTURES).items() if place in events}
     with folder.part("timeline.png") as path:
-        table, cuts = scored.table, run.detector.cuts
-        write_timeline(path, table.time_s, table.anomaly, scored.events, pictures, cuts=cuts, title=run.source.name)
+        table = scored.table
+        write_timeline(
+            path,
+            table.time_s,
+            table.anomaly,
+            scored.events,
+            pictures,
+            cuts=run.detector.cuts,
+            title=run.source.name,
+            compared=not run.still,
+        )

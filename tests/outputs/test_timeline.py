@@ -74,6 +74,20 @@ def test_a_single_hot_frame_of_hours_is_seen(tmp_path: Path) -> None:
     assert spike.mean() == pytest.approx(1600 * (0.048 + 0.937 * 0.61728), abs=4)
 
 
+def test_no_label_is_lost_where_events_are_not_in_order_of_time(tmp_path: Path) -> None:
+    events = [event(1, 20.0, 25.0), event(2, 5.0, 10.0)]
+    for name, order in (("ranked.png", events), ("sorted.png", events[::-1])):
+        draw(tmp_path / name, events=order)
+    assert (tmp_path / "ranked.png").read_bytes() == (tmp_path / "sorted.png").read_bytes()
+
+
+def test_no_events_are_counted_where_nothing_was_compared(tmp_path: Path) -> None:
+    counted, still = draw(tmp_path / "a.png"), draw(tmp_path / "b.png", compared=False)
+    rows, columns = np.nonzero((counted != still).any(axis=2))
+    assert rows.max() < 60
+    assert columns.min() > 1200
+
+
 def test_the_same_run_gives_the_same_picture(tmp_path: Path) -> None:
     for name in ("a.png", "b.png"):
         draw(tmp_path / name, events=[event(1, 2, 4)])
