@@ -21,8 +21,8 @@ class Speedometer:
 
 
 def test_a_drawn_crowd_has_tubes_and_anomalies_that_are_fast() -> None:
-    crowd = DrawnCrowd(model_of(), 8.0)
+    crowd = DrawnCrowd(model_of(), 16.0)
     features = crowd.features()
     assert features.shape[1:] == (3, 5, 5, 3)
     assert len(features) > 1000
-    assert crowd.frame_auc(Speedometer()) > crowd.frame_auc(Speedometer(-1)) + 0.1
+    assert crowd.frame_auc(Speedometer()) > 0.95 > crowd.frame_auc(Speedometer(-1))

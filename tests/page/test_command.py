@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import re
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,12 @@ def free_port() -> int:
 
 
 PORT = free_port()
+
+
+@pytest.fixture(autouse=True)
+def own_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other tests that run at the same time may have taken the one that was free when this file was read."""
+    monkeypatch.setattr(sys.modules[__name__], "PORT", free_port())
 
 
 def test_the_page_is_there_while_the_camera_is_watched(
