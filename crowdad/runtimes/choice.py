@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import platformdirs
 
-from crowdad.bounded import MB, read_json
+from crowdad.bounded import MB, read_bytes, read_json
 from crowdad.runtimes._base import CHUNK, Runtime, fingerprint
 from crowdad.scene import SceneModel
 
@@ -103,7 +103,7 @@ def is_kept(scene: SceneModel, graph: bytes) -> bool:
     """Whether this very graph, which was made of the scene just now, was checked on this machine and kept."""
     try:
         path = _graph_path(scene)
-        return path.stat().st_size == len(graph) and path.read_bytes() == graph
+        return path.stat().st_size == len(graph) and read_bytes(path, len(graph)) == graph
     except OSError:
         return False
 
