@@ -224,8 +224,8 @@ def measure(
             process.wait(_ENDS_WITHIN_S)
         finally:
             process.kill()
-            process.wait()
-            receiver.close()
+            with process:  # closes its pipes
+                receiver.close()
         said.seek(0)
         notices = Counter(said.read().splitlines())
     found = {"benchmark": "chaos", "seconds": seconds, "speed": speed, "seed": seed, "faults": dict(chaos.done)}

@@ -62,7 +62,6 @@ ALLOWED = {
     ("datasets/ground_truth.py", "loadmat"): "what it unpacks to was checked",
     ("sources/stream.py", "waiting.shot.load"): "of a decoded picture",
     ("sources/_base.py", "picture.load"): "of a decoded picture",
-    ("page/guard.py", "jar.load"): "of a header, which the server bounds",
     ("datasets/download.py", "load"): "a function that checks its files",
     ("export/writing.py", "path.read_bytes"): "what this program wrote a moment ago",
     ("page/app.py", "(_OWN / name).read_text"): "of the package",

@@ -65,7 +65,9 @@ def test_pts_in_the_order_of_decoding(suffix: str, tmp_path: Path) -> None:
 
 
 def test_pictures_are_those_of_the_sound_recording(tmp_path: Path) -> None:
-    for one, other in zip(read(sound(tmp_path, "b.avi"))[0], read(sound(tmp_path))[0], strict=True):
+    alike = {"threads": "1"}  # two encodings with more of them may differ by a grey value
+    files = (sound(tmp_path, name, **alike) for name in ("b.avi", "sound.mp4"))
+    for one, other in zip(*(read(path)[0] for path in files), strict=True):
         assert np.array_equal(one.luma, other.luma)
 
 
