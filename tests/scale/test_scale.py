@@ -385,7 +385,9 @@ def test_views_cover_where_people_may_be_once_with_heights_in_range(centre, slop
     scale = scale_of(size_hw=(height, width), person=(centre, 0.0, slope * centre / height), rows=seen_rows)
     bands = views(scale, SETTINGS)
     farthest = float(scale.person_px(width / 2, seen_rows[0]))
-    assert bands[0].owned[0] == (max(0, seen_rows[0] - farthest) if scale.person[2] > 0 else 0)  # nobody is far above people
+    assert bands[0].owned[0] == (
+        max(0, seen_rows[0] - farthest) if scale.person[2] > 0 else 0
+    )  # nobody is far above people
     assert bands[-1].owned[1] == height
     assert sum(math.prod(band.size_hw) for band in bands) <= max(2.1 * height * width, 310_000)
     for band, following in pairwise(bands):

@@ -65,10 +65,12 @@ def test_pts_in_the_order_of_decoding(suffix: str, tmp_path: Path) -> None:
 
 
 def test_pictures_are_those_of_the_sound_recording(tmp_path: Path) -> None:
-    alike = {"threads": "1"}  # two encodings with more of them may differ by a grey value
-    files = (sound(tmp_path, name, **alike) for name in ("b.avi", "sound.mp4"))
-    for one, other in zip(*(read(path)[0] for path in files), strict=True):
-        assert np.array_equal(one.luma, other.luma)
+    # Two encodings of the same pictures differ by a few grey values, one picture and the next by far more.
+    mixed, plain = (
+        np.array([frame.luma for frame in read(sound(tmp_path, name))[0]], float) for name in ("b.avi", "sound.mp4")
+    )
+    assert np.abs(mixed - plain).max() < 16
+    assert np.abs(mixed[1:] - plain[:-1]).max(axis=(1, 2)).min() > 16
 
 
 @pytest.mark.parametrize("name", ["a.mjpeg", "a.m1v", "a.h264", "a.hevc", "a.m4v"])
