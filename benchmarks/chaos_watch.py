@@ -19,62 +19,45 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-import numpy as np
-
+from benchmarks.played_camera import PlayedCamera
 from crowdad.outputs.h264 import H264Writer
 from crowdad.page import LivePage
-from crowdad.sources import LiveFrame, ReadReport, StreamStatus, StreamTally, open_source
+from crowdad.sources import LiveFrame, open_source
 from crowdad.workflows import AlertOptions, WatchOptions, watch
 from crowdad.workflows.options import DetectOptions
 
 _MOST_FRAMES = 500
 
 
-class LoopCamera:
+class LoopCamera(PlayedCamera):
     """Plays a clip again and again, `speed` times as fast as it was recorded, where it is taken as fast."""
 
     name = "chaos"
 
     def __init__(self, clip: Path, speed: float) -> None:
         source = open_source(clip)
-        self.fps = source.info.fps
-        self.tally = StreamTally()
+        super().__init__(source.info.fps)
         self.gone_s = 0.0
         self._pictures = [frame.luma for frame, _ in zip(source.frames(), range(_MOST_FRAMES), strict=False)]
         self._pace_s = 1 / (self.fps * speed)
-        self._closed = threading.Event()
-        self._on_status: Callable[[StreamStatus], None] = lambda _: None
-
-    def open(self, on_status: Callable[[StreamStatus], None]) -> LoopCamera:
-        self._on_status = on_status
-        return self
-
-    @property
-    def report(self) -> ReadReport:
-        return self.tally.report(())
 
     def frames(self, color: bool = False) -> Iterator[LiveFrame]:
+        """The pictures at their pace, until `close`."""
         index = segment = 0
         began_s = time.monotonic()
-        self._on_status(StreamStatus("online", time.time()))
+        self._found()
         while not self._closed.wait(max(0.0, began_s + index * self._pace_s - time.monotonic())):
             if self.gone_s:
-                self._on_status(StreamStatus("offline", time.time(), "chaos"))
-                self._closed.wait(self.gone_s)
-                self.gone_s = 0.0
-                self._on_status(StreamStatus("online", time.time()))
-                self.tally.reconnects += 1
+                self._lost("chaos", self._gone)
                 segment += 1
-            luma = self._pictures[index % len(self._pictures)]
             if index and index % len(self._pictures) == 0:
                 segment += 1
-            self.tally.frames_read += 1
-            bgr = np.repeat(luma[..., None], 3, axis=2) if color else None
-            yield LiveFrame(index, index / self.fps, luma, bgr, segment, captured_s=time.time())
+            yield self._frame(index, self._pictures[index % len(self._pictures)], segment, color)
             index += 1
 
-    def close(self) -> None:
-        self._closed.set()
+    def _gone(self) -> None:
+        self._closed.wait(self.gone_s)
+        self.gone_s = 0.0
 
 
 class Faults:
