@@ -67,7 +67,8 @@ def _made_up(scene: SceneModel, count: int) -> npt.NDArray[np.float32]:
 
 def score_alike(one: Runtime, other: Runtime, scene: SceneModel) -> bool:
     """Whether both give tubes of the scene's shape the same normality, as far as 8 bits allow."""
-    off = np.abs(one.normality(features := _made_up(scene, CHUNK)) - other.normality(features))
+    features = _made_up(scene, CHUNK)
+    off = np.abs(one.normality(features) - other.normality(features))
     return bool(off.max() <= _ALIKE)  # nan is not
 
 

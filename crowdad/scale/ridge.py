@@ -24,7 +24,7 @@ _LEVELS, _BLUR = 90, 0.12  # of the histogram of the logarithm of heights
 _POWER = 1.75  # 1 finds the scraps, 2 couples
 _MOST_SPEED = 2.0  # of the mean: what moves faster is no better evidence
 _NEAR = 0.25  # of the logarithm: whose height is on the ridge
-_LEAST = 0.15  # of the height at the middle: the plane is not followed to its zero
+_LEAST = 0.15  # of the height at the centre: the plane is not followed to its zero
 _STEPS = 4
 _PRIOR_WEIGHT = _PRIOR * _BLUR**2
 
@@ -54,19 +54,17 @@ def find_ridge(figures: Figures, size_hw: tuple[int, int], *, weights: Array | N
     """The plane of heights that most of the moving area agrees on, tall figures counting more than scraps.
 
     figures: at least one.  weights: float64 (N,) of the figures.  power: of the usual weight of height.
-    A search over slopes, in each of which heights are brought to the middle and the tallest peak of their histogram
+    A search over slopes, in each of which heights are brought to the centre and the tallest peak of their histogram
     counts, then a robust fit near the best one.  A usual camera looks down: slopes far from its are held back.
     """
     height, width = size_hw
-    middle = np.array([width / 2, height / 2])
-    places = np.stack([(figures.x - middle[0]) / width, (figures.y - middle[1]) / height], axis=1)
+    places = np.stack([figures.x / width - 0.5, figures.y / height - 0.5], axis=1)
     speed = figures.speed
     given = np.sqrt(np.minimum(speed / max(speed.mean(), 1e-9), _MOST_SPEED))
     given = given if weights is None else given * weights
-    level, right, down = _refined(figures.height, places, given, power, _searched(figures.height, places, given, power))
-    level, right, down = level / HALO, right / HALO, down / HALO
-    centre = level + right * (0.5 - middle[0] / width) + down * (0.5 - middle[1] / height)
-    expected = np.maximum(level + places @ (right, down), _LEAST * level)
+    searched = _searched(figures.height, places, given, power)
+    centre, right, down = _refined(figures.height, places, given, power, searched) / HALO
+    expected = np.maximum(centre + places @ (right, down), _LEAST * centre)
     on = np.abs(np.log(figures.height / HALO / expected)) < _NEAR
     return Ridge((float(centre), float(right / width), float(down / height)), on, size_hw)
 

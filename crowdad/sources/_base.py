@@ -25,6 +25,7 @@ from crowdad.sources._report import ReadReport, Tally
 __all__ = [
     "MAX_PIXELS",
     "MIN_SIDE_PX",
+    "TIME_SLACK_S",
     "Cut",
     "Joint",
     "Picture",
@@ -54,7 +55,7 @@ GAP_S = 2.0
 GAP_FRAMES = 10
 """Footage breaks where nothing was recorded for longer than both: slow time lapse and dropped frames are no gaps."""
 
-_TIME_SLACK_S = 1e-6
+TIME_SLACK_S = 1e-6
 _LEAST_FPS, _MOST_FPS, _MOST_STRIDE, _LONGEST_S = 1e-6, 1e5, 10**9, 1e9
 
 
@@ -116,10 +117,10 @@ class Cut:
             raise ConfigError(f"end is {self.end_s} s, which is not after the start at {self.start_s or 0.0} s")
 
     def is_before(self, time_s: float) -> bool:
-        return self.start_s is not None and time_s < self.start_s - _TIME_SLACK_S
+        return self.start_s is not None and time_s < self.start_s - TIME_SLACK_S
 
     def is_past(self, time_s: float) -> bool:
-        return self.end_s is not None and time_s >= self.end_s - _TIME_SLACK_S
+        return self.end_s is not None and time_s >= self.end_s - TIME_SLACK_S
 
 
 @dataclass(slots=True)
@@ -260,7 +261,7 @@ class Source(ABC):
         if length_s is None:
             return None
         end_s = length_s if cut.end_s is None else min(cut.end_s, length_s)
-        return max(0, math.ceil((end_s - (cut.start_s or 0.0)) * self.fps - _TIME_SLACK_S))
+        return max(0, math.ceil((end_s - (cut.start_s or 0.0)) * self.fps - TIME_SLACK_S))
 
     @property
     def slowest_fps(self) -> float:

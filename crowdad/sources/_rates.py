@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["RateMeter", "changes_of", "confirmed", "measured_fps"]
+__all__ = ["MAX_FPS", "RateMeter", "changes_of", "confirmed", "measured_fps"]
 
 _PAUSE = 3.0  # medians: what is longer is a pause, or pictures are missing
 _LIKE_STATED = 0.01  # relative; timestamps are rounded, what a container states is not
-_MAX_FPS = 1000.0
+MAX_FPS = 1000.0
 
 _BLOCK_S, _BLOCK_STEPS, _BLOCKS = 1.0, 8, 3  # a rate that so many blocks, so long, have in common is told
 _ALIKE, _ANOTHER = 1.15, 1.3
@@ -32,7 +32,7 @@ def measured_fps(steps_s: npt.NDArray[Any], unit_s: Fraction = Fraction(1)) -> f
         return None
     usual = steps[steps <= _PAUSE * np.median(steps)]
     # Of whole steps exact to the last digit.
-    return min(float(len(usual) / (Fraction(usual.sum().item()) * unit_s)), _MAX_FPS)
+    return min(float(len(usual) / (Fraction(usual.sum().item()) * unit_s)), MAX_FPS)
 
 
 def confirmed(measured: float, stated: Iterable[float]) -> float:

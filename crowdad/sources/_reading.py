@@ -11,14 +11,13 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from crowdad.sources._clock import FrameClock
+from crowdad.sources._rates import MAX_FPS
 from crowdad.sources._report import Tally
 
 __all__ = ["MAX_BAD_IN_ROW", "Reading", "rotate_tag", "set_up_decoder", "stated_fps", "time_base"]
 
 MAX_BAD_IN_ROW = 1000
 """After so many unreadable packets one after the other nothing good is expected any more."""
-
-_MAX_FPS = 1000.0
 
 
 class Reading:
@@ -129,7 +128,7 @@ def time_base(stream: VideoStream) -> Fraction:
 def stated_fps(stream: VideoStream) -> list[float]:
     """Frames a second as the container says or its first packets tell, as far as that makes sense."""
     rates = (stream.average_rate, stream.guessed_rate, stream.base_rate)
-    return [float(rate) for rate in rates if rate and 0 < rate <= _MAX_FPS]
+    return [float(rate) for rate in rates if rate and 0 < rate <= MAX_FPS]
 
 
 def rotate_tag(stream: VideoStream) -> int:

@@ -100,13 +100,12 @@ class RepeatFinder:
     def __init__(self, fps: float, new_fps: float, *, measures: bool = False) -> None:
         self.new_fps = new_fps
         self._fps = fps
-        self._seen: deque[float] | None = deque(maxlen=max(2 * _LEAST_FRAMES, round(_MEASURED_S * fps)))
-        self._due = self._seen.maxlen or 0
+        length = max(2 * _LEAST_FRAMES, round(_MEASURED_S * fps))
+        self._seen: deque[float] | None = deque(maxlen=length) if measures else None
+        self._due = length
         self._judged: float | None = None
         self._last: Luma | None = None
         self._since = 0
-        if not measures:
-            self._seen = None
         self._expect()
 
     def _expect(self) -> None:

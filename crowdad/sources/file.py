@@ -20,6 +20,7 @@ from av.video.stream import VideoStream
 from crowdad.records import SourceInfo
 from crowdad.sources._base import (
     MAX_PIXELS,
+    TIME_SLACK_S,
     Cut,
     Picture,
     Places,
@@ -43,7 +44,6 @@ __all__ = ["VideoFile"]
 SEEK_MARGIN_S = 1.0
 """A pass begins at the keyframe before this much earlier: what is shown around a keyframe may hang on earlier ones."""
 
-_TIME_SLACK_S = 1e-6
 _LOST = "could not be decoded"
 
 
@@ -154,7 +154,7 @@ class VideoFile(Source):
                 picture = Picture(placed.index, placed.time_s, partial(pixels.read, frame))
                 if placed.restarted:
                     picture.broken = "the clock of the footage is set back"
-                while changes and placed.time_s >= reading.clock.seconds(changes[0][0]) - _TIME_SLACK_S:
+                while changes and placed.time_s >= reading.clock.seconds(changes[0][0]) - TIME_SLACK_S:
                     picture.fps = reading.clock.fps = changes.popleft()[1]
                     if entry is None or placed.index > (entry.key_index or 0):
                         picture.broken = picture.broken or f"from here on there are {picture.fps:.4g} frames a second"

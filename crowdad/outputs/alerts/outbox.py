@@ -9,11 +9,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from crowdad.bounded import parse_json
+from crowdad.bounded import MB, parse_json
 
 __all__ = ["Outbox"]
 
-_MOST_BYTES = 64 * 2**20
+_MOST_BYTES = 64 * MB
 _AGAIN_S = 5.0
 _CLOSE_S = 2.0
 
