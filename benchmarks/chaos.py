@@ -47,7 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print and write; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.chaos", description=__doc__)
     parser.add_argument("--minutes", type=float, default=10.0, help="how long faults are done (default: 10)")
-    parser.add_argument("--speed", type=float, default=4.0, help="so many times as fast as recorded (default: 4)")
+    parser.add_argument(
+        "--speed", type=float, default=4.0, help="playback speed, as a multiple of the recorded one (default: 4)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the faults (default: 0)")
     parser.add_argument("--json", type=Path, default=RESULTS, help=f"results file (default: {RESULTS})")
     options = parser.parse_args(arguments)

@@ -74,7 +74,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=30.0, help="how long is watched (default: 30)")
     parser.add_argument("--fps", type=int, default=25, help="frames a second of the camera (default: 25)")
-    parser.add_argument("--speed", type=int, default=1, help="so many times as fast as recorded (default: 1)")
+    parser.add_argument(
+        "--speed", type=int, default=1, help="playback speed, as a multiple of the recorded one (default: 1)"
+    )
     parser.add_argument("--outages", type=int, default=2, help="how often the camera is switched off (default: 2)")
     parser.add_argument("--model", type=Path, help="scene to score with (default: one is fitted in a minute)")
     parser.add_argument("--json", type=Path, default=RESULTS, help=f"results file (default: {RESULTS})")

@@ -41,7 +41,7 @@ def check_size(path: str | os.PathLike[str], most_bytes: int) -> int:
     """Bytes of a file.  Raises OSError unless it is one of at most `most_bytes`."""
     known = os.stat(path)
     if not stat.S_ISREG(known.st_mode):
-        raise OSError(errno.EINVAL, "is no file", os.fspath(path))
+        raise OSError(errno.EINVAL, "is not a regular file", os.fspath(path))
     if known.st_size > most_bytes:
         raise OSError(errno.EFBIG, _TOO_LARGE.format(size=known.st_size, most=most_bytes), os.fspath(path))
     return known.st_size

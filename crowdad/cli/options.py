@@ -87,7 +87,7 @@ def output_option(help_text: str) -> Any:
 def given(text: str | None) -> str | None:
     """The text itself, or what the file of "@FILE" holds: secrets in a command show in the list of processes.
 
-    Raises ConfigError where there is no such file, or nothing in it.
+    Raises ConfigError if the file cannot be read, is empty or holds more than one line.
     """
     if text is None or not text.startswith("@"):
         return text

@@ -87,7 +87,7 @@ def watch(
     ] = None,
     output: Annotated[
         Path | None,
-        output_option("Folder of the watch; one that is there is gone on with."),
+        output_option("Folder of the watch; an existing watch is continued."),
     ] = None,
     lag: Annotated[
         str,

@@ -31,7 +31,7 @@ _CHUNK_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """addresses: tried in order.  known_hash: "sha256:..." or "md5:...", hexadecimal.  most_bytes: it is no longer."""
+    """addresses: tried in order.  known_hash: "sha256:..." or "md5:...", hexadecimal.  most_bytes: its upper bound."""
 
     name: str
     addresses: tuple[str, ...]

@@ -76,7 +76,7 @@ class RemoteRun:
             with place.reached() as store:
                 size = int(store.info(place.path)["size"] or 0)
                 if size > MOST_RESULTS_BYTES:
-                    raise OutputNotReadableError(f"{place}: {size:,} bytes are no results of a run")
+                    raise OutputNotReadableError(f"{place}: {size:,} bytes, too large for the results of a run")
                 blob = store.cat_file(place.path)
         except StorageNotFoundError:
             return None

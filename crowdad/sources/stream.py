@@ -1,7 +1,7 @@
 """Live footage: cameras over the network, webcams, and files played at their own pace.
 
 A thread of its own reads, so that a camera is never kept waiting; where scoring is late, the oldest frames are dropped
-and counted.  A camera that is lost is looked for until it is back.
+and counted.  After a dropout it reconnects until the camera answers.
 """
 
 from __future__ import annotations
