@@ -29,6 +29,7 @@ _REFIT_HOURS = 1 / 60
 _FEWEST_PEAKS = 40
 _MOST_CHANGE = 2.0
 _LEAST_SPREAD = 0.1
+_SHOULDER = 0.8  # quantile: anomalies are among the peaks above it, and do not move it
 _SAMPLED_FROM = 1.2  # times as much was learned from: the first steps after a break give nothing to calibrate on
 _MOST_RAW = 1000.0  # votes are averages of at most 2, so this is far beyond
 
@@ -42,8 +43,8 @@ class Calibration:
     learned_hours: length of all that the scene was learned from, of which that may be a sample; 0 in files from before
     it was kept.
     how: "generalised Pareto tail" or "exponential tail".  note: of models from before the rate was looked at later on.
-    usual, spread: median and interquartile range of the peaks of the footage itself, by the scene that was learned from
-    it; 0 in files from before they were kept.
+    usual, spread: median of the peaks, and how far above it the largest of so many is to be expected; 0 in files from
+    before they were kept.
     """
 
     level: float
@@ -71,8 +72,8 @@ class Calibration:
     def surprise(self, raw: float) -> float:
         """How many times this raw anomaly stands out from the footage that the scene was learned from.
 
-        It is how far it lies above the middle of all peaks, in their interquartile ranges: half of all peaks lie within
-        one of them, and of a clip in which all is alike hardly any is 3 above the middle.
+        It is how far it lies above the middle of all peaks, over how far the largest of them is to be expected if
+        nothing is unusual: the most unusual moment of an ordinary clip stands out about once, of whatever length it is.
         """
         return (raw - self.usual) / max(self.spread, 1e-6)
 
@@ -259,9 +260,16 @@ def fit_tail(peaks: Floats, hours: float, *, tail: float, trusted: float = 1.0) 
 
 
 def usual_heat(peaks: Floats) -> tuple[float, float]:
-    """Median and interquartile range of peaks, float (N,); the range is never less than a share of the median."""
-    low, middle, high = np.quantile(np.asarray(peaks, np.float64), (0.25, 0.5, 0.75))
-    return float(middle), float(max(high - low, _LEAST_SPREAD * middle, 1e-4))
+    """Median of peaks, float (N,), and how far above it the largest of N is to be expected.
+
+    Their upper half is taken for an exponential tail, read from the median to the four-fifths quantile; the rise is
+    never less than a share of the median.  Source: the most probable maximum of N exponential values is log N scales.
+    """
+    values = np.asarray(peaks, np.float64)
+    middle, high = np.quantile(values, (0.5, _SHOULDER))
+    scale = (high - middle) / math.log(0.5 / (1 - _SHOULDER))
+    rise = scale * max(math.log(len(values) / 2), 1.0)
+    return float(middle), float(max(rise, _LEAST_SPREAD * middle, 1e-4))
 
 
 def _length_text(hours: float) -> str:

@@ -46,22 +46,21 @@ def calibrate(scene: SceneModel, gathered: Gathered, codes: Array, clusters: int
     """
     settings, scale = scene.settings, scene.scale
     folds = _Folds(scene, gathered, codes, clusters, unlabelled)
-    held, own = _Maps(scene), _Maps(scene)
+    maps = _Maps(scene)
     scores = []
     for step, tubes in gathered.kept.items():
-        kept_codes = _codes(scene, tubes, codes.shape[1])
-        scores.append(normality(kept_codes, folds.centres_for(step)))
-        held.add(step, tubes, scores[-1])
-        own.add(step, tubes, normality(kept_codes, scene.centres))
+        scores.append(normality(_codes(scene, tubes, codes.shape[1]), folds.centres_for(step)))
+        maps.add(step, tubes, scores[-1])
     step_hours = scale.gap / scale.fps / 3600
     hours = len(gathered.kept) * step_hours
+    peaks = maps.peaks()
     tail = fit_tail(
-        held.peaks(),
+        peaks,
         hours,
         tail=settings.calibration.tail,
         trusted=settings.calibration.trusted if unlabelled else 1.0,
     )
-    usual, spread = usual_heat(own.peaks())
+    usual, spread = usual_heat(peaks)
     scene.calibration = replace(tail, usual=usual, spread=spread, learned_hours=max(gathered.steps * step_hours, hours))
     scene.tube_normality = np.percentile(np.concatenate(scores), range(101)).astype(np.float32)
 

@@ -157,7 +157,8 @@ class Event:
 
     box_xyxy belongs to the frame of the peak; boxes maps each frame index to the event's box there.
     surprise: how many times the peak stands out from the rest of a short clip, see `Calibration.surprise`; None where
-    an alarm level is known.  candidate: one of the most unusual moments of a short clip, but not clearly so: no event.
+    an alarm level is known.  candidate: one of the most unusual moments of a short clip that is no event: it is not
+    clearly one, or `recurring`: its place is warm for much of the rest of the clip.
     """
 
     event_id: int
@@ -172,6 +173,7 @@ class Event:
     boxes: Mapping[int, Box] = field(default_factory=dict)
     surprise: float | None = None
     candidate: bool = False
+    recurring: bool = False
 
     def __post_init__(self) -> None:
         _check_box(self.box_xyxy)

@@ -134,11 +134,28 @@ def test_a_promise_says_that_it_rests_on_a_sample_and_asks_for_no_more_footage()
 
 
 def test_how_many_times_a_peak_stands_out_by_hand():
-    usual, spread = usual_heat(np.array([1.0, 2, 3, 4, 5]))
-    assert (usual, spread) == (3.0, 2.0)
-    clip = replace(fit_tail(np.arange(1.0, 6), 0.01, tail=0.9), usual=usual, spread=spread)
-    assert clip.surprise(9.0) == 3.0
-    assert clip.standing_out(3.0) == 9.0
+    usual, spread = usual_heat(np.arange(1.0, 12))  # median 6, four fifths below 9, which is log 2.5 scales higher
+    assert (usual, spread) == (6.0, pytest.approx(3 / np.log(2.5) * np.log(11 / 2)))
+    clip = replace(fit_tail(np.arange(1.0, 6), 0.01, tail=0.9), usual=6.0, spread=2.0)
+    assert clip.surprise(12.0) == 3.0
+    assert clip.standing_out(3.0) == 12.0
+
+
+@pytest.mark.parametrize("peaks", [100, 1_000, 10_000])
+def test_the_largest_of_many_usual_peaks_stands_out_about_once_however_many(peaks):
+    rng = np.random.default_rng(0)
+    largest = []
+    for _ in range(20):
+        drawn = rng.exponential(0.05, peaks)
+        usual, spread = usual_heat(drawn)
+        largest.append((drawn.max() - usual) / spread)
+    assert np.mean(largest) == pytest.approx(1.1, abs=0.15)
+
+
+def test_anomalies_among_the_peaks_hardly_move_what_is_usual():
+    calm = np.random.default_rng(1).exponential(0.05, 500)
+    usual, spread = usual_heat(np.concatenate([calm, np.full(40, 1.5)]))
+    assert (usual, spread) == pytest.approx(usual_heat(calm), rel=0.25)
 
 
 def test_peaks_of_one_height_stay_below_the_threshold_for_a_rare_alarm():

@@ -97,7 +97,7 @@ def describe_run(results: RunResults, place: Place) -> str:
         found = "nothing to compare"
     if results.candidates and not events:
         most = results.candidates[0]
-        found += f"; the most unusual moment is {clock_text(most.peak_s)} (stands out {most.surprise:.1f} times)"
+        found += f"; the most unusual moment is {clock_text(most.peak_s)} ({most.standing})"
     lines = [
         f"{results.source.name} ({clock_text(results.source.duration_s)}): {found} "
         f"({counts.scored} frames, {results.timing.fps:.0f} a second)"
@@ -125,10 +125,9 @@ def _event_line(event: EventRecord) -> str:
     from crowdad.outputs.clock import clock_text
 
     box = ", ".join(f"{side:.0f}" for side in event.box_xyxy)
-    how = f"anomaly {event.peak_anomaly:.2f}" if event.surprise is None else f"stands out {event.surprise:.1f} times"
     return (
         f"  {event.id:3d}  {clock_text(event.start_s)} to {clock_text(event.end_s)}  "
-        f"{how} at {clock_text(event.peak_s)}, box {box}"
+        f"peak at {clock_text(event.peak_s)}: {event.standing}; box {box}"
     )
 
 

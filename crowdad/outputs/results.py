@@ -164,8 +164,12 @@ class EventRecord(_Record):
     peak_anomaly: Anomaly
     surprise: Number | None = Field(
         default=None,
-        description="how many times the peak stands out from the rest of a short clip: its raw heat above the middle "
-        "of the clip's places, in their interquartile ranges; null where an alarm level is known",
+        description="how many times the peak of a moment of a short clip stands out: its raw heat above the middle of "
+        "the clip's places, over how far the most unusual moment of an ordinary clip of this length is expected above "
+        "it; null where an alarm level is known",
+    )
+    recurring: bool = Field(
+        default=False, description="of a short clip: the place is warm for much of the rest of it, so this is no event"
     )
     box_xyxy: tuple[Pixels, Pixels, Pixels, Pixels] = Field(description="at the peak, pixels of the displayed picture")
     start_at: Text | None = Field(default=None, description="wall clock of start_s, where recorded_at is known")
@@ -173,6 +177,14 @@ class EventRecord(_Record):
     boxes: list[tuple[Count, Pixels, Pixels, Pixels, Pixels]] = Field(
         default_factory=list, description="[frame, x0, y0, x1, y1], thinned; first, peak and last frame always there"
     )
+
+    @property
+    def standing(self) -> str:
+        """How unusual the peak is, for people."""
+        if self.surprise is None:
+            return f"anomaly {self.peak_anomaly:.2f}"
+        where = ", at a place that often does" if self.recurring else ""
+        return f"stands out {self.surprise:.1f} times{where}"
 
     def to_event(self, *, candidate: bool = False) -> Event:
         """The event as the rest of crowdad knows it, with the boxes that were kept; candidate: as in `Event`."""
@@ -189,6 +201,7 @@ class EventRecord(_Record):
             boxes={frame: (x0, y0, x1, y1) for frame, x0, y0, x1, y1 in self.boxes},
             surprise=self.surprise,
             candidate=candidate,
+            recurring=self.recurring,
         )
 
 
@@ -248,6 +261,7 @@ def _event_record(event: Event, began: datetime | None, stride: int) -> EventRec
         peak_frame=event.peak_frame,
         peak_anomaly=event.peak_anomaly,
         surprise=event.surprise,
+        recurring=event.recurring,
         box_xyxy=event.box_xyxy,
         start_at=_clock_at(began, event.start_s),
         peak_at=_clock_at(began, event.peak_s),

@@ -23,12 +23,13 @@ Sensitivity = Literal["low", "normal", "high"]
 RATES: dict[str, float] = {"low": 0.2, "normal": 1.0, "high": 5.0}
 """False alarms an hour that each sensitivity means."""
 
-_CLEARLY: dict[str, float] = {"low": 12.0, "normal": 8.0, "high": 5.0}
-"""Times that a moment of a short clip stands out to be an event."""
+_CLEARLY: dict[str, float] = {"low": 3.0, "normal": 2.3, "high": 1.6}
+"""Times that a moment of a short clip stands out to be an event; see `Calibration.surprise`."""
 
 _LONG_ENOUGH_S = 300.0
 _RECURRING, _AROUND_S = 0.1, 1.0  # share of the clip in which a place is warm besides an event, and around it
 _WARMTH = 0.3  # anomaly
+_USUAL = 0.3  # times that a moment stands out: what does less is like anything else
 _WARM = (0.75, 0.5, 0.3, 0.15, 0.0)  # of an event's level: moments are looked for from each downwards
 
 
@@ -98,19 +99,23 @@ class EventWatch:
         events = self._events + self._finder.finish()
         if self._moments is None:
             return events, ()
-        clear = [event for event in events if not self._recurs(event)]
+        moments = [
+            replace(moment, recurring=self._recurs(moment)) for moment in (*events, *self._moments.finish(events))
+        ]
+        clear = [moment for moment in moments[: len(events)] if not moment.recurring]
         numbered = [replace(event, event_id=number) for number, event in enumerate(clear, start=1)]
-        recurring = [event for event in events if event not in clear]
-        others = self._moments.finish(events)
+        others = [moment for moment in moments if moment not in clear]
         room = max(0, MOST_MOMENTS - len(numbered))
-        ranked = sorted([*recurring, *others], key=lambda event: -event.peak_anomaly)[:room]
+        ranked = sorted(others, key=lambda event: -event.peak_anomaly)[:room]
         candidates = [
             self._surprising(replace(event, event_id=number, candidate=True))
             for number, event in enumerate(ranked, start=len(numbered) + 1)
         ]
         told = [self._surprising(event) for event in numbered]
         # The first moment is told whatever it is; what is as usual as anything else is no second one.
-        return told, [moment for place, moment in enumerate(candidates) if not place or (moment.surprise or 0) >= 1]
+        return told, [
+            moment for place, moment in enumerate(candidates) if not place or (moment.surprise or 0) >= _USUAL
+        ]
 
     def _recurs(self, event: Event) -> bool:
         """Whether the event's place is warm for much of the rest of the clip: then that is usual there."""

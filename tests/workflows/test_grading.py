@@ -16,7 +16,7 @@ from tests.tiny_scene import SIZE_HW, model_of
 
 
 def clip_scene(frames: int = 200, how: str = "self-fitted") -> SceneModel:
-    """Of a clip whose usual heat is 0.1, with an interquartile range of 0.02."""
+    """Of a clip whose usual heat is 0.1 and whose most unusual moment is expected at 0.12."""
     scene = model_of()
     scene.calibration = replace(scene.calibration, usual=0.1, spread=0.02)
     scene.provenance.update(how=how, frames=frames)
@@ -34,7 +34,7 @@ def test_only_a_short_clip_that_taught_itself_is_ranked():
 def test_sensitivity_moves_the_level_and_the_rate():
     levels = [ranked_level(clip_scene(), sensitivity) for sensitivity in ("low", None, "normal", "high")]
     assert levels[0] > levels[1] == levels[2] > levels[3]
-    assert levels[1] == pytest.approx(0.1 + 8 * 0.02)
+    assert levels[1] == pytest.approx(0.1 + 2.3 * 0.02)
     assert [DetectOptions(sensitivity=name).rate for name in ("low", "normal", "high")] == [0.2, 1.0, 5.0]
 
 
@@ -48,12 +48,12 @@ def test_a_sensitivity_beside_another_level_is_refused():
 
 
 def watched(hot: list[tuple[int, int]], frames: int = 200, ranked: bool = True, warm: tuple[tuple[int, int], ...] = ()):
-    """Events and candidates of a clip with heat of 16 times, or 4 where warm, at one place during spans of frames."""
+    """Events and candidates of a clip with heat of 6 times, or 2 where warm, at one place during spans of frames."""
     scene = clip_scene()
     level = ranked_level(scene, None)
     watch = EventWatch(scene, 10.0, level, ranked)
     for index in range(frames):
-        times = 16 * any(index in range(*span) for span in hot) or 4 * any(index in range(*span) for span in warm)
+        times = 6 * any(index in range(*span) for span in hot) or 2 * any(index in range(*span) for span in warm)
         raw = 0.1 + times * 0.02
         anomaly = np.full((10, 13), 0.1**2 / (0.1**2 + level**2), np.float32)
         anomaly[4:6, 4:6] = raw**2 / (raw**2 + level**2)
@@ -66,7 +66,8 @@ def watched(hot: list[tuple[int, int]], frames: int = 200, ranked: bool = True, 
 def test_a_clear_moment_is_an_event_with_its_surprise():
     events, _ = watched([(50, 62)])
     assert [(event.event_id, event.candidate) for event in events] == [(1, False)]
-    assert events[0].surprise == pytest.approx(16, rel=0.01)
+    assert events[0].surprise == pytest.approx(6, rel=0.01)
+    assert not events[0].recurring
 
 
 def test_what_a_place_does_for_much_of_the_clip_is_no_event_but_a_candidate():
@@ -74,8 +75,8 @@ def test_what_a_place_does_for_much_of_the_clip_is_no_event_but_a_candidate():
     assert events == []
     assert len(candidates) >= 3
     assert [moment.event_id for moment in candidates] == list(range(1, len(candidates) + 1))
-    assert all(moment.candidate for moment in candidates)
-    assert candidates[0].surprise == pytest.approx(16, rel=0.01)
+    assert all(moment.candidate and moment.recurring for moment in candidates)
+    assert candidates[0].surprise == pytest.approx(6, rel=0.01)
 
 
 def test_what_is_warm_for_much_of_the_clip_is_no_place_for_an_event():

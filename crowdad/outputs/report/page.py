@@ -129,6 +129,7 @@ def _event(event: EventRecord, look: Look) -> dict[str, Any]:
         "length_s": event.end_s - event.start_s,
         "start_at": event.start_at and event.start_at[:19].replace("T", " "),
         "peak": event.peak_anomaly,
+        "standing": event.standing,
         "surprise": event.surprise,
         "peak_at": clock_text(event.peak_s),
         "picture": None if peak is None else framed(*peak),

@@ -37,7 +37,7 @@ def summary_of(results: RunResults) -> str:
     if events or not results.candidates:
         return line
     most = results.candidates[0]
-    return f"{line}; the most unusual moment is {clock_text(most.peak_s)} (stands out {most.surprise:.1f} times)"
+    return f"{line}; the most unusual moment is {clock_text(most.peak_s)} ({most.standing})"
 
 
 def learn_line(results: RunResults) -> str:
