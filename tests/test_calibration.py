@@ -149,13 +149,13 @@ def test_the_largest_of_many_usual_peaks_stands_out_about_once_however_many(peak
         drawn = rng.exponential(0.05, peaks)
         usual, spread = usual_heat(drawn)
         largest.append((drawn.max() - usual) / spread)
-    assert np.mean(largest) == pytest.approx(1.1, abs=0.15)
+    assert np.mean(largest) == pytest.approx(1.15, abs=0.2)
 
 
 def test_anomalies_among_the_peaks_hardly_move_what_is_usual():
     calm = np.random.default_rng(1).exponential(0.05, 500)
-    usual, spread = usual_heat(np.concatenate([calm, np.full(40, 1.5)]))
-    assert (usual, spread) == pytest.approx(usual_heat(calm), rel=0.25)
+    usual, spread = usual_heat(np.concatenate([calm, np.full(20, 1.5)]))
+    assert (usual, spread) == pytest.approx(usual_heat(calm), rel=0.2)
 
 
 def test_peaks_of_one_height_stay_below_the_threshold_for_a_rare_alarm():

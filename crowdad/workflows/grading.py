@@ -28,9 +28,9 @@ _CLEARLY: dict[str, float] = {"low": 3.0, "normal": 2.3, "high": 1.6}
 
 _LONG_ENOUGH_S = 300.0
 _RECURRING, _AROUND_S = 0.1, 1.0  # share of the clip in which a place is warm besides an event, and around it
-_WARMTH = 0.3  # anomaly
+_WARMTH = 0.65  # of an event's level: what a warm place reaches
 _USUAL = 0.3  # times that a moment stands out: what does less is like anything else
-_WARM = (0.75, 0.5, 0.3, 0.15, 0.0)  # of an event's level: moments are looked for from each downwards
+_LEVELS = (0.75, 0.5, 0.3, 0.15, 0.0)  # of an event's level: moments are looked for from each downwards
 
 
 def check_sensitivity(sensitivity: str | None) -> None:
@@ -78,6 +78,7 @@ class EventWatch:
         self._calibration = scene.calibration
         self._threshold_raw = threshold_raw
         self._finder = EventFinder(fps, low=chosen.low, **lasting)  # type: ignore[arg-type]
+        (self._warm,) = self._readable((_WARMTH,))
         self._moments = MomentFinder(fps, self._warm_levels(), **lasting) if ranked else None
         self._events: list[Event] = []
         self._hot: list[tuple[float, npt.NDArray[np.uint8]]] = []  # of a short clip: warm cells, packed
@@ -91,8 +92,8 @@ class EventWatch:
             self._moments.push(result)
             self._frames += 1
             self._cell_px = result.heatmap.cell_px
-            if result.anomaly >= _WARMTH:
-                self._hot.append((result.time_s, np.packbits(result.heatmap.anomaly >= _WARMTH, axis=1)))
+            if result.anomaly >= self._warm:
+                self._hot.append((result.time_s, np.packbits(result.heatmap.anomaly >= self._warm, axis=1)))
 
     def finish(self) -> tuple[Sequence[Event], Sequence[Event]]:
         """Events in order of start, and candidates, the most unusual first."""
@@ -130,9 +131,13 @@ class EventWatch:
         return bool(others) and bool(np.sum(others, axis=0, dtype=np.int64).max() > _RECURRING * self._frames)
 
     def _warm_levels(self) -> list[float]:
+        return sorted({level for level in self._readable(_LEVELS) if 1e-3 < level < 0.5})
+
+    def _readable(self, shares: Sequence[float]) -> list[float]:
+        """Anomaly at shares of the way from what is usual to an event's level."""
         usual = self._calibration.usual
-        raw = np.array([usual + share * (self._threshold_raw - usual) for share in _WARM], np.float32)
-        return sorted({float(level) for level in readable(raw, self._threshold_raw) if 1e-3 < level < 0.5})
+        raw = np.array([usual + share * (self._threshold_raw - usual) for share in shares], np.float32)
+        return [float(level) for level in readable(raw, self._threshold_raw)]
 
     def _surprising(self, event: Event) -> Event:
         raw = float(raw_of(np.array([event.peak_anomaly], np.float32), self._threshold_raw)[0])
