@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from benchmarks.fuzz.promises import Rng, hold, plainly_decoded
+from benchmarks.fuzz.promises import Rng, hold, never_refused, plainly_decoded
 from benchmarks.fuzz.seeds import FRAMES, Seeds
 from crowdad.config import load_settings
 from crowdad.errors import CrowdadError
@@ -24,7 +24,7 @@ from crowdad.outputs.tables import read_frames_csv
 from crowdad.scene import SceneModel
 from crowdad.workflows import detect, fit
 
-__all__ = ["full_disk"]
+__all__ = ["full_after", "full_disk"]
 
 _FIT = (
     "encoder.epochs=1",
@@ -42,7 +42,7 @@ def full_disk(rng: Rng, seeds: Seeds, place: Path, what: list[str]) -> str:
     fits = rng.random() < 0.1
     if rng.random() < 0.5:
         writes = int(rng.integers(_MOST_WRITES))
-        disk, how = _full_after(writes), f"full from write {writes} on"
+        disk, how = full_after(writes), f"full from write {writes} on"
     else:
         size = int(rng.integers(_MOST_BYTES))
         disk, how = _files_of_at_most(size), f"no file beyond {size} bytes"
@@ -62,10 +62,12 @@ def full_disk(rng: Rng, seeds: Seeds, place: Path, what: list[str]) -> str:
         except CrowdadError as error:
             told = str(error)
             hold(bool(told.strip()) and "\n" not in told, f"a refusal of more than one line: {told!r}")
-    _check_whole(run, model)
-    if not (run / "results.json").exists() and not model.exists():
-        work(again=True)
+    with never_refused("what was written"):
         _check_whole(run, model)
+    if not (run / "results.json").exists() and not model.exists():
+        with never_refused("the same once more, with room,"):
+            work(again=True)
+            _check_whole(run, model)
     hold((run / "results.json").exists() or model.exists(), "there is no result, though there is room")
     hold(not list(place.rglob("*.part")), f"a finished run leaves {list(place.rglob('*.part'))}")
     return told
@@ -104,7 +106,7 @@ def _files_of_at_most(size: int) -> Iterator[None]:
 
 
 @contextmanager
-def _full_after(writes: int) -> Iterator[None]:
+def full_after(writes: int) -> Iterator[None]:
     """Python's own writes to files fail from that one on, of which the disk takes half."""
     opens, left = io.open, [writes]
 

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
 
-__all__ = ["BrokenPromiseError", "Rng", "SilentLossError", "check_order", "hold", "one_of", "plainly_decoded"]
+from crowdad.errors import CrowdadError
+
+__all__ = [
+    "BrokenPromiseError",
+    "Rng",
+    "SilentLossError",
+    "check_order",
+    "hold",
+    "never_refused",
+    "one_of",
+    "plainly_decoded",
+]
 
 Rng = np.random.Generator
 
@@ -34,6 +46,15 @@ def hold(kept: bool, broken: str) -> None:
     """Raise BrokenPromiseError with these words unless the promise was kept."""
     if not kept:
         raise BrokenPromiseError(broken)
+
+
+@contextmanager
+def never_refused(what: str) -> Iterator[None]:
+    """What is sound must be taken: a refusal is a broken promise here."""
+    try:
+        yield
+    except CrowdadError as error:
+        raise BrokenPromiseError(f"{what} is refused: {error}") from error
 
 
 def check_order(indices: list[int], times_s: list[float]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.fuzz.promises import Rng, check_order, hold, one_of
+from benchmarks.fuzz.promises import Rng, check_order, hold, never_refused, one_of
 from benchmarks.fuzz.seeds import Clip, Seeds, encode, walkers
 from crowdad.outputs.tables import read_frames_csv
 from crowdad.sources import open_source
@@ -28,16 +28,17 @@ def repeated_pictures(rng: Rng, seeds: Seeds, place: Path, what: list[str]) -> s
     path = encode(place / clip.name, clip, list(np.repeat(pictures, times, axis=0)), fps)
     source = open_source(path)
     frames = list(source.frames())
-    first = np.repeat(np.arange(len(times)), times)[: len(frames)]
+    hold(len(frames) == sum(times), f"{len(frames)} frames of {sum(times)}")
+    first = np.repeat(np.arange(len(times)), times)
     check_order([frame.index for frame in frames], [frame.time_s for frame in frames])
     new = {int(number) for number, frame in zip(first, frames, strict=True) if not frame.repeated}
     told = sum(not frame.repeated for frame in frames)
-    hold(len(frames) == sum(times), f"{len(frames)} frames of {sum(times)}")
     hold(source.report.frames_repeated == len(frames) - told, "the report counts other repeats")
     hold(len(new) >= 0.9 * len(times), f"only {len(new)} of {len(times)} pictures are new at any time")
     hold(not even or told <= _TOO_MANY * len(times) + 1, f"{told} frames count as new, {len(times)} pictures are")
     run = place / "run"
-    counts = detect(path, model=seeds.model, output=run, overlay=False, report=False).counts
+    with never_refused("a sound clip"):
+        counts = detect(path, model=seeds.model, output=run, overlay=False, report=False).counts
     rows = len(read_frames_csv(run / "frames.csv"))
     hold(rows == len(frames) == counts.frames_total, f"{rows} rows, {counts.frames_total} in all, of {len(frames)}")
     hold(counts.repeated == len(frames) - told, f"detect counts {counts.repeated} repeats of {len(frames) - told}")

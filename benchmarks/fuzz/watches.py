@@ -16,7 +16,7 @@ from unittest import mock
 from urllib.parse import urlsplit
 
 from benchmarks.chaos import Receiver
-from benchmarks.fuzz.promises import Rng, hold
+from benchmarks.fuzz.promises import Rng, hold, never_refused
 from benchmarks.fuzz.seeds import Seeds
 from benchmarks.played_camera import PlayedCamera
 from crowdad.page import LivePage
@@ -39,13 +39,16 @@ def troubled_watch(rng: Rng, seeds: Seeds, place: Path, what: list[str]) -> str:
     pictures = [frame.luma for frame in islice(source.frames(), _WATCHED)]
     folder = place / "watch"
     with ExitStack() as stack:
+        stack.enter_context(never_refused("a sound camera"))
         stack.callback(receiver.close)
         trouble = stack.enter_context(_Trouble(folder / "webhook.queue", receiver))
         page = stack.enter_context(LivePage("0", name="fuzz"))
         trouble.port = urlsplit(page.url).port or 0
         drawn = {int(rng.integers(1, _WATCHED)): trouble.draw(rng) for _ in range(int(rng.integers(1, 6)))}
         what[0] = ", ".join(f"{name} at frame {number}" for number, (name, _) in sorted(drawn.items()))
-        camera = _Camera(pictures, source.info.fps, {number: does for number, (_, does) in drawn.items()})
+        moments = {number: does for number, (_, does) in drawn.items()}
+        moments[_WATCHED] = lambda: setattr(receiver, "answer", "ok")  # with neither receiver nor queue, all is lost
+        camera = _Camera(pictures, source.info.fps, moments)
         scoring = DetectOptions(model=seeds.model, threshold=1e-6)
         options = WatchOptions(scoring=scoring, alerts=AlertOptions(webhook=receiver.url))
         board = page.board
@@ -88,6 +91,7 @@ class _Camera(PlayedCamera):
             if self._closed.wait(_PACE_S):
                 return
             yield self._frame(index, picture, index // third, color)
+        self._moments.get(len(self._pictures), lambda: None)()
 
 
 class _Trouble:
@@ -121,7 +125,7 @@ class _Trouble:
             ("receiver busy", lambda: setattr(self._receiver, "answer", "500")),
             ("receiver back", lambda: setattr(self._receiver, "answer", "ok")),
             ("queue locked and damaged", lambda: self._damage(noise)),
-            ("queue removed", lambda: self._queue.unlink(missing_ok=True)),
+            ("queue removed", self._remove),
             ("folder in the queue's place", self._replace),
         )
         return troubles[int(rng.integers(len(troubles)))]
@@ -135,9 +139,13 @@ class _Trouble:
             fcntl.flock(queue, fcntl.LOCK_EX)
             queue.write(noise)
 
-    def _replace(self) -> None:
+    def _remove(self) -> None:
         with suppress(OSError):
-            self._queue.unlink(missing_ok=True)
+            self._queue.unlink()
+
+    def _replace(self) -> None:
+        self._remove()
+        with suppress(OSError):
             self._queue.mkdir()
 
     def _idle(self) -> None:

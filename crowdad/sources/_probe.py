@@ -164,6 +164,7 @@ def _probed(path: Path, name: str, asked_fps: float | None, max_pixels: int) -> 
     new_fps, repeats = _new_fps(path, name, max_pixels, timeline, glance, fps)
     used = None if asked_fps is not None else timeline
     ranked = used is not None and (_contradicts(used, glance) or (used.in_order and bool(may_reorder)))
+    used = used.in_order_of_decoding() if used is not None and ranked else used
     return Probe(
         info,
         used,
@@ -220,7 +221,7 @@ def _origin(timeline: Timeline, glance: _Glance, ranked: bool) -> int | None:
     """Place of the first picture; None where only reading tells."""
     if not glance.order or (ranked and glance.order[0] != 0):
         return None
-    place = int(timeline.shown[0] if ranked and len(timeline.shown) else timeline.places[glance.order[0]])
+    place = int(timeline.places[glance.order[0]])
     return place if place in timeline.shown else None
 
 
