@@ -1,1 +1,1 @@
-"""Mutated clips, pictures, models and run files against the reader and the whole of `detect`, each under a watchdog."""
+"""Mutated clips, pictures, models and run files, lying times and failing machines, each under a watchdog."""

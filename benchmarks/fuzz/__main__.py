@@ -2,9 +2,12 @@
 
 Sound clips of twenty containers and codecs, pictures, a scene model and the files of a run are damaged (flipped, cut,
 wiped, spliced, lying headers) and handed to the reader, to the whole of `detect`, to the model loader and to the
-readers of run files, each input in a child process with a time and a memory limit.  Counted are crashes, hangs, errors
-that are not one clear line, silent losses (frames that a plain reader gets and that are neither handed out nor
-reported) and broken promises (frames out of order, counts that do not add up, a second pass that differs).
+readers of run files, each input in a child process with a time and a memory limit.  Sound pictures are given other
+timestamps, headers that claim another rate, and repeats; a disk fills at some write of `detect` or `fit`; in a short
+watch clocks jump, connections idle and the alert queue breaks.  Counted are crashes, hangs, errors that are not one
+clear line, silent losses (frames that a plain reader gets and that are neither handed out nor reported) and broken
+promises (frames out of order or at another rate, counts that do not add up, a second pass that differs, half-written
+files under their final names, alerts lost or told twice, a page that keeps its owner out).
 
 Every input follows from the seed and its number alone: `--only 1234` runs that one again and prints what it gave.
 Writes benchmarks/results/fuzz.json; exits with 1 where anything was found.
@@ -33,7 +36,20 @@ from benchmarks.fuzz.watchdog import Case, Verdict, watched
 from crowdad.evaluation import provenance
 
 RESULT = Path(__file__).parents[1] / "results" / "fuzz.json"
-_SHARES = {"clip, reader": 50, "clip, detect": 15, "pictures": 10, "model": 15, "run files": 10}
+_SHARES = {
+    "clip, reader": 42,
+    "clip, detect": 12,
+    "pictures": 8,
+    "model": 10,
+    "run files": 8,
+    "timestamps": 9,
+    "lying headers": 4,
+    "repeated pictures": 3,
+    "full disk": 2,
+    "watch": 2,
+}
+"""Inputs of each kind in a hundred."""
+
 _ROUND = [target for target, share in _SHARES.items() for _ in range(share)]
 FAULTS = ("crash", "hang", "exception", "silent loss", "broken promise")
 _TELL_EVERY = 200

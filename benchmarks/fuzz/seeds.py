@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from crowdad.config import load_settings
 from crowdad.datasets.generated import GeneratedClip, write_clip
 from crowdad.workflows import detect, fit
 
-__all__ = ["FRAMES", "RAW_FPS", "Clip", "Seeds", "write_seeds"]
+__all__ = ["FRAMES", "RAW_FPS", "Clip", "Seeds", "encode", "walkers", "write_seeds"]
 
 FRAMES = 40
 RAW_FPS = 10
@@ -68,29 +69,35 @@ _CLIPS = (
 
 @dataclass(frozen=True)
 class Seeds:
-    """Where the sound inputs lie.  clips, pictures: files; model: a fitted scene; run: the folder of a finished run."""
+    """Where the sound inputs lie.  clips, pictures: files; model: a fitted scene; run: the folder of a finished run
+    of `footage`; normal: what the model learned from."""
 
     clips: list[Path]
     pictures: list[Path]
     model: Path
     run: Path
     footage: Path
+    normal: Path
+
+    def clip(self, name: str) -> Path:
+        """The clip of this name."""
+        return next(clip for clip in self.clips if clip.name == name)
 
 
 def write_seeds(folder: Path) -> Seeds:
     """Make all sound inputs in `folder`; takes seconds."""
-    frames = _walkers()
-    clips = [_write_clip(folder / clip.name, clip, frames) for clip in _CLIPS]
+    frames = walkers()
+    clips = [encode(folder / clip.name, clip, frames) for clip in _CLIPS]
     pictures = [_write_picture(folder / f"picture{suffix}", frames[0]) for suffix in (".png", ".jpg", ".tif", ".webp")]
     pictures += [_write_picture(folder / f"picture{suffix}", frames[0]) for suffix in (".bmp", ".pgm", ".jp2")]
     normal, model, run = folder / "normal.mp4", folder / "scene.safetensors", folder / "run"
     write_clip(GeneratedClip("ped2like", seed=1, normal_only=True, duration_s=12), normal)
     fit(normal, settings=load_settings(overrides=_SETTINGS), output=model)
     detect(clips[0], model=model, output=run, overlay=False)
-    return Seeds(clips, pictures, model, run, clips[0])
+    return Seeds(clips, pictures, model, run, clips[0], normal)
 
 
-def _walkers() -> list[npt.NDArray[np.uint8]]:
+def walkers() -> list[npt.NDArray[np.uint8]]:
     """Textured boxes that cross a textured ground: uint8 (H, W) each."""
     rng = np.random.default_rng(0)
     height, width = _SIZE_HW
@@ -106,9 +113,10 @@ def _walkers() -> list[npt.NDArray[np.uint8]]:
     return frames
 
 
-def _write_clip(path: Path, clip: Clip, frames: list[npt.NDArray[np.uint8]]) -> Path:
+def encode(path: Path, clip: Clip, frames: Sequence[npt.NDArray[np.uint8]], fps: int = RAW_FPS) -> Path:
+    """Write uint8 (H, W) pictures of `walkers` as the clip asks."""
     with av.open(str(path), "w", options=clip.muxer) as container:
-        stream = container.add_stream(clip.codec, rate=RAW_FPS, options=clip.options)
+        stream = container.add_stream(clip.codec, rate=fps, options=clip.options)
         assert isinstance(stream, av.VideoStream)
         stream.height, stream.width, stream.pix_fmt = *_SIZE_HW, clip.pix_fmt
         stream.codec_context.thread_count = 1

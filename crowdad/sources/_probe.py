@@ -33,7 +33,7 @@ from crowdad.sources._rates import changes_of, confirmed, measured_fps
 from crowdad.sources._reading import Reading, rotate_tag, set_up_decoder, stated_fps, time_base
 from crowdad.sources._repeats import change_between, is_settled, new_rate
 from crowdad.sources._report import Tally
-from crowdad.sources._timeline import Timeline, read_timeline
+from crowdad.sources._timeline import MISSING, Timeline, read_timeline
 
 __all__ = ["ASSUMED_FPS", "NoFrameError", "Probe", "probed"]
 
@@ -149,7 +149,7 @@ def _probed(path: Path, name: str, asked_fps: float | None, max_pixels: int) -> 
             raise NoFrameError(tally)
         check_size(name, glance.first.height, glance.first.width, max_pixels)
         remarks = _remarks(container, stream, glance.first)
-        reorders = glance.reorders or (glance.bad and stream.codec_context.has_b_frames)
+        may_reorder = glance.bad and stream.codec_context.has_b_frames
     with open_container(path, max_pixels) as container:
         stream = video_stream(name, container)
         rates, tick = stated_fps(stream), time_base(stream)
@@ -163,15 +163,17 @@ def _probed(path: Path, name: str, asked_fps: float | None, max_pixels: int) -> 
         info = replace(info, size_hw=size_hw)
     new_fps, repeats = _new_fps(path, name, max_pixels, timeline, glance, fps)
     used = None if asked_fps is not None else timeline
+    ranked = used is not None and (_contradicts(used, glance) or (used.in_order and bool(may_reorder)))
+    used = used.in_order_of_decoding() if used is not None and ranked else used
     return Probe(
         info,
         used,
         new_fps,
         changes,
-        None if used is None else _origin(used, glance),
+        None if used is None else _origin(used, glance, ranked),
         clockwise_deg,
         tick,
-        ranked=used is not None and used.in_order and reorders,
+        ranked=ranked,
         paired=glance.pairs,
         truncated=truncated,
         notes=notes + remarks + repeats,
@@ -209,9 +211,15 @@ def _look(
     glance.bad = bool(tally.bad_packets)
 
 
-def _origin(timeline: Timeline, glance: _Glance) -> int | None:
+def _contradicts(timeline: Timeline, glance: _Glance) -> bool:
+    """Whether pictures come out of the decoder in another order than their timestamps say."""
+    places = timeline.places[glance.order]
+    return bool((np.diff(places[places != MISSING]) < 0).any())
+
+
+def _origin(timeline: Timeline, glance: _Glance, ranked: bool) -> int | None:
     """Place of the first picture; None where only reading tells."""
-    if not glance.order or (timeline.in_order and glance.order[0] != 0 and glance.reorders):
+    if not glance.order or (ranked and glance.order[0] != 0):
         return None
     place = int(timeline.places[glance.order[0]])
     return place if place in timeline.shown else None

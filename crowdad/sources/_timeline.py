@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
@@ -62,6 +62,12 @@ class Timeline:
         """int64: ticks from picture to picture, those where the clock was set back left out."""
         steps = np.diff(self.shown)
         return np.asarray(np.delete(steps, np.searchsorted(self.shown, self.restarts) - 1) if self.restarts else steps)
+
+    def in_order_of_decoding(self) -> Timeline:
+        """The same places, each packet given the next one: for timestamps that tell when, but not which."""
+        places = self.places.copy()
+        places[places != MISSING] = self.shown
+        return replace(self, places=places)
 
     def rank(self, place: int) -> int:
         """How many pictures are shown before this place."""

@@ -64,6 +64,17 @@ def test_pts_in_the_order_of_decoding(suffix: str, tmp_path: Path) -> None:
     check(path)
 
 
+@pytest.mark.parametrize("bframes", ["0", "3"])
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts", "flv"])
+def test_timestamps_that_contradict_the_order_of_pictures(suffix: str, bframes: str, tmp_path: Path) -> None:
+    def neighbours_swapped(_n: int, pts: int, dts: int, tick: Fraction) -> tuple[int, int]:
+        rank = round(pts * tick * FPS)
+        swapped = rank + (1, -1, 0, 0)[rank % 4] if rank >= 8 else rank
+        return round(swapped / FPS / tick), dts - round(2 / FPS / tick)
+
+    check(restamped(sound(tmp_path, bf=bframes), tmp_path / f"swapped.{suffix}", neighbours_swapped))
+
+
 def test_pictures_are_those_of_the_sound_recording(tmp_path: Path) -> None:
     # Two encodings of the same pictures differ by a few grey values, one picture and the next by far more.
     mixed, plain = (
