@@ -36,6 +36,7 @@ from crowdad.cli.options import (
 )
 from crowdad.cli.terminal import notice
 from crowdad.errors import ConfigError
+from crowdad.failures import line_of
 from crowdad.wording import address_shown, one_line
 
 if TYPE_CHECKING:
@@ -241,15 +242,32 @@ def _page(
             told = page.url if token is None else f"{page.url.partition('?')[0]}?token=..."
             print(f"live page: {told}", flush=True)
 
+        shows = [_costing_only_itself(show) for show in (page.board.update, page.board.change, page.board.status)]
+
         def change(told: EventChange) -> None:
             line.change(told)
-            page.board.change(told)
+            shows[1](told)
 
         def status(told: WatchStatus) -> None:
             line.status(told)
-            page.board.status(told)
+            shows[2](told)
 
-        yield {"on_update": page.board.update, "on_change": change, "on_status": status}
+        yield {"on_update": shows[0], "on_change": change, "on_status": status}
+
+
+def _costing_only_itself(show: Callable[[Any], None]) -> Callable[[Any], None]:
+    """A failure of the page is told once and does not end the watch."""
+    told: list[str] = []
+
+    def shown(news: Any) -> None:
+        try:
+            show(news)
+        except Exception as error:
+            if not told:
+                told.append(line_of(error, "the live page does not show everything"))
+                notice(told[0])
+
+    return shown
 
 
 class _LiveLine:

@@ -102,3 +102,17 @@ def test_mistakes_are_one_line_and_nothing_is_written(model: Path, tmp_path: Pat
         assert told.exit_code == code, told.output
         assert expected in told.output + told.stderr
     assert not folder.exists() or not list(folder.iterdir())
+
+
+def test_a_page_that_fails_is_told_once_and_does_not_end_the_watch(
+    clip: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise ZeroDivisionError("of the page")
+
+    monkeypatch.setattr("crowdad.page.board.Board.update", fails)
+    command = ["watch", str(clip), "--realtime", "-m", str(model), "-o", str(tmp_path / "watch"), "--runtime", "torch"]
+    told = CliRunner().invoke(app, [*command, "--page", "0"])
+    assert told.exit_code == 0, told.output
+    assert told.output.count("ZeroDivisionError") == 1
+    assert any(message.type == "end" for message in read_messages(tmp_path / "watch" / "events.jsonl"))
