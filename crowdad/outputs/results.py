@@ -39,6 +39,7 @@ MOST_RESULTS_BYTES = 256 * MB
 """Of a results.json that is read; those of a day of crowds have a few."""
 
 SCHEMA_VERSION: Literal[1] = 1
+_LEAST_TOLD = 0.05  # times that a moment stands out
 
 
 def _printable(text: Any) -> Any:
@@ -184,7 +185,8 @@ class EventRecord(_Record):
         if self.surprise is None:
             return f"anomaly {self.peak_anomaly:.2f}"
         where = ", at a place that often does" if self.recurring else ""
-        return f"stands out {self.surprise:.1f} times{where}"
+        how = f"stands out {self.surprise:.1f} times" if self.surprise >= _LEAST_TOLD else "does not stand out"
+        return f"{how}{where}"
 
     def to_event(self, *, candidate: bool = False) -> Event:
         """The event as the rest of crowdad knows it, with the boxes that were kept; candidate: as in `Event`."""

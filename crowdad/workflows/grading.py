@@ -28,9 +28,10 @@ _CLEARLY: dict[str, float] = {"low": 3.0, "normal": 2.3, "high": 1.6}
 
 _LONG_ENOUGH_S = 300.0
 _RECURRING, _AROUND_S = 0.1, 1.0  # share of the clip in which a place is warm besides an event, and around it
-_WARMTH = 0.65  # of an event's level: what a warm place reaches
+_WARM = 1.0  # times that a warm place stands out
 _USUAL = 0.3  # times that a moment stands out: what does less is like anything else
-_LEVELS = (0.75, 0.5, 0.3, 0.15, 0.0)  # of an event's level: moments are looked for from each downwards
+_LEVELS = (0.75, 0.5, 0.3, 0.15, 0.05, 0.01, 0.0)  # of an event's level: moments are looked for from each downwards
+_LEAST = 1e-5  # anomaly
 
 
 def check_sensitivity(sensitivity: str | None) -> None:
@@ -78,7 +79,7 @@ class EventWatch:
         self._calibration = scene.calibration
         self._threshold_raw = threshold_raw
         self._finder = EventFinder(fps, low=chosen.low, **lasting)  # type: ignore[arg-type]
-        (self._warm,) = self._readable((_WARMTH,))
+        self._warm = self._readable(scene.calibration.standing_out(_WARM))
         self._moments = MomentFinder(fps, self._warm_levels(), **lasting) if ranked else None
         self._events: list[Event] = []
         self._hot: list[tuple[float, npt.NDArray[np.uint8]]] = []  # of a short clip: warm cells, packed
@@ -131,13 +132,12 @@ class EventWatch:
         return bool(others) and bool(np.sum(others, axis=0, dtype=np.int64).max() > _RECURRING * self._frames)
 
     def _warm_levels(self) -> list[float]:
-        return sorted({level for level in self._readable(_LEVELS) if 1e-3 < level < 0.5})
+        usual, level = self._calibration.usual, self._threshold_raw
+        levels = (self._readable(usual + share * (level - usual)) for share in _LEVELS)
+        return sorted({level for level in levels if _LEAST < level < 0.5})
 
-    def _readable(self, shares: Sequence[float]) -> list[float]:
-        """Anomaly at shares of the way from what is usual to an event's level."""
-        usual = self._calibration.usual
-        raw = np.array([usual + share * (self._threshold_raw - usual) for share in shares], np.float32)
-        return [float(level) for level in readable(raw, self._threshold_raw)]
+    def _readable(self, raw: float) -> float:
+        return float(readable(np.array([raw], np.float32), self._threshold_raw)[0])
 
     def _surprising(self, event: Event) -> Event:
         raw = float(raw_of(np.array([event.peak_anomaly], np.float32), self._threshold_raw)[0])

@@ -154,3 +154,18 @@ def test_other_files_are_one_clear_line(tmp_path: Path) -> None:
         with pytest.raises(OutputNotReadableError, match=message) as error:
             read_results(path)
         assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("surprise", "recurring", "told"),
+    [
+        (None, False, "anomaly 0.62"),
+        (3.14, False, "stands out 3.1 times"),
+        (3.14, True, "stands out 3.1 times, at a place that often does"),
+        (0.01, False, "does not stand out"),
+    ],
+)
+def test_how_unusual_a_moment_is_in_words(surprise, recurring, told):
+    event = Event(1, 0.0, 1.0, 0, 10, 0.5, 5, 0.62, (0, 0, 9, 9), surprise=surprise, recurring=recurring)
+    (record,) = event_records([event], fps=10.0)
+    assert record.standing == told
