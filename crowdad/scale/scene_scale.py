@@ -88,7 +88,7 @@ class SceneScale:
             self,
             size_hw=size_hw,
             person=(centre * zoom, right, down),
-            rows=(self.rows[0] * zoom, self.rows[1] * zoom),
+            rows=(self.rows[0] * zoom, min(self.rows[1] * zoom, float(size_hw[0]))),  # whatever is rounded
             walk=self.walk * pace,
             gap=max(1, round(self.gap / pace)),
             fps=fps,

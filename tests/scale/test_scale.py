@@ -429,3 +429,10 @@ def test_fitted_to_follows_size_and_frame_rate_and_keeps_the_rest():
         gap=6,
         fps=30.0,
     )
+
+
+def test_fitted_to_and_back_stays_in_the_picture_whatever_is_rounded():
+    for height in range(16, 1200):
+        scale = scale_of(size_hw=(height, 2 * height), rows=(0.0, float(height)))
+        again = scale.fitted_to((round(0.4 * height), round(0.8 * height)), 10.0).fitted_to(scale.size_hw, 10.0)
+        assert SceneScale.from_dict(again.as_dict()) == again
