@@ -16,7 +16,7 @@ from crowdad.scale.geometry import ASSUMED_FORESHORTENING, USUAL_WALK_S, foresho
 from crowdad.scale.given import GivenHeights
 from crowdad.scale.ridge import HALO, Ridge, find_ridge
 from crowdad.scale.scene_scale import SceneScale
-from crowdad.sources import hardly_differ
+from crowdad.sources import MIN_SIDE_PX, hardly_differ
 
 __all__ = ["ScaleProbe"]
 
@@ -54,7 +54,7 @@ class ScaleProbe:
         """Look at the next frame; fresh: it does not continue the one before."""
         if self._size_hw is None:
             self._size_hw = (luma.shape[0], luma.shape[1])
-            self._zoom = min(_MOST_ENLARGED, _LONGEST_PX / max(luma.shape))
+            self._zoom = min(_MOST_ENLARGED, max(_LONGEST_PX / max(luma.shape), MIN_SIDE_PX / min(luma.shape)))
         frame, self._frame = self._frame, self._frame + 1
         if fresh:
             self._begun = self._before = None

@@ -269,8 +269,9 @@ def test_measuring_twice_gives_the_same():
         np.random.default_rng(0).integers(0, 255, (40, 60, 80), dtype=np.uint8),
         np.zeros((1, 60, 80), np.uint8),
         np.zeros((30, 9, 7), np.uint8),
+        np.random.default_rng(0).integers(0, 255, (40, 16, 2600), dtype=np.uint8),
     ],
-    ids=["black", "still", "flicker", "noise", "one frame", "tiny"],
+    ids=["black", "still", "flicker", "noise", "one frame", "tiny", "a long strip"],
 )
 def test_footage_without_people_is_one_clear_line(pictures):
     with pytest.raises(TooLittleMotionError) as told:
