@@ -68,7 +68,7 @@ class GivenHeights:
         """
         if given is None or isinstance(given, GivenHeights):
             return given
-        if isinstance(given, int | float):
+        if isinstance(given, int | float | np.integer | np.floating):
             return cls(((float(given), None),))
         text = os.fspath(given)
         if isinstance(given, os.PathLike) or text.lower().endswith(".json") or os.path.isfile(text):

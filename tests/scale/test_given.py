@@ -30,7 +30,7 @@ def drawn(path: Path, *people: tuple[float, float], size_wh: tuple[int, int] = (
     return path
 
 
-@pytest.mark.parametrize("given", [95, 95.0, "95", " 95 ", "95.0", "95@110"])
+@pytest.mark.parametrize("given", [95, 95.0, np.int64(95), np.float32(95), "95", " 95 ", "95.0", "95@110"])
 def test_one_height_is_that_of_all_places(given: object) -> None:
     assert heights(given).plane(PICTURE) == (95.0, 0.0, 0.0)
     assert heights(given).rows(PICTURE) == (0.0, 360.0)
