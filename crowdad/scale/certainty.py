@@ -11,7 +11,7 @@ import numpy.typing as npt
 from crowdad.scale.figures import Figures, Seen
 from crowdad.scale.ridge import Ridge, find_ridge
 
-__all__ = ["Verdict", "judge"]
+__all__ = ["Judgement", "judge"]
 
 Array = npt.NDArray[np.float64]
 
@@ -26,7 +26,7 @@ _PLACE, _PLACE_S = 1.5, 4.0  # person heights and seconds within which it may be
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Judgement:
     """refused: why the height cannot be told; unsure: why it may be off; each empty where there is no reason.
 
     few: it is refused as hardly anybody was seen at all.
@@ -37,7 +37,7 @@ class Verdict:
     few: bool
 
 
-def judge(seen: Seen, ridge: Ridge, fps: float, seed: int = 0) -> Verdict:
+def judge(seen: Seen, ridge: Ridge, fps: float, seed: int = 0) -> Judgement:
     """Whether what was measured holds: by evidence, by refits to parts of the footage, by what people look like."""
     figures = seen.upright.where(ridge.on)
     passages = _passages(figures, ridge, fps)
@@ -62,7 +62,7 @@ def judge(seen: Seen, ridge: Ridge, fps: float, seed: int = 0) -> Verdict:
             spread > _SURE_SPREAD or deviation > _SURE_DEVIATION
         ),
     }
-    return Verdict(refused, "; ".join(why for why, holds in doubts.items() if holds), refused in scarce)
+    return Judgement(refused, "; ".join(why for why, holds in doubts.items() if holds), refused in scarce)
 
 
 def _passages(figures: Figures, ridge: Ridge, fps: float) -> int:

@@ -22,7 +22,7 @@ __all__ = ["GivenHeights"]
 _HOW = "write 95 (pixels, head to feet), or heights at rows, such as 95@110,100@230"
 _HEIGHT = re.compile(r"([-+]?[\d.]+)(?:@([-+]?[\d.]+))?")
 _SHAPE_SLACK = 0.03
-_STEEPEST = 3.0  # pixels a row; 2 is a camera at the height of people's eyes, higher ones see less
+_STEEPEST_GIVEN = 3.0  # pixels a row; 2 is a camera at the height of people's eyes, higher ones see less
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class GivenHeights:
         at_top, down = fitted._line()
         centre = at_top + down * height / 2
         least = min(centre, *(at_top + down * (row or 0.0) for _, row in fitted.people))
-        if least <= 0 or down > _STEEPEST:
+        if least <= 0 or down > _STEEPEST_GIVEN:
             raise ConfigError(
                 f"people's height ({fitted}) changes by {down:.2g} px a row, which leaves nobody in the picture's "
                 "middle or giants below; give heights of people who stand farther apart"

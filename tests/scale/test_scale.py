@@ -139,7 +139,7 @@ def test_foreshortening_follows_from_how_far_the_horizon_is_above_the_centre():
 
 def walked(move_px: float, fps: float) -> float:
     moves = Figures(*(np.full(20, value) for value in (50.0, 40.0, 10.0, 40.0, 300.0, move_px, 0.0, 0.0)))
-    return walk_of(moves, scale_of(person=(40.0, 0.0, 0.0)), fps) * fps
+    return walk_of(moves, scale_of(person=(40.0, 0.0, 0.0), fps=fps)) * fps
 
 
 def test_walking_speed_leans_to_the_usual_one_unless_the_times_cannot_be_real():
