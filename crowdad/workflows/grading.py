@@ -28,9 +28,9 @@ _CLEARLY: dict[str, float] = {"low": 3.0, "normal": 2.3, "high": 1.6}
 
 _LONG_ENOUGH_S = 300.0
 _RECURRING, _AROUND_S = 0.1, 1.0  # share of the clip in which a place is warm besides an event, and around it
-_WARMTH = 0.65  # of an event's level: what a warm place reaches
+_WARMTH = 0.65  # of the way from what is usual to an event's level: what a warm place reaches
 _USUAL = 0.3  # times that a moment stands out: what does less is like anything else
-_LEVELS = (0.75, 0.5, 0.3, 0.15, 0.0)  # of an event's level: moments are looked for from each downwards
+_LEVELS = (0.75, 0.5, 0.3, 0.15, 0.0)  # of the same way: where moments are followed
 
 
 def check_sensitivity(sensitivity: str | None) -> None:
@@ -113,7 +113,7 @@ class EventWatch:
             for number, event in enumerate(ranked, start=len(numbered) + 1)
         ]
         told = [self._surprising(event) for event in numbered]
-        # The first moment is told whatever it is; what is as usual as anything else is no second one.
+        # The first candidate is told whatever it is; a further one only if it stands out a little.
         return told, [
             moment for place, moment in enumerate(candidates) if not place or (moment.surprise or 0) >= _USUAL
         ]
