@@ -137,7 +137,9 @@ def _tell_run(folder: Path) -> None:
         try:
             scale = SceneScale.from_dict(results.model.scale)
         except ValueError as error:
-            raise OutputNotReadableError(f"{folder}: its results tell of people that no footage shows") from error
+            raise OutputNotReadableError(
+                f"{folder}: its results hold a size of people that is impossible; run crowdad detect again"
+            ) from error
         print("\n".join(f"  {one_line(line)}" for line in size_lines(scale)))
 
 

@@ -45,19 +45,20 @@ def judge(seen: Seen, ridge: Ridge, fps: float, seed: int = 0) -> Judgement:
     far_off = float((np.abs(refits).max(axis=1) > _FAR_OFF).mean())
     deviation = float(refits[:, 1].std())
     spread = float(np.median(np.abs(refits)))
+    few_passed = f"only about {passages} {'person' if passages == 1 else 'people'} passed"
     scarce = {
         f"only {len(figures)} figures of people were seen": len(figures) < _FEW_FIGURES,
-        f"only about {passages} people passed": passages < _FEW_PASSAGES,
+        few_passed: passages < _FEW_PASSAGES,
     }
     refusals = scarce | {
         "parts of the footage disagree about it": far_off > _MOST_FAR_OFF or deviation > _MOST_DEVIATION,
-        "what moves is as often wide as tall, as no people are": _lying(seen, ridge) > _MOST_LYING * len(figures),
+        "what moves is wide as often as tall, unlike people": _lying(seen, ridge) > _MOST_LYING * len(figures),
         "most of what moves is cut into pieces or hidden": _on_ridge(seen, figures) < _LEAST_ON_RIDGE,
         "most of what moves is larger than a person": _large(seen, ridge) > _MOST_LARGE,
     }
     refused = next((why for why, holds in refusals.items() if holds), "")
     doubts = {
-        f"only about {passages} people passed": passages < _SURE_PASSAGES,
+        few_passed: passages < _SURE_PASSAGES,
         f"parts of the footage differ by {max(spread, deviation):.0%}": (
             spread > _SURE_SPREAD or deviation > _SURE_DEVIATION
         ),

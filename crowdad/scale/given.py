@@ -42,7 +42,7 @@ class GivenHeights:
             if not (math.isfinite(height) and height > 0):
                 raise ConfigError(f"a person's height is {height:g} px; more than 0 is needed: {_HOW}")
             if row is None and len(self.people) > 1:
-                raise ConfigError(f"people's height {height:g} has no row beside others: {_HOW}")
+                raise ConfigError(f"people's height {height:g} has no row; of several each needs one: {_HOW}")
         if self.drawn_hw is None:
             self._check_written()
 
@@ -79,7 +79,7 @@ class GivenHeights:
         except ValueError:  # 9.5.1
             numbers = []
         if len(numbers) < len(pairs):
-            raise ConfigError(f"people's height {text!r} is neither numbers nor a file that is here; {_HOW}")
+            raise ConfigError(f"people's height {text!r} is neither numbers nor an existing file; {_HOW}")
         return cls(tuple(numbers))
 
     @classmethod
@@ -124,8 +124,8 @@ class GivenHeights:
         least = min(centre, *(at_top + down * (row or 0.0) for _, row in fitted.people))
         if least <= 0 or down > _STEEPEST_GIVEN:
             raise ConfigError(
-                f"people's height ({fitted}) changes by {down:.2g} px a row, which leaves nobody in the picture's "
-                "middle or giants below; give heights of people who stand farther apart"
+                f"people's height ({fitted}) changes by {down:.2g} px a row, which leaves no height at the picture's "
+                "centre, or giants below it; give heights of people who stand farther apart"
             )
         return centre, 0.0, down
 

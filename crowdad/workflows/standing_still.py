@@ -52,8 +52,8 @@ def _said(why: TooLittleMotionError, options: DetectOptions) -> str:
     if options.person_height is not None:
         return line
     return (
-        f"{line}; where people's height is given (--person-height 95, pixels from head to feet, or people drawn on the "
-        "report page), what moves can be compared"
+        f"{line}; to have what moves compared, give people's height (--person-height 95, pixels from head to feet, or "
+        "people drawn on the report page)"
     )
 
 

@@ -230,7 +230,7 @@ def test_memory_does_not_grow_with_the_footage() -> None:
     "wrong", [{"level": 1.2}, {"low": 0.6}, {"low": 0.0}, {"min_duration_s": -1}, {"gap_s": -1}, {"max_duration_s": 0}]
 )
 def test_impossible_parameters_are_refused(wrong: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match=r"needed|durations"):
+    with pytest.raises(ValueError, match="needed"):
         EventFinder(FPS, **wrong)
     with pytest.raises(ValueError, match="fps"):
         EventFinder(0)
