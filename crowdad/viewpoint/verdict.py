@@ -74,7 +74,7 @@ def compare(
         seen = np.asarray(cv2.resize(seen, background.shape[::-1], interpolation=cv2.INTER_AREA), np.uint8)
     picture = seen.astype(np.float32)
     if structure.seen_in(picture) < _LEAST_SEEN:
-        return CameraVerdict("unsure", 0.5, "its pictures are too dark or too blurred to compare: check the camera")
+        return CameraVerdict("unsure", 0.5, "its pictures are too dark or too blurred to compare; check the camera")
     here = structure.nearby(picture, _DRIFT * background.shape[1])
     if here.agreement < _AGREES_WHOLLY or here.distinctness < _SAME_DISTINCT:
         elsewhere = structure.anywhere(picture)
