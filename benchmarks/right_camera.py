@@ -1,6 +1,6 @@
 """Is footage of the model's camera? Real and generated cameras against themselves, changed, and against each other.
 
-python -m benchmarks.right_camera --data ../shared/data
+python -m benchmarks.right_camera --data DIR
 
 A model's background is taken from the first half of a clip, or from a data set's training clips; the footage is five
 seconds of the second half, or of test clips.  Writes results/right_camera.json; `python -m benchmarks.tables`
@@ -318,9 +318,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, help="data folder; default: $CROWDAD_DATA")
     parser.add_argument("--out", type=Path, default=RESULT, help="file of rows; default: the published one")
     options = parser.parse_args(arguments)
+    root = data_root(options.data)
+    real = list(real_places(root))
+    if not real:
+        print(f"error: {root}: no real camera there; give the folder of the data with --data", file=sys.stderr)
+        return 1
     kept = provenance(["python", "-m", "benchmarks.right_camera"])
     rows = []
-    for row in measure(list(real_places(data_root(options.data))), list(generated_places())):
+    for row in measure(real, list(generated_places())):
         rows.append({**row, **kept})
         print(table([row]).splitlines()[-1], flush=True)
     write_rows(options.out, rows)

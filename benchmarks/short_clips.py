@@ -2,6 +2,7 @@
 
 python -m benchmarks.short_clips --data DIR              # every clip that is missing
 python -m benchmarks.short_clips --data DIR --only ped2  # one set: ped2, ped1, training, generated, scenes
+python -m benchmarks.short_clips --data DIR --fresh      # every clip, or with --only those of its set, anew
 
 Ped1's and Ped2's test clips each alone, generated clips of 20 seconds with and without anomalies, real scenes, and
 training clips, in which nothing is unusual.  The level from which a moment is an event was chosen on generated and
@@ -86,6 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.short_clips", description=__doc__)
     parser.add_argument("--data", type=Path, help="data folder; default: CROWDAD_DATA, then the user's cache")
     parser.add_argument("--only", choices=SETS, help="one set of clips")
+    parser.add_argument("--fresh", action="store_true", help="measure also what has a row")
     parser.add_argument("--jobs", type=int, default=2, help="clips side by side (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=RESULT, help="results file")
     options = parser.parse_args(arguments)
@@ -98,15 +100,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     root = data_root(options.data)
-    rows = read_rows(options.out)
-    done = {(row["set"], row["clip"]) for row in rows}
+    rows = {(row["set"], row["clip"]): row for row in read_rows(options.out)}
     wanted = [name for name in SETS if options.only in (None, name)]
-    clips = [clip for name in wanted for clip in _clips(name, root) if clip[:2] not in done]
+    clips = [clip for name in wanted for clip in _clips(name, root) if options.fresh or clip[:2] not in rows]
     with ProcessPoolExecutor(options.jobs) as pool:
         for row in pool.map(partial(_measure, root=root), clips):
-            rows.append(row)
-            rows.sort(key=lambda row: (SETS.index(row["set"]), row["unusual"], row["clip"]))
-            write_rows(options.out, rows)
+            rows[row["set"], row["clip"]] = row
+            order = sorted(rows.values(), key=lambda row: (SETS.index(row["set"]), row["unusual"], row["clip"]))
+            write_rows(options.out, order)
             print(row["set"], row["clip"], "hit" if row["hit"] else "-", row["events"], row["refused"], flush=True)
     return 0
 

@@ -42,7 +42,7 @@ class Calibration:
     shape, scale: of the generalised Pareto tail above it.  hours: length of the footage it was read from.
     learned_hours: length of all that the scene was learned from, of which that may be a sample; 0 in files from before
     it was kept.
-    how: "generalised Pareto tail" or "exponential tail".  note: of models from before the rate was looked at later on.
+    how: "generalised Pareto tail" or "exponential tail".  note: of older files, not used any more; see `promise`.
     usual, spread: median of the peaks, and how far above it the largest of so many is to be expected; 0 in files from
     before they were kept.
     """

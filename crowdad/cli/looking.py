@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -78,24 +79,31 @@ def info(
     """
     footage: list[Spec] = []
     code = 0
+    _check_drawable(picture, paths)
     for path in paths:
         if path.endswith(".safetensors"):
             _tell_scene(path, picture, verbose)
         elif os.path.isfile(os.path.join(path, "results.json")):
+            if picture is not None:
+                raise ConfigError(f"--picture draws a model or a video; {path} is a run's folder")
             _tell_run(Path(path))
         else:
             found, missed = found_footage([path], verbose)
             footage += found
             code = max(code, missed)
-    if picture is not None and (len(paths) > 1 or len(footage) > 1):
-        raise ConfigError(f"--picture draws one model or one video, {max(len(paths), len(footage))} were given")
     if footage:
+        _check_drawable(picture, footage)
         if people is None:
             people = len(footage) == 1
         with Bars() as bars:
             asked = _People(person_height, picture) if people or picture is not None else None
             code = max(code, _tell_footage(footage, chosen_part(None, None, 1, fps, max_pixels), asked, bars, verbose))
     return code
+
+
+def _check_drawable(picture: Path | None, given: Sequence[object]) -> None:
+    if picture is not None and len(given) > 1:
+        raise ConfigError(f"--picture draws one model or one video; {len(given)} are given")
 
 
 @dataclass(frozen=True)
@@ -129,7 +137,9 @@ def _tell_run(folder: Path) -> None:
         try:
             scale = SceneScale.from_dict(results.model.scale)
         except ValueError as error:
-            raise OutputNotReadableError(f"{folder}: its results tell of people that no footage shows") from error
+            raise OutputNotReadableError(
+                f"{folder}: its results hold a size of people that is impossible; run crowdad detect again"
+            ) from error
         print("\n".join(f"  {one_line(line)}" for line in size_lines(scale)))
 
 

@@ -51,7 +51,7 @@ class EventFinder:
         if not 0 < low <= level <= 1:
             raise ValueError(f"low is {low} and level {level}; 0 < low <= level <= 1 is needed")
         if min(min_duration_s, gap_s, weak_s) < 0 or not max_duration_s > 0:
-            raise ValueError("min_duration_s, gap_s, weak_s and max_duration_s are durations; none can be negative")
+            raise ValueError("min_duration_s, gap_s and weak_s of at least 0 s and max_duration_s above 0 s are needed")
         self.fps = fps
         self.level = level
         self.low = low

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from crowdad.scale.figures import Figures, Seen
 from crowdad.scale.ridge import Ridge, find_ridge
 
-__all__ = ["Verdict", "judge"]
+__all__ = ["Judgement", "judge"]
 
 Array = npt.NDArray[np.float64]
 
@@ -26,7 +26,7 @@ _PLACE, _PLACE_S = 1.5, 4.0  # person heights and seconds within which it may be
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Judgement:
     """refused: why the height cannot be told; unsure: why it may be off; each empty where there is no reason.
 
     few: it is refused as hardly anybody was seen at all.
@@ -37,7 +37,7 @@ class Verdict:
     few: bool
 
 
-def judge(seen: Seen, ridge: Ridge, fps: float, seed: int = 0) -> Verdict:
+def judge(seen: Seen, ridge: Ridge, fps: float, seed: int = 0) -> Judgement:
     """Whether what was measured holds: by evidence, by refits to parts of the footage, by what people look like."""
     figures = seen.upright.where(ridge.on)
     passages = _passages(figures, ridge, fps)
@@ -45,24 +45,25 @@ def judge(seen: Seen, ridge: Ridge, fps: float, seed: int = 0) -> Verdict:
     far_off = float((np.abs(refits).max(axis=1) > _FAR_OFF).mean())
     deviation = float(refits[:, 1].std())
     spread = float(np.median(np.abs(refits)))
+    few_passed = f"only about {passages} {'person' if passages == 1 else 'people'} passed"
     scarce = {
         f"only {len(figures)} figures of people were seen": len(figures) < _FEW_FIGURES,
-        f"only about {passages} people passed": passages < _FEW_PASSAGES,
+        few_passed: passages < _FEW_PASSAGES,
     }
     refusals = scarce | {
         "parts of the footage disagree about it": far_off > _MOST_FAR_OFF or deviation > _MOST_DEVIATION,
-        "what moves is as often wide as tall, as no people are": _lying(seen, ridge) > _MOST_LYING * len(figures),
+        "what moves is wide as often as tall, unlike people": _lying(seen, ridge) > _MOST_LYING * len(figures),
         "most of what moves is cut into pieces or hidden": _on_ridge(seen, figures) < _LEAST_ON_RIDGE,
         "most of what moves is larger than a person": _large(seen, ridge) > _MOST_LARGE,
     }
     refused = next((why for why, holds in refusals.items() if holds), "")
     doubts = {
-        f"only about {passages} people passed": passages < _SURE_PASSAGES,
+        few_passed: passages < _SURE_PASSAGES,
         f"parts of the footage differ by {max(spread, deviation):.0%}": (
             spread > _SURE_SPREAD or deviation > _SURE_DEVIATION
         ),
     }
-    return Verdict(refused, "; ".join(why for why, holds in doubts.items() if holds), refused in scarce)
+    return Judgement(refused, "; ".join(why for why, holds in doubts.items() if holds), refused in scarce)
 
 
 def _passages(figures: Figures, ridge: Ridge, fps: float) -> int:

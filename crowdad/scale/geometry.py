@@ -21,7 +21,7 @@ USUAL_WALK_S = 0.75
 """Walking speed in person heights a second."""
 
 _FOCAL = 1.1  # focal length of a usual lens, of the longest side
-_MOST_FORESHORTENING = 4.0  # looking down by 15 degrees
+_MOST_AT_CENTRE = 4.0  # looking down by 15 degrees
 _BRISK = 1.15  # upper quartile of a walking crowd's speeds, of its usual one
 _TRUST = 0.5  # in the usual speed, against the measured one
 _BELIEVED, _DISBELIEVED = 2.0, 2.2  # ratio of usual and measured speed: beyond, the times are not the real ones
@@ -37,10 +37,10 @@ def foreshortening_of(person: tuple[float, float, float], size_hw: tuple[int, in
     if down <= 0:
         return 1.0
     tilt = math.atan(centre / down / (_FOCAL * max(size_hw)))
-    return min(1 / math.sin(tilt), _MOST_FORESHORTENING)
+    return min(1 / math.sin(tilt), _MOST_AT_CENTRE)
 
 
-def walk_of(figures: Figures, scale: SceneScale, fps: float) -> float:
+def walk_of(figures: Figures, scale: SceneScale) -> float:
     """Walking speed across the picture in person heights a frame, from at least one figure.
 
     People hardly ever walk much slower or faster than usual.  Where they seem to, the times of the frames are not real
@@ -49,7 +49,7 @@ def walk_of(figures: Figures, scale: SceneScale, fps: float) -> float:
     along = scale.foreshortening_at(figures.x, figures.y) * figures.dy
     moves = np.hypot(figures.dx, along) / scale.person_px(figures.x, figures.y)
     measured = max(float(np.quantile(moves, 0.75)) / _BRISK, 1e-5)
-    usual = USUAL_WALK_S / fps
+    usual = USUAL_WALK_S / scale.fps
     apart = abs(math.log(usual / measured))
     trust = _TRUST * min(max((_DISBELIEVED - math.exp(apart)) / (_DISBELIEVED - _BELIEVED), 0.0), 1.0)
     return measured ** (1 - trust) * usual**trust

@@ -22,7 +22,7 @@ __all__ = ["GivenHeights"]
 _HOW = "write 95 (pixels, head to feet), or heights at rows, such as 95@110,100@230"
 _HEIGHT = re.compile(r"([-+]?[\d.]+)(?:@([-+]?[\d.]+))?")
 _SHAPE_SLACK = 0.03
-_STEEPEST = 3.0  # pixels a row; 2 is a camera at the height of people's eyes, higher ones see less
+_STEEPEST_GIVEN = 3.0  # pixels a row; 2 is a camera at the height of people's eyes, higher ones see less
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class GivenHeights:
             if not (math.isfinite(height) and height > 0):
                 raise ConfigError(f"a person's height is {height:g} px; more than 0 is needed: {_HOW}")
             if row is None and len(self.people) > 1:
-                raise ConfigError(f"people's height {height:g} has no row beside others: {_HOW}")
+                raise ConfigError(f"people's height {height:g} has no row; of several each needs one: {_HOW}")
         if self.drawn_hw is None:
             self._check_written()
 
@@ -68,7 +68,7 @@ class GivenHeights:
         """
         if given is None or isinstance(given, GivenHeights):
             return given
-        if isinstance(given, int | float):
+        if isinstance(given, int | float | np.integer | np.floating):
             return cls(((float(given), None),))
         text = os.fspath(given)
         if isinstance(given, os.PathLike) or text.lower().endswith(".json") or os.path.isfile(text):
@@ -79,7 +79,7 @@ class GivenHeights:
         except ValueError:  # 9.5.1
             numbers = []
         if len(numbers) < len(pairs):
-            raise ConfigError(f"people's height {text!r} is neither numbers nor a file that is here; {_HOW}")
+            raise ConfigError(f"people's height {text!r} is neither numbers nor an existing file; {_HOW}")
         return cls(tuple(numbers))
 
     @classmethod
@@ -122,10 +122,10 @@ class GivenHeights:
         at_top, down = fitted._line()
         centre = at_top + down * height / 2
         least = min(centre, *(at_top + down * (row or 0.0) for _, row in fitted.people))
-        if least <= 0 or down > _STEEPEST:
+        if least <= 0 or down > _STEEPEST_GIVEN:
             raise ConfigError(
-                f"people's height ({fitted}) changes by {down:.2g} px a row, which leaves nobody in the picture's "
-                "middle or giants below; give heights of people who stand farther apart"
+                f"people's height ({fitted}) changes by {down:.2g} px a row, which leaves no height at the picture's "
+                "centre, or giants below it; give heights of people who stand farther apart"
             )
         return centre, 0.0, down
 

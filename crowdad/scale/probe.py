@@ -16,7 +16,7 @@ from crowdad.scale.geometry import ASSUMED_FORESHORTENING, USUAL_WALK_S, foresho
 from crowdad.scale.given import GivenHeights
 from crowdad.scale.ridge import HALO, Ridge, find_ridge
 from crowdad.scale.scene_scale import SceneScale
-from crowdad.sources import hardly_differ
+from crowdad.sources import MIN_SIDE_PX, hardly_differ
 
 __all__ = ["ScaleProbe"]
 
@@ -26,7 +26,7 @@ _LONGEST_PX, _MOST_ENLARGED = 640, 2.0  # size that pictures are measured at
 _APART_S = 0.12  # between the two pictures of a pair
 _LEAST_FIGURES = 12  # fewer tell nothing about the scene
 _LIKE_GIVEN = 0.4  # of the logarithm: who is taller or smaller than given is not a whole person, or a vehicle
-_STEEPEST = 0.6  # pixels a row: at the head of a person a third less than at the middle
+_STEEPEST_MEASURED = 0.6  # pixels a row: at the head of a person a third less than at the middle
 _FASTEST_WALK_S = 1.4  # person heights a second
 _HELP = "give it with --person-height 95 (pixels from head to feet), or a fitted model with --model"
 
@@ -54,7 +54,7 @@ class ScaleProbe:
         """Look at the next frame; fresh: it does not continue the one before."""
         if self._size_hw is None:
             self._size_hw = (luma.shape[0], luma.shape[1])
-            self._zoom = min(_MOST_ENLARGED, _LONGEST_PX / max(luma.shape))
+            self._zoom = min(_MOST_ENLARGED, max(_LONGEST_PX / max(luma.shape), MIN_SIDE_PX / min(luma.shape)))
         frame, self._frame = self._frame, self._frame + 1
         if fresh:
             self._begun = self._before = None
@@ -86,7 +86,7 @@ class ScaleProbe:
         return np.asarray(cv2.resize(luma, None, fx=self._zoom, fy=self._zoom, interpolation=how), np.uint8)
 
     def measure(self, heights: GivenHeights | None = None) -> SceneScale:
-        """What was seen.
+        """People's size and speed in what was seen.
 
         heights: of people, where the user knows them: only their speed is measured then, or assumed where too few move.
         Raises TooLittleMotionError where hardly anybody moves, UnclearSizeError where people's height cannot be told;
@@ -108,24 +108,25 @@ class ScaleProbe:
             )
         if verdict.refused:
             raise UnclearSizeError(f"people's size cannot be measured: {verdict.refused}; {_HELP}")
-        figures = seen.upright.where(ridge.on)
+        return self._seen_scale(ridge, seen.upright.where(ridge.on), verdict.unsure)
+
+    def _seen_scale(self, ridge: Ridge, figures: Figures, why: str) -> SceneScale:
+        """The scene with people as tall as the figures on the ridge.  why: what makes that unsure."""
         whole = _weighted_quantiles(figures.y, figures.height**2, (0.5,))[0]
         person = _gentle(ridge.person, whole - ridge.size_hw[0] / 2)
         first, last = _weighted_quantiles(figures.y, figures.height, (0.02, 0.98))
-        foreshortening = foreshortening_of(ridge.person, ridge.size_hw)
         scale = SceneScale(
             size_hw=ridge.size_hw,
             person=person,
             walk=0.0,
-            foreshortening=foreshortening,
+            foreshortening=foreshortening_of(ridge.person, ridge.size_hw),
             along=len(figures),
             gap=1,
             rows=(first, last),
             figures=len(figures),
             fps=self._fps,
         )
-        walk = walk_of(figures, scale, self._fps)
-        why = verdict.unsure
+        walk = walk_of(figures, scale)
         if walk * self._fps > _FASTEST_WALK_S:
             hurry = f"what moves passes at {walk * self._fps:.1f} person heights a second, people walk at about 0.75"
             why = f"{why}; {hurry}" if why else hurry
@@ -145,7 +146,7 @@ class ScaleProbe:
         like = np.abs(np.log(upright.height / HALO / scale.person_px(upright.x, upright.y))) < _LIKE_GIVEN
         if like.sum() >= _LEAST_FIGURES:
             people = upright.where(like)
-            walk = walk_of(people, scale, self._fps)
+            walk = walk_of(people, scale)
             scale = replace(scale, figures=len(people))
         ridge = find_ridge(upright, scale.size_hw)
         if not judge(seen, ridge, self._fps).refused:
@@ -165,7 +166,7 @@ def _gentle(person: tuple[float, float, float], row: float) -> tuple[float, floa
     row: of the people, from the centre; their height stays.
     """
     centre, right, down = person
-    held = min(down, _STEEPEST)
+    held = min(down, _STEEPEST_MEASURED)
     return centre + (down - held) * row, right, held
 
 

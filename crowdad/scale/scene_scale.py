@@ -19,8 +19,8 @@ MIN_PERSON_PX = 6.0
 Certainty = Literal["sure", "unsure", "given"]
 """How far people's height can be relied on: measured well, measured with doubts, or given by the user."""
 
-_MOST_ANYWHERE = 6.0  # near the horizon it grows without end, and with it what noise in the flow counts for
-_STEEPEST = 1.5  # pixels a row: of people who stand on one floor
+_MOST_FORESHORTENING = 6.0  # near the horizon it has no end, and with it what noise in the flow counts for
+_STEEPEST_FLOOR = 1.5  # pixels a row: of people who stand on one floor
 _LEAST_OF_SEEN = 0.5  # of the least height in the rows where people were seen: the plane is not followed to its zero
 _MOST_SIDE_PX = 100_000
 _LONGEST_STRIDE = 1 / 3  # person heights from picture to picture: whoever walks on by more is not followed
@@ -34,7 +34,7 @@ class SceneScale:
     downwards), in pixels and pixels per pixel.  walk: walking speed across the picture, in person heights a frame.
     gap: frames a step.
     foreshortening: how many times slower the same walk looks towards or away from the camera, at the picture's centre.
-    along: figures who walked along the line of sight, from whom it was read; 0 = a typical camera's is assumed.
+    along: figures from whose heights it was read, by the horizon; 0 = a typical camera's is assumed.
     rows: (first, last) row in which figures were seen.  figures: how many the height was read from; 0 = assumed.
     fps: frames a second of the footage it was measured on.
     certainty: of the height.  why: what makes it unsure, or what was measured that contradicts a given one by far;
@@ -66,7 +66,7 @@ class SceneScale:
         height, width = self.size_hw
         centre, right, down = self.person
         at_top = centre + right * (np.asarray(x, float) - width / 2) - down * height / 2
-        row = np.maximum(y, np.maximum(at_top, 0) / (2 - min(down, _STEEPEST)))
+        row = np.maximum(y, np.maximum(at_top, 0) / (2 - min(down, _STEEPEST_FLOOR)))
         least_seen = centre + min(down * (row - height / 2) for row in self.rows)
         return np.maximum(at_top + down * row, max(MIN_PERSON_PX, _LEAST_OF_SEEN * least_seen))
 
@@ -77,7 +77,7 @@ class SceneScale:
         one grows by the root of that only, since it multiplies the noise in the flow for nothing where all walk across.
         """
         growth = self.person[0] / self.person_px(x, y)
-        return np.clip(self.foreshortening * (growth if self.along else np.sqrt(growth)), 1.0, _MOST_ANYWHERE)
+        return np.clip(self.foreshortening * (growth if self.along else np.sqrt(growth)), 1.0, _MOST_FORESHORTENING)
 
     def fitted_to(self, size_hw: tuple[int, int], fps: float) -> SceneScale:
         """The same scene recorded at another size (of the same shape) or frame rate."""
@@ -88,7 +88,7 @@ class SceneScale:
             self,
             size_hw=size_hw,
             person=(centre * zoom, right, down),
-            rows=(self.rows[0] * zoom, self.rows[1] * zoom),
+            rows=(self.rows[0] * zoom, min(self.rows[1] * zoom, float(size_hw[0]))),  # whatever is rounded
             walk=self.walk * pace,
             gap=max(1, round(self.gap / pace)),
             fps=fps,

@@ -11,7 +11,7 @@ from typing import Any
 
 from crowdad.errors import CrowdadError, UnreadableSourceError
 from crowdad.sources._ahead import read_ahead
-from crowdad.sources._base import MAX_PIXELS, Playable, Source
+from crowdad.sources._base import MAX_PIXELS, MIN_SIDE_PX, Playable, Source
 from crowdad.sources._expand import Spec, expand, path_of, refuse_run, require_existing
 from crowdad.sources._fetched import Fetched, OnBytes, fetch
 from crowdad.sources._listing import Entry, Listing
@@ -27,6 +27,7 @@ from crowdad.storage import is_stored, local_spec
 
 __all__ = [
     "MAX_PIXELS",
+    "MIN_SIDE_PX",
     "SOURCES",
     "ArraySource",
     "Break",

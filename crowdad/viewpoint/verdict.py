@@ -74,7 +74,7 @@ def compare(
         seen = np.asarray(cv2.resize(seen, background.shape[::-1], interpolation=cv2.INTER_AREA), np.uint8)
     picture = seen.astype(np.float32)
     if structure.seen_in(picture) < _LEAST_SEEN:
-        return CameraVerdict("unsure", 0.5, "its pictures are too dark or too blurred to compare; see whether it works")
+        return CameraVerdict("unsure", 0.5, "its pictures are too dark or too blurred to compare; check the camera")
     here = structure.nearby(picture, _DRIFT * background.shape[1])
     if here.agreement < _AGREES_WHOLLY or here.distinctness < _SAME_DISTINCT:
         elsewhere = structure.anywhere(picture)
@@ -112,7 +112,7 @@ def _same(here: Alignment, mean: float, usual: float) -> CameraVerdict:
 
 def _lost(here: Alignment, elsewhere: Alignment) -> CameraVerdict:
     if here.distinctness >= _PERHAPS_DISTINCT:
-        detail = "little of its background is the same or in sight; see whether the camera was moved or is hidden"
+        detail = "little of its background is the same or visible; check whether the camera was moved or is covered"
         return CameraVerdict("unsure", 0.5, detail)
     certainty = min(
         _share(-here.distinctness, -_PERHAPS_DISTINCT, -2.0), _share(-elsewhere.distinctness, -_MOVED_DISTINCT, -5.0)

@@ -24,7 +24,7 @@ from crowdad.storage import local_spec
 from crowdad.workflows.footage import Part, one_spec
 from crowdad.workflows.grading import Sensitivity
 from crowdad.workflows.options import DetectOptions, FootageBeside, Model
-from crowdad.workflows.picturing import TIMELINE_PICTURES, Seen, look_again
+from crowdad.workflows.picturing import TIMELINE_PICTURES, SecondLook, look_again
 from crowdad.workflows.preparing import Opened, fitted_scene, prepared, save_scene
 from crowdad.workflows.progress import Progress, silent
 from crowdad.workflows.putting import put_when_whole
@@ -269,7 +269,7 @@ def check_apart(spec: Any, folder: RunFolder) -> None:
             )
 
 
-def _write_timeline(folder: RunFolder, run: Run, scored: Scored, seen: Seen) -> None:
+def _write_timeline(folder: RunFolder, run: Run, scored: Scored, seen: SecondLook) -> None:
     from crowdad.outputs.timeline import write_timeline
 
     events = {event.event_id for event in scored.events}

@@ -30,7 +30,15 @@ _LONG_ENOUGH_S = 300.0
 _RECURRING, _AROUND_S = 0.1, 1.0  # share of the clip in which a place is warm besides an event, and around it
 _WARM = 1.0  # times that a warm place stands out
 _USUAL = 0.3  # times that a moment stands out: what does less is like anything else
-_LEVELS = (0.75, 0.5, 0.3, 0.15, 0.05, 0.01, 0.0)  # of an event's level: moments are looked for from each downwards
+_LEVELS = (
+    0.75,
+    0.5,
+    0.3,
+    0.15,
+    0.05,
+    0.01,
+    0.0,
+)  # of the way from usual to an event's level: where moments are followed
 _LEAST = 1e-5  # anomaly
 
 
@@ -114,7 +122,7 @@ class EventWatch:
             for number, event in enumerate(ranked, start=len(numbered) + 1)
         ]
         told = [self._surprising(event) for event in numbered]
-        # The first moment is told whatever it is; what is as usual as anything else is no second one.
+        # The first candidate is told whatever it is; a further one only if it stands out a little.
         return told, [
             moment for place, moment in enumerate(candidates) if not place or (moment.surprise or 0) >= _USUAL
         ]

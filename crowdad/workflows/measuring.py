@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from crowdad.config import Settings
+from crowdad.errors import SourceError
 from crowdad.gathering import measure_people
 from crowdad.outputs.clock import clock_text
+from crowdad.records import Frame
 from crowdad.scale import GivenHeights, SceneScale
 from crowdad.sources import Source
 from crowdad.workflows.footage import Part, learning_sources
@@ -45,13 +47,21 @@ def picture_people(spec: Any, part: Part, scale: SceneScale, path: str | os.Path
 
     check_is_png(path)
     source = part.open(spec)
-    with closing(_from_the_middle(spec, part, source).frames(color=True)) as frames:
-        frame = next(frames)
+    frame = _middle_frame(spec, part, source)
     bgr = cv2.cvtColor(frame.luma, cv2.COLOR_GRAY2BGR) if frame.bgr is None else frame.bgr
     title = f"{source.name}, frame at {clock_text(frame.time_s)}"
     return drawn_whole(path, lambda place: write_people_picture(place, bgr, people_of(scale), title))  # type: ignore[arg-type]
 
 
-def _from_the_middle(spec: Any, part: Part, source: Source) -> Source:
+def _middle_frame(spec: Any, part: Part, source: Source) -> Frame:
+    """A frame from the middle of the footage, or its first where its length is unknown or the rest is damaged."""
     length_s = source.info.duration_s
-    return source if length_s is None else replace(part, start_s=length_s / 2).open(spec)
+    if length_s is not None:
+        with suppress(SourceError):
+            return _first_frame(replace(part, start_s=length_s / 2).open(spec))
+    return _first_frame(source)
+
+
+def _first_frame(source: Source) -> Frame:
+    with closing(source.frames(color=True)) as frames:
+        return next(frames)

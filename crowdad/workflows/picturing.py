@@ -18,7 +18,7 @@ from crowdad.workflows.redrawing import Watcher, draw_overlay, passing
 if TYPE_CHECKING:
     from crowdad.outputs.thumbnails import PeakThumbnails
 
-__all__ = ["TIMELINE_PICTURES", "Seen", "look_again"]
+__all__ = ["TIMELINE_PICTURES", "SecondLook", "look_again"]
 
 MOST_PICTURES = 100
 """Strongest peaks with a picture in the report page."""
@@ -27,7 +27,7 @@ TIMELINE_PICTURES = 8
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class SecondLook:
     """What the second look gave.
 
     peaks: pictures of the strongest events.  video: name of the file for browsers in the run's folder, None without a
@@ -48,7 +48,7 @@ def look_again(
     overlay: bool,
     report: bool,
     progress: Progress,
-) -> Seen:
+) -> SecondLook:
     """Write what needs the pictures once more, in one pass over the footage, or none where a few places will do.
 
     overlay: write overlay.mp4.  report: lay the footage beside the page, as it is where browsers play
@@ -84,7 +84,7 @@ def look_again(
                     pass
         else:
             _seek_peaks(run, peaks)
-    return Seen(peaks, video, offset_s)
+    return SecondLook(peaks, video, offset_s)
 
 
 def _is_whole(scored: Scored) -> bool:

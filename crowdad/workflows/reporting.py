@@ -10,7 +10,7 @@ from crowdad.outputs.folder import RunFolder
 from crowdad.outputs.heatmaps import HeatmapReader
 from crowdad.outputs.results import RunResults
 from crowdad.workflows.explaining import reasons_for
-from crowdad.workflows.picturing import Seen
+from crowdad.workflows.picturing import SecondLook
 from crowdad.workflows.records import Run, Scored
 from crowdad.workflows.sizing import people_of
 
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 __all__ = ["write_report"]
 
 
-def write_report(folder: RunFolder, run: Run, scored: Scored, results: RunResults, maps: Path, seen: Seen) -> None:
+def write_report(
+    folder: RunFolder, run: Run, scored: Scored, results: RunResults, maps: Path, seen: SecondLook
+) -> None:
     """Write the page of a run beside the video that `seen` names, if there is one."""
     from crowdad.outputs.report import Look, pack_heat, write_page
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -103,9 +104,9 @@ def _background(source: Source) -> Luma | None:
         keeper = BackgroundKeeper()
         for number in numbers:
             with closing(source.frames(entry=listing.entry(number))) as frames:
-                luma = next(frames).luma
-            if luma.shape == source.info.size_hw:
-                keeper.add(luma)
+                for frame in islice(frames, 1):  # none where all from here on are damaged
+                    if frame.luma.shape == source.info.size_hw:
+                        keeper.add(frame.luma)
         return keeper.background() if len(keeper) else None
     check = SightCheck()
     with closing(source.frames()) as frames:

@@ -51,7 +51,7 @@ def doubts_of(scale: SceneScale) -> list[str]:
     if scale.certainty == "given":
         if not scale.why:
             return []
-        return [f"people's size is taken as given, but the footage contradicts it by more than twice: {scale.why}"]
+        return [f"people's size is taken as given, but the footage contradicts it, more than twofold: {scale.why}"]
     if scale.figures == 0:
         return ["no person's height could be measured when the scene was fitted; give it with --person-height"]
     if scale.certainty == "unsure" and scale.why:

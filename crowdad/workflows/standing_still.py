@@ -12,6 +12,7 @@ from crowdad.config import Settings
 from crowdad.detector import Detector
 from crowdad.errors import TooLittleMotionError
 from crowdad.scale import GivenHeights, ScaleProbe, SceneScale
+from crowdad.scale.scene_scale import MIN_PERSON_PX
 from crowdad.scene import SceneModel
 from crowdad.workflows.options import DetectOptions
 from crowdad.workflows.preparing import Opened
@@ -51,15 +52,16 @@ def _said(why: TooLittleMotionError, options: DetectOptions) -> str:
     if options.person_height is not None:
         return line
     return (
-        f"{line}; where people's height is given (--person-height 95, pixels from head to feet, or people drawn on the "
-        "report page), what moves can be compared"
+        f"{line}; to have what moves compared, give people's height (--person-height 95, pixels from head to feet, or "
+        "people drawn on the report page)"
     )
 
 
 def _scale(opened: Opened, settings: Settings) -> SceneScale:
     """People's height as it is given, or an assumed one that nobody is told."""
     info, fps = opened.source.info, opened.source.fps
-    heights = opened.options.person_height or GivenHeights(((_ASSUMED_SHARE * info.size_hw[0], None),))
+    assumed_px = max(_ASSUMED_SHARE * info.size_hw[0], MIN_PERSON_PX)
+    heights = opened.options.person_height or GivenHeights(((assumed_px, None),))
     probe = ScaleProbe(1, fps, settings.scale)
     probe.push(np.zeros(info.size_hw, np.uint8))
     return replace(probe.measure(heights), gap=1)

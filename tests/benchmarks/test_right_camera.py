@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import pytest
 
 from benchmarks import right_camera
 from benchmarks.right_camera import CHANGES, Place, Tally, background, measure, table
@@ -33,6 +36,15 @@ def test_false_alarms_and_misses_are_counted() -> None:
     assert (same.row()["false_alarms"], same.row()["misses"]) == (1, 0)
     assert (other.row()["false_alarms"], other.row()["misses"]) == (0, 1)
     assert other.row()["wrong"] == ["one: same"]
+
+
+def test_without_real_cameras_no_result_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(right_camera, "generated_places", lambda: [place("one", 1)])
+    assert right_camera.main(["--data", str(tmp_path), "--out", str(tmp_path / "rows.json")]) == 1
+    assert capsys.readouterr().err.startswith("error: ")
+    assert not (tmp_path / "rows.json").exists()
 
 
 def test_a_move_shows_what_was_beyond_the_border() -> None:

@@ -21,3 +21,19 @@ def test_a_model_steers_no_terminal_and_tells_no_login(tmp_path: Path, capsys: p
     assert r"\x1b]0;owned\x07\x1b[2Jgate.mp4\r\n, rtsp://camera" in shown
     assert all(sign.isprintable() or sign == "\n" for sign in shown)
     assert "hush" not in shown
+
+
+def test_a_picture_is_refused_for_more_than_one_before_any_is_drawn(tmp_path: Path) -> None:
+    models = [str(model_of().save(tmp_path / f"{name}.safetensors")) for name in "ab"]
+    with pytest.raises(SystemExit) as leaving:
+        main(["info", *models, "--picture", str(tmp_path / "gate.png")])
+    assert leaving.value.code == 2
+    assert not (tmp_path / "gate.png").exists()
+
+
+def test_a_picture_of_a_run_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "results.json").touch()
+    with pytest.raises(SystemExit) as leaving:
+        main(["info", str(tmp_path), "--picture", str(tmp_path / "gate.png")])
+    assert leaving.value.code == 2
+    assert "a run's folder" in capsys.readouterr().err

@@ -230,7 +230,7 @@ def test_memory_does_not_grow_with_the_footage() -> None:
     "wrong", [{"level": 1.2}, {"low": 0.6}, {"low": 0.0}, {"min_duration_s": -1}, {"gap_s": -1}, {"max_duration_s": 0}]
 )
 def test_impossible_parameters_are_refused(wrong: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match=r"needed|durations"):
+    with pytest.raises(ValueError, match="needed"):
         EventFinder(FPS, **wrong)
     with pytest.raises(ValueError, match="fps"):
         EventFinder(0)
@@ -255,7 +255,7 @@ def test_events_of_any_footage_are_in_order_and_inside_it(frames: list[Cells], c
     for event in events:
         assert event.start_frame <= event.peak_frame <= event.end_frame
         assert event.box_xyxy == event.boxes[event.peak_frame]
-        assert event.peak_anomaly == pytest.approx(results[event.peak_frame].anomaly) or event.peak_anomaly >= 0.5
+        assert 0.5 <= event.peak_anomaly <= results[event.peak_frame].anomaly
         assert {event.start_frame, event.end_frame} <= set(event.boxes)
         assert len({results[frame].segment for frame in event.boxes}) == 1
         for x0, y0, x1, y1 in event.boxes.values():

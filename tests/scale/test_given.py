@@ -30,7 +30,7 @@ def drawn(path: Path, *people: tuple[float, float], size_wh: tuple[int, int] = (
     return path
 
 
-@pytest.mark.parametrize("given", [95, 95.0, "95", " 95 ", "95.0", "95@110"])
+@pytest.mark.parametrize("given", [95, 95.0, np.int64(95), np.float32(95), "95", " 95 ", "95.0", "95@110"])
 def test_one_height_is_that_of_all_places(given: object) -> None:
     assert heights(given).plane(PICTURE) == (95.0, 0.0, 0.0)
     assert heights(given).rows(PICTURE) == (0.0, 360.0)
@@ -56,21 +56,21 @@ def test_rows_end_where_people_are_half_as_tall_and_in_the_picture() -> None:
         ("0", "height is 0 px; more than 0"),
         ("-95", "height is -95 px; more than 0"),
         (float("nan"), "height is nan px; more than 0"),
-        ("tall", "'tall' is neither numbers nor a file that is here; write 95"),
+        ("tall", "'tall' is neither numbers nor an existing file; write 95"),
         ("nan", "neither numbers"),
         ("", "neither numbers"),
         ("95@", "neither numbers"),
         ("95@110,", "neither numbers"),
         ("9.5.1", "neither numbers"),
-        ("95,100@230", "95 has no row beside others"),
+        ("95,100@230", "95 has no row"),
         ("95@110,100@110", "at row 110 is 95 and 100 px; give one height for a row"),
         ("110@95,230@20", r"shrinks down the picture \(110@95,230@20\)"),
         ("361", "height is 361 px, the picture 640x360"),
         ("5", "height is 5 px; at least 6 px"),
         ("95@110,100@400", "row 400 is not in the picture, which has rows 0 to 360"),
         ("95@-1", "row -1 is not in the picture"),
-        ("20@300,100@350", "changes by 1.6 px a row, which leaves nobody in the picture's middle"),
-        ("20@170,100@180", "giants below"),
+        ("20@300,100@350", "changes by 1.6 px a row, which leaves no height at the picture's centre"),
+        ("20@170,100@180", "giants below it"),
     ],
 )
 def test_what_no_picture_has_is_one_line(given: object, message: str) -> None:

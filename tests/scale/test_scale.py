@@ -139,7 +139,7 @@ def test_foreshortening_follows_from_how_far_the_horizon_is_above_the_centre():
 
 def walked(move_px: float, fps: float) -> float:
     moves = Figures(*(np.full(20, value) for value in (50.0, 40.0, 10.0, 40.0, 300.0, move_px, 0.0, 0.0)))
-    return walk_of(moves, scale_of(person=(40.0, 0.0, 0.0)), fps) * fps
+    return walk_of(moves, scale_of(person=(40.0, 0.0, 0.0), fps=fps)) * fps
 
 
 def test_walking_speed_leans_to_the_usual_one_unless_the_times_cannot_be_real():
@@ -269,8 +269,9 @@ def test_measuring_twice_gives_the_same():
         np.random.default_rng(0).integers(0, 255, (40, 60, 80), dtype=np.uint8),
         np.zeros((1, 60, 80), np.uint8),
         np.zeros((30, 9, 7), np.uint8),
+        np.random.default_rng(0).integers(0, 255, (40, 16, 2600), dtype=np.uint8),
     ],
-    ids=["black", "still", "flicker", "noise", "one frame", "tiny"],
+    ids=["black", "still", "flicker", "noise", "one frame", "tiny", "a long strip"],
 )
 def test_footage_without_people_is_one_clear_line(pictures):
     with pytest.raises(TooLittleMotionError) as told:
@@ -429,3 +430,10 @@ def test_fitted_to_follows_size_and_frame_rate_and_keeps_the_rest():
         gap=6,
         fps=30.0,
     )
+
+
+def test_fitted_to_and_back_stays_in_the_picture_whatever_is_rounded():
+    for height in range(16, 1200):
+        scale = scale_of(size_hw=(height, 2 * height), rows=(0.0, float(height)))
+        again = scale.fitted_to((round(0.4 * height), round(0.8 * height)), 10.0).fitted_to(scale.size_hw, 10.0)
+        assert SceneScale.from_dict(again.as_dict()) == again

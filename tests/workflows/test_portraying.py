@@ -50,6 +50,7 @@ def test_an_earlier_picture_is_kept_before_minutes_are_spent(tiny_camera: TinyCa
     with pytest.raises(OutputExistsError, match=r"gate\.png: exists; .* or --no-picture"):
         fit(tiny_camera.normal, output=tmp_path / "gate.safetensors", picture=True)
     assert not (tmp_path / "gate.safetensors").exists()
+    assert (tmp_path / "gate.png").read_text() == "mine"
 
 
 def test_info_draws_models(tiny_camera: TinyCamera, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

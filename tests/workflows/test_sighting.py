@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -75,6 +76,15 @@ def test_footage_is_compared_however_it_is_read(tiny_camera: TinyCamera) -> None
     source = ArraySource(once, fps=10)
     assert camera_verdict(source, tiny_camera.scene) is None
     assert len(list(source.frames())) == len(pictures)
+
+
+def test_pictures_that_are_damaged_up_to_the_end_are_passed_over(tiny_camera: TinyCamera, tmp_path: Path) -> None:
+    for number, picture in enumerate(other_camera(12)):
+        cv2.imwrite(str(tmp_path / f"{number:02}.png"), picture)
+    (tmp_path / "11.png").write_bytes(b"cut off")
+    found = camera_verdict(open_source(tmp_path, fps=10), tiny_camera.scene)
+    assert found is not None
+    assert found.verdict == "another camera"
 
 
 def test_detect_tells_before_it_scores_and_in_its_results(

@@ -89,7 +89,7 @@ def test_the_command_line_refuses_in_one_line(
     tiny_camera: TinyCamera, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for words, message in (
-        (("detect", tiny_camera.unusual, "--person-height", "tall"), "neither numbers nor a file"),
+        (("detect", tiny_camera.unusual, "--person-height", "tall"), "neither numbers nor an existing file"),
         (("detect", tiny_camera.unusual, "-m", tiny_camera.model, "--person-height", 30), "both a model and people's"),
         (("watch", tiny_camera.unusual, "-m", tiny_camera.model, "--person-height", 30), "both a model and people's"),
         (("fit", tiny_camera.normal, "-o", tmp_path / "x.safetensors", "--person-height", "30@300"), "row 300 is not"),

@@ -62,8 +62,9 @@ def detected(video: Path, folder: Path, **how: Any) -> RunResults:
         (still(noise=2, walking=10), None, HARDLY),
         (still(walking=WALK), 36, HARDLY),
         (np.zeros((12, 40, 60), np.uint8), None, NOTHING),
+        (np.zeros((12, 16, 32), np.uint8), None, NOTHING),
     ],
-    ids=["still", "still, given", "noise", "noise, given", "one person of a second", "few tubes", "black"],
+    ids=["still", "still, given", "noise", "noise, given", "one person of a second", "few tubes", "black", "tiny"],
 )
 def test_a_whole_run_says_that_there_is_nothing_to_compare(
     pictures: npt.NDArray[np.uint8], height: float | None, note: str, tmp_path: Path
