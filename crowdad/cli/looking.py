@@ -27,6 +27,7 @@ from crowdad.errors import ConfigError, OutputNotReadableError, TooLittleMotionE
 from crowdad.wording import one_line, without_login
 
 if TYPE_CHECKING:
+    from crowdad.scale import GivenHeights
     from crowdad.scene import SceneModel
     from crowdad.sources import Source, Spec
     from crowdad.workflows.footage import Part
@@ -77,6 +78,9 @@ def info(
       crowdad info video.mp4 --person-height 95 --picture people.png
       crowdad info footage/                                     all its videos, at once
     """
+    from crowdad.scale import GivenHeights
+
+    heights = GivenHeights.of(person_height)
     footage: list[Spec] = []
     code = 0
     _check_drawable(picture, paths)
@@ -94,10 +98,12 @@ def info(
     if footage:
         _check_drawable(picture, footage)
         if people is None:
-            people = len(footage) == 1
+            people = len(footage) == 1 or heights is not None
         with Bars() as bars:
-            asked = _People(person_height, picture) if people or picture is not None else None
+            asked = _People(heights, picture) if people or picture is not None else None
             code = max(code, _tell_footage(footage, chosen_part(None, None, 1, fps, max_pixels), asked, bars, verbose))
+    elif heights is not None and not code:
+        raise ConfigError("--person-height is of people in footage; no footage is given")
     return code
 
 
@@ -110,7 +116,7 @@ def _check_drawable(picture: Path | None, given: Sequence[object]) -> None:
 class _People:
     """What is asked of people's size in footage: their height where it is given, and where to draw it."""
 
-    height: str | None
+    heights: GivenHeights | None
     picture: Path | None
 
 
@@ -160,12 +166,11 @@ def _tell_footage(footage: list[Spec], part: Part, asked: _People | None, bars: 
 
 def _tell_people(spec: Spec, part: Part, asked: _People, bars: Bars) -> int:
     """Tell their size and speed; FAILED where that was to be drawn and is refused."""
-    from crowdad.scale import GivenHeights
     from crowdad.workflows.measuring import measured, picture_people
     from crowdad.workflows.sizing import size_lines
 
     try:
-        scale = measured(spec, part, GivenHeights.of(asked.height), bars)
+        scale = measured(spec, part, asked.heights, bars)
     except (TooLittleMotionError, UnclearSizeError) as error:
         bars.close()
         print(f"  people       refused: {error}")

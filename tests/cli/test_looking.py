@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from crowdad.cli import main
-from tests.tiny_scene import model_of
+from tests.conftest import write_video
+from tests.tiny_scene import model_of, walkers
 
 
 def test_a_model_steers_no_terminal_and_tells_no_login(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -37,3 +38,26 @@ def test_a_picture_of_a_run_is_refused(tmp_path: Path, capsys: pytest.CaptureFix
         main(["info", str(tmp_path), "--picture", str(tmp_path / "gate.png")])
     assert leaving.value.code == 2
     assert "a run's folder" in capsys.readouterr().err
+
+
+def test_a_wrong_height_is_refused_before_anything_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    clip = write_video(tmp_path / "clip.mp4", list(walkers(5)))
+    with pytest.raises(SystemExit) as leaving:
+        main(["info", str(clip), "--person-height", "-3"])
+    assert leaving.value.code == 2
+    assert capsys.readouterr().out == ""
+
+
+def test_a_height_beside_a_model_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as leaving:
+        main(["info", str(model_of().save(tmp_path / "gate.safetensors")), "--person-height", "95"])
+    assert leaving.value.code == 2
+    assert "--person-height" in capsys.readouterr().err
+
+
+def test_a_given_height_is_told_for_each_of_several_videos(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    clips = [str(write_video(tmp_path / f"{name}.mp4", list(walkers(20)))) for name in "ab"]
+    with pytest.raises(SystemExit) as leaving:
+        main(["info", *clips, "--person-height", "40"])
+    assert leaving.value.code == 0
+    assert capsys.readouterr().out.count(": given\n") == 2
