@@ -177,6 +177,8 @@ def _tell_people(spec: Spec, part: Part, asked: _People, bars: Bars) -> int:
         return 0 if asked.picture is None else FAILED
     bars.close()
     print("\n".join(f"  {line}" for line in size_lines(scale)))
+    if scale.certainty == "unsure" and asked.picture is None:
+        print("  note         see whether the outlines of --picture OUT.png fit people; if not, give --person-height")
     if asked.picture is not None:
         print(f"  look at {picture_people(spec, part, scale, asked.picture)}")
     return 0

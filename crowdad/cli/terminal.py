@@ -100,7 +100,7 @@ def describe_run(results: RunResults, place: Place) -> str:
         found += f"; the most unusual moment is {clock_text(most.peak_s)} ({most.standing})"
     lines = [
         f"{results.source.name} ({clock_text(results.source.duration_s)}): {found} "
-        f"({counts.scored} frames, {results.timing.fps:.0f} a second)"
+        f"({counts.scored} frames, scored at {results.timing.fps:.0f} a second)"
     ]
     lines += [_event_line(event) for event in events[:_MOST_EVENTS]]
     if len(events) > _MOST_EVENTS:

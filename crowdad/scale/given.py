@@ -73,7 +73,7 @@ class GivenHeights:
         text = os.fspath(given)
         if isinstance(given, os.PathLike) or text.lower().endswith(".json") or os.path.isfile(text):
             return cls._read(Path(text))
-        pairs = [_HEIGHT.fullmatch(part.strip()) for part in text.split(",")]
+        pairs = [_HEIGHT.fullmatch("".join(part.split())) for part in text.split(",")]
         try:
             numbers = [(float(pair[1]), None if pair[2] is None else float(pair[2])) for pair in pairs if pair]
         except ValueError:  # 9.5.1
@@ -89,10 +89,9 @@ class GivenHeights:
         except OSError as error:
             raise ConfigError(f"{path}: cannot be read ({error.strerror}); {_HOW}") from error
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"]) or "file"
+            where = ".".join(str(part) for part in error.errors()[0]["loc"]) or "all of it"
             raise ConfigError(
-                f"{path}: {where}: {first['msg'].lower()}; give a file saved by the report page's people's size"
+                f"{path}: holds no people drawn on a report page ({where} is wrong); save it there again"
             ) from error
         return cls(tuple((person.height_px, person.y) for person in file.people), file.size_wh[::-1])
 
@@ -112,13 +111,13 @@ class GivenHeights:
         fitted = self._fitted_to(size_hw)
         for tall, row in fitted.people:
             if tall > height:
-                raise ConfigError(f"a person's height is {tall:g} px, the picture {width}x{height}: {_HOW}")
+                raise ConfigError(f"a person of {tall:g} px is taller than the picture ({width}x{height}); {_HOW}")
             if tall < MIN_PERSON_PX:
                 raise ConfigError(
                     f"a person's height is {tall:g} px; at least {MIN_PERSON_PX:g} px are needed to see a movement"
                 )
-            if row is not None and not 0 <= row <= height:
-                raise ConfigError(f"row {row:g} is not in the picture, which has rows 0 to {height}")
+            if row is not None and not 0 <= row < height:
+                raise ConfigError(f"row {row:g} is not in the picture, which has rows 0 to {height - 1}")
         at_top, down = fitted._line()
         centre = at_top + down * height / 2
         least = min(centre, *(at_top + down * (row or 0.0) for _, row in fitted.people))

@@ -48,12 +48,12 @@ def still_run(opened: Opened, why: TooLittleMotionError) -> Run:
 def _said(why: TooLittleMotionError, options: DetectOptions) -> str:
     if why.nothing:
         return "no movement was found in this footage, so there is nothing to compare"
-    line = "hardly anything moves in this footage, so there is nothing to compare"
+    line = "too few people are seen to move in this footage, so there is nothing to compare; give longer footage"
     if options.person_height is not None:
         return line
     return (
-        f"{line}; to have what moves compared, give people's height (--person-height 95, pixels from head to feet, or "
-        "people drawn on the report page)"
+        f"{line}, or people's height, so that whatever moves can be compared (--person-height 95, pixels from head to "
+        "feet, or people drawn on the report page)"
     )
 
 

@@ -65,9 +65,9 @@ def test_rows_end_where_people_are_half_as_tall_and_in_the_picture() -> None:
         ("95,100@230", "95 has no row"),
         ("95@110,100@110", "at row 110 is 95 and 100 px; give one height for a row"),
         ("110@95,230@20", r"shrinks down the picture \(110@95,230@20\)"),
-        ("361", "height is 361 px, the picture 640x360"),
+        ("361", r"361 px .* \(640x360\)"),
         ("5", "height is 5 px; at least 6 px"),
-        ("95@110,100@400", "row 400 is not in the picture, which has rows 0 to 360"),
+        ("95@110,100@400", "row 400 .* 0 to 359"),
         ("95@-1", "row -1 is not in the picture"),
         ("20@300,100@350", "changes by 1.6 px a row, which leaves no height at the picture's centre"),
         ("20@170,100@180", "giants below it"),
@@ -99,12 +99,12 @@ def test_drawn_people_side_by_side_or_of_all_sizes_make_no_slope(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"crowdad": "other"}, "crowdad: input should be 'person-heights'"),
-        ({"people": []}, "people: list should have at least 1 item"),
+        ({"crowdad": "other"}, "crowdad is wrong"),
+        ({"people": []}, "people is wrong"),
         ({"people": [{"x": 1, "y": 1, "height_px": "tall"}]}, r"people\.0\.height_px"),
-        ({"people": [{"x": 1, "y": 1, "height_px": -3}]}, r"people\.0\.height_px: input should be greater than 0"),
+        ({"people": [{"x": 1, "y": 1, "height_px": -3}]}, r"people\.0\.height_px is wrong"),
         ({"size_wh": [0, 1]}, r"size_wh\.0"),
-        ({"more": 1}, "more: extra inputs"),
+        ({"more": 1}, "more is wrong"),
     ],
 )
 def test_a_file_that_no_page_saved_is_one_line(change: dict[str, Any], message: str, tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_files_that_cannot_be_read_are_one_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"gone\.json: cannot be read \(No such file"):
         GivenHeights.of(str(tmp_path / "gone.json"))
     (tmp_path / "people.json").write_bytes(b"\xff{")
-    with pytest.raises(ConfigError, match="give a file saved by the report page"):
+    with pytest.raises(ConfigError, match=r"people\.json: .* is wrong"):
         GivenHeights.of(tmp_path / "people.json")
 
 

@@ -21,7 +21,7 @@ from tests.conftest import write_video
 from tests.tiny_scene import texture
 
 NOTHING = "no movement was found in this footage, so there is nothing to compare"
-HARDLY = "hardly anything moves in this footage, so there is nothing to compare"
+HARDLY = "too few people are seen to move in this footage, so there is nothing to compare; give longer footage"
 WALK = 7
 """Frames in which a person moves that give some tubes, and fewer than are learned from."""
 FILES = {"results.json", "frames.csv", "heatmaps.npz", "overlay.mp4", "timeline.png", "report.html", "footage.mp4"}
