@@ -63,7 +63,8 @@ def _ended(verb: Callable[..., int], arguments: dict[str, Any]) -> int:
 
 def _interrupted(resumable: bool) -> str:
     if resumable:
-        return "interrupted; what was scored so far, if anything, is in the .part files of the run's folder: go on with --resume"
+        kept = "what was scored so far, if anything, is in the .part files of the run's folder"
+        return f"interrupted; {kept}: go on with --resume"
     return "interrupted; the same command begins anew"
 
 
