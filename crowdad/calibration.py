@@ -43,8 +43,8 @@ class Calibration:
     learned_hours: length of all that the scene was learned from, of which that may be a sample; 0 in files from before
     it was kept.
     how: "generalised Pareto tail" or "exponential tail".  note: of older files, not used any more; see `promise`.
-    usual, spread: median of the peaks, and how far above it the largest of so many is to be expected; 0 in files from
-    before they were kept.
+    usual, spread: median of the peaks, and how far above it the largest peak of ordinary footage of this length is
+    expected; 0 in older files.
     """
 
     level: float

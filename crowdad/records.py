@@ -157,8 +157,8 @@ class Event:
 
     box_xyxy belongs to the frame of the peak; boxes maps each frame index to the event's box there.
     surprise: how many times the peak stands out from the rest of a short clip, see `Calibration.surprise`; None where
-    an alarm level is known.  candidate: one of the most unusual moments of a short clip that is no event: it is not
-    clearly one, or `recurring`: its place is warm for much of the rest of the clip.
+    an alarm level is known.  candidate: one of the most unusual moments of a short clip, but not an event, as it
+    is not clear enough or `recurring`: its place is unusual for much of the clip.
     """
 
     event_id: int

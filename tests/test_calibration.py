@@ -52,6 +52,7 @@ def test_the_threshold_of_a_known_exponential_sample(wanted):
     tail = fit_tail(peaks, 2.0, tail=0.9)
     assert tail.how == "generalised Pareto tail"
     assert tail.threshold(wanted) == pytest.approx(0.3 + 0.05 * math.log(10_000 / wanted), rel=0.05)
+    assert tail.note == ""
 
 
 @pytest.mark.parametrize("shape", [-0.2, 0.1])

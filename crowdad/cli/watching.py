@@ -242,17 +242,19 @@ def _page(
             told = page.url if token is None else f"{page.url.partition('?')[0]}?token=..."
             print(f"live page: {told}", flush=True)
 
-        shows = [_costing_only_itself(show) for show in (page.board.update, page.board.change, page.board.status)]
+        update = _costing_only_itself(page.board.update)
+        show_change = _costing_only_itself(page.board.change)
+        show_status = _costing_only_itself(page.board.status)
 
         def change(told: EventChange) -> None:
             line.change(told)
-            shows[1](told)
+            show_change(told)
 
         def status(told: WatchStatus) -> None:
             line.status(told)
-            shows[2](told)
+            show_status(told)
 
-        yield {"on_update": shows[0], "on_change": change, "on_status": status}
+        yield {"on_update": update, "on_change": change, "on_status": status}
 
 
 def _costing_only_itself(show: Callable[[Any], None]) -> Callable[[Any], None]:

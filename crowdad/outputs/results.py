@@ -170,7 +170,8 @@ class EventRecord(_Record):
         "it; null where an alarm level is known",
     )
     recurring: bool = Field(
-        default=False, description="of a short clip: the place is warm for much of the rest of it, so this is no event"
+        default=False,
+        description="in a short clip: this place is unusual for much of the clip, so this is not an event",
     )
     box_xyxy: tuple[Pixels, Pixels, Pixels, Pixels] = Field(description="at the peak, pixels of the displayed picture")
     start_at: Text | None = Field(default=None, description="wall clock of start_s, where recorded_at is known")

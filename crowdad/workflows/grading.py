@@ -30,15 +30,7 @@ _LONG_ENOUGH_S = 300.0
 _RECURRING, _AROUND_S = 0.1, 1.0  # share of the clip in which a place is warm besides an event, and around it
 _WARM = 1.0  # times that a warm place stands out
 _USUAL = 0.3  # times that a moment stands out: what does less is like anything else
-_LEVELS = (
-    0.75,
-    0.5,
-    0.3,
-    0.15,
-    0.05,
-    0.01,
-    0.0,
-)  # of the way from usual to an event's level: where moments are followed
+_LEVELS = (0.75, 0.5, 0.3, 0.15, 0.05, 0.01, 0.0)  # where moments are followed, from usual to an event's level
 _LEAST = 1e-5  # anomaly
 
 
@@ -88,7 +80,7 @@ class EventWatch:
         self._threshold_raw = threshold_raw
         self._finder = EventFinder(fps, low=chosen.low, **lasting)  # type: ignore[arg-type]
         self._warm = self._readable(scene.calibration.standing_out(_WARM))
-        self._moments = MomentFinder(fps, self._warm_levels(), **lasting) if ranked else None
+        self._moments = MomentFinder(fps, self._moment_levels(), **lasting) if ranked else None
         self._events: list[Event] = []
         self._hot: list[tuple[float, npt.NDArray[np.uint8]]] = []  # of a short clip: warm cells, packed
         self._frames = 0
@@ -139,7 +131,7 @@ class EventWatch:
         ]
         return bool(others) and bool(np.sum(others, axis=0, dtype=np.int64).max() > _RECURRING * self._frames)
 
-    def _warm_levels(self) -> list[float]:
+    def _moment_levels(self) -> list[float]:
         usual, level = self._calibration.usual, self._threshold_raw
         levels = (self._readable(usual + share * (level - usual)) for share in _LEVELS)
         return sorted({level for level in levels if _LEAST < level < 0.5})
