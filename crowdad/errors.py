@@ -82,12 +82,14 @@ class FitError(CrowdadError):
 class TooLittleMotionError(FitError):
     """So little moves that nothing can be learned.
 
-    nothing: nothing moves at all.
+    nothing: nothing moves at all.  contradicted: what was measured against the people's height that was given, where
+    the two are far apart.
     """
 
-    def __init__(self, message: str = "", *, nothing: bool = False) -> None:
+    def __init__(self, message: str = "", *, nothing: bool = False, contradicted: str = "") -> None:
         super().__init__(message)
         self.nothing = nothing
+        self.contradicted = contradicted
 
 
 class UnclearSizeError(FitError):

@@ -29,6 +29,7 @@ __all__ = ["fit_scene"]
 
 Array = npt.NDArray[np.float32]
 
+_NOBODY = "give footage in which somebody moves"
 _ALSO_NORMAL_CENTRES = 32
 _ALSO_NORMAL_TUBES = 8  # at least so many for each of these centres
 
@@ -67,10 +68,13 @@ def fit_scene(
     scale, gathered = dist.from_first(lambda: _looked_at(sources, settings, heights, progress))
     clusters = settings.normality.clusters_unlabelled if unlabelled else settings.normality.clusters
     if len(gathered.features) < FEWEST_TUBES:
+        contradicted = scale.why if scale.certainty == "given" else ""
+        cause = f"people's height is as given, the footage contradicts it: {contradicted}" if contradicted else _NOBODY
         raise TooLittleMotionError(
             f"{len(gathered.features)} moving patches in {gathered.frames} frames, at least {FEWEST_TUBES} are needed "
-            "to learn from; give footage in which somebody moves",
+            f"to learn from; {cause}",
             nothing=not len(gathered.features),
+            contradicted=contradicted,
         )
     mean, spread = _standard(gathered.features)
     encoder, losses = _train(gathered.features, mean, spread, settings, device, progress)

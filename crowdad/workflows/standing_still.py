@@ -46,6 +46,11 @@ def still_run(opened: Opened, why: TooLittleMotionError) -> Run:
 
 
 def _said(why: TooLittleMotionError, options: DetectOptions) -> str:
+    if why.contradicted:
+        return (
+            "nothing can be compared with people's size as it is given: the footage contradicts it, more than twofold "
+            f"({why.contradicted}); give another --person-height, or leave it out"
+        )
     if why.nothing:
         return "no movement was found in this footage, so there is nothing to compare"
     line = "too few people are seen to move in this footage, so there is nothing to compare; give longer footage"

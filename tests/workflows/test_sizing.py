@@ -10,7 +10,7 @@ import pytest
 
 import crowdad
 from crowdad.cli import main
-from crowdad.errors import ConfigError
+from crowdad.errors import ConfigError, TooLittleMotionError
 from crowdad.scale import GivenHeights
 from crowdad.sources import open_source
 from crowdad.workflows.options import DetectOptions
@@ -76,6 +76,18 @@ def test_a_run_says_that_its_given_height_contradicts_the_footage(tiny_camera: T
     assert str(results.model.scale["why"]).startswith("measured ")
     assert [line for line in results.warnings if "contradicts" in line]
     assert results.settings["run"]["person_height"] == "12"  # type: ignore[index,call-overload]
+
+
+def test_a_given_height_that_leaves_nothing_to_compare_is_named_as_the_cause(
+    tiny_camera: TinyCamera, tmp_path: Path
+) -> None:
+    footage, settings = tiny_camera.normal, tiny_camera.settings
+    results = crowdad.detect(footage, settings=settings, person_height="200", output=tmp_path / "run", overlay=False)
+    assert results.threshold.grade == "none"
+    assert "contradicts" in results.threshold.note
+    assert "measured " in results.threshold.note
+    with pytest.raises(TooLittleMotionError, match="contradicts it: measured "):
+        crowdad.fit(footage, settings=settings, person_height="200")
 
 
 def test_heights_that_do_not_fit_are_refused_before_anything_is_read(tiny_camera: TinyCamera, tmp_path: Path) -> None:
