@@ -46,6 +46,7 @@ _GLANCE_FRAMES, _LONGEST_GLANCE = 60, 240
 _GLANCES = (0.25, 0.5, 0.75)  # of the footage, where its beginning does not tell
 _NO_TIMESTAMPS = 0x80  # AVFMT_NOTIMESTAMPS of libavformat
 _SHORTFALL_S = 0.5
+_ROUNDED = 0.01  # of a pixel's side: what scaling to whole pixels leaves
 _KEPT = 16  # files: one is opened anew for each of the parts that are learned from
 
 
@@ -358,7 +359,7 @@ def _remarked(container: InputContainer, stream: VideoStream, frame: av.VideoFra
     if others:
         yield f"one video stream of {others + 1} is read, number {stream.index}"
     aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
-    if aspect and aspect != 1:
+    if aspect and abs(aspect - 1) > _ROUNDED:
         yield f"pixels are not square ({aspect.numerator}:{aspect.denominator}); they are taken as stored"
     if frame.interlaced_frame:
         yield "interlaced: each frame holds two half pictures, taken as one"

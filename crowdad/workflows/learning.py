@@ -128,7 +128,8 @@ def fit_sources(
     rates = [source.new_fps for source in (*sources, *(source for source, _ in also_normal))]
     if min(rates) < _LEAST_FPS:
         raise FitError(
-            f"{min(rates):.2g} new pictures a second are too few to follow anybody; {_LEAST_FPS:g} or more are needed"
+            f"new pictures come at {min(rates):.2g} a second, too few to follow anybody; "
+            f"{_LEAST_FPS:g} or more are needed"
         )
     if max(rates) > _MAX_FPS_RATIO * min(rates):
         raise FitError(

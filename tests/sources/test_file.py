@@ -432,3 +432,8 @@ def test_a_file_removed_between_passes_says_so(tiny_video: Path, tmp_path: Path)
 def test_squeezed_pixels_are_told(tmp_path: Path) -> None:
     source = open_source(write_video(tmp_path / "wide.mp4", moving_square(), aspect="16:11"))
     assert any("not square" in note for note in source.report.notes)
+
+
+def test_pixels_that_scaling_left_a_thousandth_off_are_square(tmp_path: Path) -> None:
+    source = open_source(write_video(tmp_path / "cropped.mp4", moving_square(), aspect="1305:1304"))
+    assert source.report.notes == ()
