@@ -17,6 +17,7 @@ import pytest
 from playwright.sync_api import Page
 
 from crowdad.outputs.footage import lay_beside, written_along
+from crowdad.outputs.report import write_page
 from crowdad.outputs.report.false_alarms import read_false_alarms
 from crowdad.scale import GivenHeights
 from crowdad.sources import open_source
@@ -208,6 +209,16 @@ def test_filters_hide_events_everywhere(page_file: Path, opened: Opener) -> None
     assert shown_time(page) == pytest.approx(5.0)
     page.keyboard.press("n")
     assert page.inner_text("#said") == "No later event"
+
+
+def test_every_candidate_is_shown_whatever_the_filters(tmp_path: Path, opened: Opener) -> None:
+    results = SHORT.results()
+    results = results.model_copy(update={"events": results.events[:1], "candidates": results.events[1:]})
+    write_page(tmp_path / "report.html", results, SHORT.table, SHORT.look())
+    page = opened(tmp_path / "report.html")
+    page.fill("#least-length", "600")
+    assert page.locator(".event[data-event]:visible").count() == 0
+    assert page.locator(".candidate:visible").count() == 2
 
 
 def test_ticks_are_saved_as_fit_takes_them(page_file: Path, opened: Opener, tmp_path: Path) -> None:

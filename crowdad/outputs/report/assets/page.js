@@ -9,7 +9,7 @@ class Report {
     this.data = data;
     this.video = find("video");
     this.canvas = find("heat");
-    this.cards = new Map([...document.querySelectorAll(".event")].map((card) => [Number(card.dataset.event), card]));
+    this.cards = new Map([...document.querySelectorAll(".event[data-event]")].map((card) => [Number(card.dataset.event), card]));
     this.nowS = data.start_s;
     this.inside = null;
     this.timeline = new Timeline(find("timeline"), find("strip"), (timeS) => this.seek(timeS));
