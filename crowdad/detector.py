@@ -18,11 +18,13 @@ from crowdad.heatmap import StepMap
 from crowdad.patches import Extractor
 from crowdad.records import Checkpoint, Frame, FrameResult, Heatmap, Tubes
 from crowdad.runtimes import Runtime
+from crowdad.scale import most_tubes
 from crowdad.scene import SceneModel
 
 __all__ = ["BatchCounts", "Detector"]
 
 _BATCH_STEPS = 8
+_MOST_IN_BATCH = 200_000.0  # tubes of a batch where everything moves, so that memory is bounded also with tiny people
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Detector:
     scene: the fitted model, already of the footage's size and frame rate (`SceneModel.fitted_to`).
     threshold_raw: raw anomaly that reads 0.5; default: the calibration's, for the wanted false alarms an hour.
     roi: bool (H, W) of the scene's size, True where footage is scored, or None for everywhere.
-    batch_steps: steps encoded at once; more is faster, fewer is prompter.
+    batch_steps: steps encoded at once at most; more is faster, fewer is prompter.
     lag: frames after which a result is given at the latest, with the votes that are in by then; 0: at once, so that
         nothing later than a frame has a say in its result.  Default: once all votes are in, whenever that is.
         Steps are then encoded one by one, as they come.
@@ -91,6 +93,7 @@ class Detector:
         self.threshold_raw = calibration.threshold(wanted) if threshold_raw is None else threshold_raw
         self.cuts: list[float] = []
         self._roi = roi
+        batch_steps = max(1, min(batch_steps, int(_MOST_IN_BATCH / most_tubes(scene.scale, scene.settings))))
         self._batch_steps = batch_steps if lag is None else 1
         self._ahead = batch_steps if lag is None else 0
         self.runtime: Runtime = scene if runtime is None else runtime

@@ -112,10 +112,10 @@ class SceneModel:
                     "the model's encoder does not fit its own settings; fit the scene again with: crowdad fit"
                 ) from error
             self._encoder.eval().to(self._device)
-        samples = torch.from_numpy((features - self.mean) / self.spread)
         parts = []
         with torch.inference_mode():
-            for chunk in samples.split(_CHUNK):
+            for start in range(0, len(features), _CHUNK):
+                chunk = torch.from_numpy((features[start : start + _CHUNK] - self.mean) / self.spread)
                 # One shape for all: a kernel is prepared and kept for every shape that comes along.
                 padded = torch.nn.functional.pad(chunk, (0, 0) * (chunk.ndim - 1) + (0, _CHUNK - len(chunk)))
                 codes = self._encoder.encode(padded.to(self._device))[: len(chunk)].float()

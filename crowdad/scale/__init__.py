@@ -4,10 +4,10 @@ Everything after this room counts in person heights (ph) and walking speeds, so 
 and perspective looks alike to it.
 """
 
-from crowdad.scale.cost import check_cost
+from crowdad.scale.cost import check_cost, most_tubes
 from crowdad.scale.given import GivenHeights
 from crowdad.scale.probe import ScaleProbe
 from crowdad.scale.scene_scale import Certainty, SceneScale
 from crowdad.scale.view import View, views
 
-__all__ = ["Certainty", "GivenHeights", "ScaleProbe", "SceneScale", "View", "check_cost", "views"]
+__all__ = ["Certainty", "GivenHeights", "ScaleProbe", "SceneScale", "View", "check_cost", "most_tubes", "views"]

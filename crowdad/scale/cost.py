@@ -11,7 +11,7 @@ from crowdad.records import MOST_CELLS
 from crowdad.scale.scene_scale import SceneScale
 from crowdad.scale.view import views
 
-__all__ = ["check_cost"]
+__all__ = ["check_cost", "most_tubes"]
 
 _MOST_BYTES = 2048 * MB
 _MOST_SIGMA_PX = 1000.0
@@ -24,22 +24,21 @@ def check_cost(scale: SceneScale, settings: Settings) -> None:
     Each setting lies within its range; together, or with people of a few pixels, they may still ask for anything.
     """
     tubes, heatmap, motion = settings.tubes, settings.heatmap, settings.motion
-    pixels = seeds = cells = sigma_px = 0.0
+    pixels = cells = sigma_px = 0.0
     for view in views(scale, settings.scale):
         height, width = view.size_hw
         pixels += height * width
-        seeds += height * width / (tubes.spacing * view.person_px) ** 2
         cell_px = heatmap.cell * view.person_px / view.zoom_xy[1]
         cells += max(1.0, (view.seen[1] - view.seen[0]) / cell_px) * max(1.0, scale.size_hw[1] / cell_px)
         widest = max(motion.local_sigma, motion.body_sigma_x, motion.body_sigma_y)
         sigma_px = max(sigma_px, widest * view.person_px / 2)
     steps = 2 * math.ceil(3 * heatmap.sigma_steps) + 2 * tubes.steps
-    of_tube = tubes.steps * tubes.rows * tubes.columns
+    samples = most_tubes(scale, settings) * tubes.steps * tubes.rows * tubes.columns
     window = scale.size_hw[0] * scale.size_hw[1] * (tubes.steps + 1) * scale.gap
     asked = {
         "tubes.steps and the scene's gap ask for windows": (window, _MOST_BYTES, "bytes"),
         "tubes.steps asks for maps of motion": (pixels / 4 * tubes.steps * _MAP_BYTES, _MOST_BYTES, "bytes"),
-        "tubes.spacing, steps, rows and columns ask for tubes": (seeds * of_tube * _TUBE_BYTES, _MOST_BYTES, "bytes"),
+        "tubes.spacing, steps, rows and columns ask for tubes": (samples * _TUBE_BYTES, _MOST_BYTES, "bytes"),
         "heatmap.cell asks for maps": (cells, MOST_CELLS, "cells"),
         "heatmap.sigma_steps and cell ask for votes": (cells * steps * _VOTE_BYTES, _MOST_BYTES, "bytes"),
         "motion's sigmas ask for blurs": (sigma_px, _MOST_SIGMA_PX, "pixels"),
@@ -51,3 +50,9 @@ def check_cost(scale: SceneScale, settings: Settings) -> None:
                 f"{what} of {needed:,.0f} {unit} for a picture of {width}x{height} with people of "
                 f"{scale.person[0]:.3g} pixels; at most {most:,.0f} are computed: choose other settings"
             )
+
+
+def most_tubes(scale: SceneScale, settings: Settings) -> float:
+    """Tubes that end at one step where everything in the picture moves."""
+    spacing = settings.tubes.spacing
+    return sum(math.prod(view.size_hw) / (spacing * view.person_px) ** 2 for view in views(scale, settings.scale))
