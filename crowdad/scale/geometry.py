@@ -28,16 +28,17 @@ _BELIEVED, _DISBELIEVED = 2.0, 2.2  # ratio of usual and measured speed: beyond,
 
 
 def foreshortening_of(person: tuple[float, float, float], size_hw: tuple[int, int]) -> float:
-    """How many times slower the same walk looks along the line of sight, at the picture's centre, >= 1.
+    """How many times slower the same walk looks along the line of sight, at the picture's centre.
 
     People's height falls to zero at the horizon; how far above the centre that lies tells how far the camera looks
-    down, the lens taken for a usual one.
+    down, the lens taken for a usual one.  People who are hardly taller nearby are seen from high above or through a
+    long lens, and which of the two cannot be told: the assumed foreshortening, between both, is the least.
     """
     centre, _, down = person
     if down <= 0:
-        return 1.0
+        return ASSUMED_FORESHORTENING
     tilt = math.atan(centre / down / (_FOCAL * max(size_hw)))
-    return min(1 / math.sin(tilt), _MOST_AT_CENTRE)
+    return min(max(1 / math.sin(tilt), ASSUMED_FORESHORTENING), _MOST_AT_CENTRE)
 
 
 def walk_of(figures: Figures, scale: SceneScale) -> float:

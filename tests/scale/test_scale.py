@@ -131,10 +131,13 @@ def test_who_walks_towards_a_low_camera_is_not_taken_for_slow(low):
 
 
 def test_foreshortening_follows_from_how_far_the_horizon_is_above_the_centre():
-    # Height falls to zero 110 rows above the centre of a picture 100 px wide, whose focal length is about 110 px.
-    assert foreshortening_of((55.0, 0.0, 0.5), (80, 100)) == pytest.approx(math.sqrt(2))
-    assert foreshortening_of((55.0, 0.0, 0.0), (80, 100)) == 1.0  # no horizon: the camera looks straight down
+    # Height falls to zero 55 rows above the centre of a picture 100 px wide, whose focal length is about 110 px.
+    assert foreshortening_of((27.5, 0.0, 0.5), (80, 100)) == pytest.approx(math.sqrt(5))
     assert foreshortening_of((5.0, 0.0, 0.5), (80, 100)) == 4.0  # as far as it is followed
+
+
+def test_people_who_hardly_grow_nearby_may_be_seen_through_a_long_lens() -> None:
+    assert foreshortening_of((55.0, 0.0, 0.5), (80, 100)) == foreshortening_of((55.0, 0.0, 0.0), (80, 100)) == 1.7
 
 
 def walked(move_px: float, fps: float) -> float:
