@@ -211,6 +211,13 @@ def test_filters_hide_events_everywhere(page_file: Path, opened: Opener) -> None
     assert page.inner_text("#said") == "No later event"
 
 
+def test_where_nothing_was_found_there_is_nothing_to_filter_or_tick(tmp_path: Path, opened: Opener) -> None:
+    look = replace(SHORT.look(), video=None)
+    page = opened(replace(SHORT, spans=()).write(tmp_path, look=look))
+    for part in ("#count", "#least-peak", "#least-length", "#save"):
+        assert not page.is_visible(part)
+
+
 def test_every_candidate_is_shown_whatever_the_filters(tmp_path: Path, opened: Opener) -> None:
     results = SHORT.results()
     results = results.model_copy(update={"events": results.events[:1], "candidates": results.events[1:]})
