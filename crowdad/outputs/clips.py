@@ -109,6 +109,11 @@ class ClipRecorder:
         """File name of the clip that is being recorded."""
         return None if self._recording is None else self._recording.name
 
+    @property
+    def began_s(self) -> float | None:
+        """Time of the first frame of the clip that is being recorded."""
+        return None if self._recording is None else self._recording.began_s
+
     def add(self, result: FrameResult, captured_s: float, jpeg: bytes, open_events: tuple[OpenEvent, ...]) -> None:
         """Take the next scored frame.
 
@@ -241,6 +246,11 @@ class _Recording:
         self._sightings: dict[int, _Sighting] = {}
         self._last_open_s = began_s
 
+    @property
+    def began_s(self) -> float:
+        """Time of the first frame."""
+        return self._places[0].time_s
+
     def add(self, shot: _Shot, open_events: tuple[OpenEvent, ...]) -> None:
         """Append a frame.  Raises OSError where the disk refuses."""
         result, heatmap = shot.result, shot.result.heatmap
@@ -268,7 +278,7 @@ class _Recording:
     def is_over(self, after_s: float, most_s: float) -> bool:
         """Whether nothing has lasted for `after_s`, or the clip is as long as it may be."""
         last_s = self._places[-1].time_s
-        return last_s - self._last_open_s >= after_s or last_s - self._places[0].time_s >= most_s
+        return last_s - self._last_open_s >= after_s or last_s - self.began_s >= most_s
 
     def draw(self, path: Path, stop: threading.Event) -> None:
         """Write the clip.  Raises OSError where the disk refuses, `_Stopped` soon after `stop` was set."""
@@ -299,7 +309,7 @@ class _Recording:
         first, last = max(event.start_frame, self._places[0].index), max(boxes)
         return Event(
             event_id=key,
-            start_s=max(event.start_s, self._places[0].time_s),
+            start_s=max(event.start_s, self.began_s),
             end_s=next(place.time_s for place in self._places if place.index == last) + 1 / fps,
             start_frame=min(first, min(boxes)),
             end_frame=last,

@@ -76,7 +76,7 @@ class Teller:
         self.wants_pictures = options.save_clips
         self._couriers: list[Courier] = []
         self._recorder: ClipRecorder | None = None
-        self._clips: dict[int, str] = {}  # key of an open event -> file of its clip, in the folder
+        self._clips: dict[int, tuple[str, float]] = {}  # key of an open event -> file of its clip and seconds into it
         with ExitStack() as stack:
             stack.callback(self._close_couriers, 0.0)
             # Those that refuse their address first: then nothing is left behind.
@@ -142,7 +142,7 @@ class Teller:
         began = self._began.setdefault(change.key, (change.captured_s - lasted_s, change.taken_s - lasted_s))
         now_s = time.monotonic()
         latency_s, since_start_s = (max(0.0, now_s - then_s) for then_s in (change.taken_s, began[1]))
-        clip = self._clip_of(change)
+        clip, clip_at_s = self._clip_of(change)
         if change.kind == "end":
             del self._began[change.key]
             self._clips.pop(change.key, None)
@@ -166,6 +166,7 @@ class Teller:
                 since_start_s=since_start_s,
                 merged_into=None if change.merged_into is None else self._id(change.merged_into),
                 clip=clip,
+                clip_at_s=clip_at_s,
             )
         )
 
@@ -183,10 +184,13 @@ class Teller:
                 self._notice(f"status.json cannot be written ({error.strerror})")
             self._cannot_write = True
 
-    def _clip_of(self, change: EventChange) -> str | None:
-        if change.kind == "new" and self._recorder is not None and self._recorder.name is not None:
-            self._clips[change.key] = f"{_CLIPS}/{self._recorder.name}"
-        return self._clips.get(change.key)
+    def _clip_of(self, change: EventChange) -> tuple[str | None, float | None]:
+        """The event's clip, and the seconds into it at which the event begins."""
+        recorder = self._recorder
+        if change.kind == "new" and recorder is not None and recorder.name is not None and recorder.began_s is not None:
+            at_s = max(0.0, round(change.start_s - recorder.began_s, 3))
+            self._clips[change.key] = (f"{_CLIPS}/{recorder.name}", at_s)
+        return self._clips.get(change.key, (None, None))
 
     def _id(self, key: int) -> str:
         return f"{self._board.run}-{key}"

@@ -453,7 +453,11 @@ def test_a_webhook_gets_what_the_file_gets_and_clips_are_named_and_play(model: P
     assert hook.bodies[1:] == (folder / "events.jsonl").read_text().splitlines()
     assert [record.sink for record in status.alerts] == ["events.jsonl", "webhook 127.0.0.1"]
     assert status.alerts[1].delivered == len(hook.bodies) - 1
-    named = {line["clip"] for line in events(folder) if line["type"] == "new"}
+    begun = [line for line in events(folder) if line["type"] == "new"]
+    for line in begun:  # a clip begins with the watch, or five seconds before its first event
+        first_s = min(other["start_s"] for other in begun if other["clip"] == line["clip"])
+        assert line["clip_at_s"] == pytest.approx(line["start_s"] - max(0.0, first_s - 5), abs=0.15)
+    named = {line["clip"] for line in begun}
     assert named == {f"clips/{path.name}" for path in (folder / "clips").iterdir()}
     with av.open(str(folder / named.pop())) as container:
         assert len(list(container.decode(video=0))) > 30

@@ -47,6 +47,7 @@ class EventMessage(_Message):
     since_start_s: Seconds = Field(description="from taking the event's first frame to telling")
     merged_into: Text | None = Field(default=None, description="id of the event that it turned out to be a part of")
     clip: Text | None = Field(default=None, description="file of the clip in the run's folder, where clips are saved")
+    clip_at_s: Seconds | None = Field(default=None, description="seconds into the clip at which the event begins")
 
 
 class StatusMessage(_Message):
