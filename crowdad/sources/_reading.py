@@ -81,6 +81,7 @@ class Reading:
                 packet.pts = self._place_of(packet)
             except LookupError:
                 return False
+        self.tally.hidden_frames += packet.is_discard
         if packet.pts is not None and not packet.is_discard:
             self.clock.expect(packet.pts)
             self.end_s = max(self.end_s, self.clock.seconds(packet.pts + (packet.duration or 0)))

@@ -68,6 +68,7 @@ class Tally:
         self.frames_repeated = 0
         self.bad_packets = 0
         self.damaged_frames = 0
+        self.hidden_frames = 0  # decoded, but not to be shown, as the container says
         self.truncated = False
         self.gave_up_s: float | None = None
         self._skip_counts: Counter[str] = Counter()
@@ -100,6 +101,11 @@ class Tally:
             self._breaks.append(Break(index, time_s, reason))
 
     def report(self, notes: tuple[str, ...]) -> ReadReport:
+        if self.hidden_frames:
+            notes = (
+                *notes,
+                f"the container's edit list hides part of the footage, as in every player (pictures: {self.hidden_frames})",
+            )
         if self.damaged_frames:
             notes = (*notes, f"{self.damaged_frames} frames are damaged: the decoder filled in what it could not read")
         if self.gave_up_s is not None:

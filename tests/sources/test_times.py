@@ -64,6 +64,13 @@ def test_pts_in_the_order_of_decoding(suffix: str, tmp_path: Path) -> None:
     check(path)
 
 
+def test_pictures_that_an_edit_list_hides_are_told(tmp_path: Path) -> None:
+    path = restamped(
+        sound(tmp_path), tmp_path / "hidden.mp4", lambda n, _pts, _dts, tick: (round((n - 2) / FPS / tick),) * 2
+    )
+    assert any("edit list" in note and "pictures: 2" in note for note in check(path, COUNT - 2).report.notes)
+
+
 @pytest.mark.parametrize("bframes", ["0", "3"])
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts", "flv"])
 def test_timestamps_that_contradict_the_order_of_pictures(suffix: str, bframes: str, tmp_path: Path) -> None:
