@@ -68,7 +68,7 @@ def test_pictures_that_an_edit_list_hides_are_told(tmp_path: Path) -> None:
     path = restamped(
         sound(tmp_path), tmp_path / "hidden.mp4", lambda n, _pts, _dts, tick: (round((n - 2) / FPS / tick),) * 2
     )
-    assert any("edit list" in note and "pictures: 2" in note for note in check(path, COUNT - 2).report.notes)
+    assert any("edit list" in note and note.endswith(": 2") for note in check(path, COUNT - 2).report.notes)
 
 
 @pytest.mark.parametrize("bframes", ["0", "3"])
