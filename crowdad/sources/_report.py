@@ -102,7 +102,7 @@ class Tally:
 
     def report(self, notes: tuple[str, ...]) -> ReadReport:
         if self.hidden_frames:
-            hidden = f"pictures that the container's edit list hides are left out, as in every player: {self.hidden_frames}"
+            hidden = f"pictures that an edit list hides are left out, as in every player: {self.hidden_frames}"
             notes = (*notes, hidden)
         if self.damaged_frames:
             notes = (*notes, f"{self.damaged_frames} frames are damaged: the decoder filled in what it could not read")
