@@ -10,18 +10,15 @@ import numpy.typing as npt
 from crowdad.scale.figures import Figures
 from crowdad.scale.scene_scale import SceneScale
 
-__all__ = ["ASSUMED_FORESHORTENING", "USUAL_WALK_S", "foreshortening_of", "walk_of"]
+__all__ = ["USUAL_WALK_S", "foreshortening_of", "walk_of"]
 
 Array = npt.NDArray[np.float64]
-
-ASSUMED_FORESHORTENING = 1.7
-"""That of a camera that looks down by 36 degrees."""
 
 USUAL_WALK_S = 0.75
 """Walking speed in person heights a second."""
 
 _FOCAL = 1.1  # focal length of a usual lens, of the longest side
-_MOST_AT_CENTRE = 4.0  # looking down by 15 degrees
+_ASSUMED, _MOST_AT_CENTRE = 1.7, 4.0  # looking down by 36 and by 15 degrees
 _BRISK = 1.15  # upper quartile of a walking crowd's speeds, of its usual one
 _TRUST = 0.5  # in the usual speed, against the measured one
 _BELIEVED, _DISBELIEVED = 2.0, 2.2  # ratio of usual and measured speed: beyond, the times are not the real ones
@@ -36,9 +33,9 @@ def foreshortening_of(person: tuple[float, float, float], size_hw: tuple[int, in
     """
     centre, _, down = person
     if down <= 0:
-        return ASSUMED_FORESHORTENING
+        return _ASSUMED
     tilt = math.atan(centre / down / (_FOCAL * max(size_hw)))
-    return min(max(1 / math.sin(tilt), ASSUMED_FORESHORTENING), _MOST_AT_CENTRE)
+    return min(max(1 / math.sin(tilt), _ASSUMED), _MOST_AT_CENTRE)
 
 
 def walk_of(figures: Figures, scale: SceneScale) -> float:

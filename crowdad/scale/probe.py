@@ -12,7 +12,7 @@ from crowdad.config import ScaleSettings
 from crowdad.errors import TooLittleMotionError, UnclearSizeError
 from crowdad.scale.certainty import judge
 from crowdad.scale.figures import Figures, Pair, find_figures
-from crowdad.scale.geometry import ASSUMED_FORESHORTENING, USUAL_WALK_S, foreshortening_of, walk_of
+from crowdad.scale.geometry import USUAL_WALK_S, foreshortening_of, walk_of
 from crowdad.scale.given import GivenHeights
 from crowdad.scale.ridge import HALO, Ridge, find_ridge
 from crowdad.scale.scene_scale import SceneScale
@@ -135,10 +135,9 @@ class ScaleProbe:
     def _with(self, person: tuple[float, float, float], rows: tuple[float, float]) -> SceneScale:
         """The scene with people of a given height, in pixels of the displayed picture."""
         assert self._size_hw is not None
-        steep = person[2] > 0
-        foreshortening = foreshortening_of(person, self._size_hw) if steep else ASSUMED_FORESHORTENING
+        foreshortening, along = foreshortening_of(person, self._size_hw), int(person[2] > 0)
         walk = USUAL_WALK_S / self._fps
-        given = SceneScale(self._size_hw, person, walk, foreshortening, int(steep), 1, rows, 0, self._fps, "given")
+        given = SceneScale(self._size_hw, person, walk, foreshortening, along, 1, rows, 0, self._fps, "given")
         seen = find_figures(self._pairs) if self._pairs else None
         if seen is None or len(seen.upright) < _LEAST_FIGURES:
             return self._paced(given, walk)
