@@ -138,7 +138,7 @@ def test_it_fits_the_screen_and_is_worked_by_keyboard(width: int, height: int, l
     assert shift < 0.02
     for key in (1, 2, 3):
         live.board.change(change("new", key, key, key, began_s=time.time()))
-    until(page, "document.querySelectorAll('.event').length === 3")
+    until(page, "[...document.querySelectorAll('.event h3')].filter((head) => head.innerText).length === 3")  # drawn
     assert page.locator(".event h3").all_inner_texts() == [f"Event {key}, going on" for key in (3, 2, 1)]
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.keyboard.press("Tab")
