@@ -93,11 +93,11 @@ class Detector:
         self.threshold_raw = calibration.threshold(wanted) if threshold_raw is None else threshold_raw
         self.cuts: list[float] = []
         self._roi = roi
-        batch_steps = max(1, min(batch_steps, int(_MOST_IN_BATCH / most_tubes(scene.scale, scene.settings))))
+        self._extractor = Extractor(scene.scale, scene.settings)
+        batch_steps = max(1, min(batch_steps, int(_MOST_IN_BATCH / most_tubes(self._extractor.views, scene.settings))))
         self._batch_steps = batch_steps if lag is None else 1
         self._ahead = batch_steps if lag is None else 0
         self.runtime: Runtime = scene if runtime is None else runtime
-        self._extractor = Extractor(scene.scale, scene.settings)
         gap = scene.scale.gap
         # A frame between two steps lies between their maps, and the later of them comes up to gap - 1 frames after it.
         self._voter = scene.voter(None if lag is None else max(0, (lag + 1) // gap - 1))

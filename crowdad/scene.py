@@ -114,7 +114,7 @@ class SceneModel:
             self._encoder.eval().to(self._device)
         parts = []
         with torch.inference_mode():
-            for start in range(0, len(features), _CHUNK):
+            for start in range(0, max(len(features), 1), _CHUNK):
                 chunk = torch.from_numpy((features[start : start + _CHUNK] - self.mean) / self.spread)
                 # One shape for all: a kernel is prepared and kept for every shape that comes along.
                 padded = torch.nn.functional.pad(chunk, (0, 0) * (chunk.ndim - 1) + (0, _CHUNK - len(chunk)))

@@ -158,6 +158,24 @@ def test_the_batch_changes_nothing_but_the_delay(gap):
         assert one.n_tubes == other.n_tubes
 
 
+def test_where_tubes_may_be_very_many_fewer_steps_wait_for_each_other(monkeypatch):
+    came: list[Frame] = []
+
+    def counted():
+        for frame in frames_of(walkers(40)):
+            came.append(frame)
+            yield frame
+
+    def frames_before_the_first_result() -> int:
+        came.clear()
+        next(Detector(model_of()).run(counted()))
+        return len(came)
+
+    many = frames_before_the_first_result()
+    monkeypatch.setattr("crowdad.detector._MOST_IN_BATCH", 1.0)
+    assert frames_before_the_first_result() < many
+
+
 @pytest.mark.parametrize(("gap", "lag"), [(1, 0), (1, 4), (2, 0), (3, 0), (3, 1), (3, 2), (3, 14), (3, 60)])
 def test_with_a_lag_a_result_comes_at_most_so_many_frames_late(gap, lag):
     came: list[Frame] = []

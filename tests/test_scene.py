@@ -84,6 +84,7 @@ def test_features_are_standardised_before_they_are_encoded():
 
 def test_no_tubes_have_no_scores():
     assert model_of().normality(tubes_like(0)).shape == (0,)
+    assert model_of().codes(tubes_like(0)).shape == (0, model_of().centres.shape[1])
 
 
 def test_a_model_can_be_written_into_a_folder_that_does_not_exist_yet(tmp_path):

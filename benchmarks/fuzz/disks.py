@@ -68,7 +68,7 @@ def full_disk(rng: Rng, seeds: Seeds, place: Path, what: list[str]) -> str:
         with never_refused("the same once more, with room,"):
             work(again=True)
             _check_whole(run, model)
-    hold((run / "results.json").exists() or model.exists(), "there is no result although the disk has room")
+    hold((run / "results.json").exists() or model.exists(), "nothing was written, though the disk had room again")
     hold(not list(place.rglob("*.part")), f"a finished run leaves {list(place.rglob('*.part'))}")
     return told
 

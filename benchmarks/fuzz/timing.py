@@ -114,7 +114,7 @@ def lying_header(rng: Rng, seeds: Seeds, place: Path, what: list[str]) -> str:
 
 
 def _word(box: bytes, after: int, order: str = ">I") -> Callable[[Rng, Path, Path, int], tuple[Path, float | None]]:
-    """Write the value into the file, so many bytes after the start of the box's name."""
+    """Write the value into the file, `after` bytes behind the start of the box's name."""
 
     def made(_rng: Rng, source: Path, place: Path, value: int) -> tuple[Path, float | None]:
         blob = bytearray(source.read_bytes())

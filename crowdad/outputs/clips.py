@@ -110,9 +110,9 @@ class ClipRecorder:
         return None if self._recording is None else self._recording.name
 
     @property
-    def began_s(self) -> float | None:
+    def first_s(self) -> float | None:
         """Time of the first frame of the clip that is being recorded."""
-        return None if self._recording is None else self._recording.began_s
+        return None if self._recording is None else self._recording.first_s
 
     def add(self, result: FrameResult, captured_s: float, jpeg: bytes, open_events: tuple[OpenEvent, ...]) -> None:
         """Take the next scored frame.
@@ -247,7 +247,7 @@ class _Recording:
         self._last_open_s = began_s
 
     @property
-    def began_s(self) -> float:
+    def first_s(self) -> float:
         """Time of the first frame."""
         return self._places[0].time_s
 
@@ -278,7 +278,7 @@ class _Recording:
     def is_over(self, after_s: float, most_s: float) -> bool:
         """Whether nothing has lasted for `after_s`, or the clip is as long as it may be."""
         last_s = self._places[-1].time_s
-        return last_s - self._last_open_s >= after_s or last_s - self.began_s >= most_s
+        return last_s - self._last_open_s >= after_s or last_s - self.first_s >= most_s
 
     def draw(self, path: Path, stop: threading.Event) -> None:
         """Write the clip.  Raises OSError where the disk refuses, `_Stopped` soon after `stop` was set."""
@@ -309,7 +309,7 @@ class _Recording:
         first, last = max(event.start_frame, self._places[0].index), max(boxes)
         return Event(
             event_id=key,
-            start_s=max(event.start_s, self.began_s),
+            start_s=max(event.start_s, self.first_s),
             end_s=next(place.time_s for place in self._places if place.index == last) + 1 / fps,
             start_frame=min(first, min(boxes)),
             end_frame=last,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from crowdad.bounded import MB
 from crowdad.config import Settings
 from crowdad.errors import ConfigError
 from crowdad.records import MOST_CELLS
 from crowdad.scale.scene_scale import SceneScale
-from crowdad.scale.view import views
+from crowdad.scale.view import View, views
 
 __all__ = ["check_cost", "most_tubes"]
 
@@ -25,7 +26,8 @@ def check_cost(scale: SceneScale, settings: Settings) -> None:
     """
     tubes, heatmap, motion = settings.tubes, settings.heatmap, settings.motion
     pixels = cells = sigma_px = 0.0
-    for view in views(scale, settings.scale):
+    seen = views(scale, settings.scale)
+    for view in seen:
         height, width = view.size_hw
         pixels += height * width
         cell_px = heatmap.cell * view.person_px / view.zoom_xy[1]
@@ -33,7 +35,7 @@ def check_cost(scale: SceneScale, settings: Settings) -> None:
         widest = max(motion.local_sigma, motion.body_sigma_x, motion.body_sigma_y)
         sigma_px = max(sigma_px, widest * view.person_px / 2)
     steps = 2 * math.ceil(3 * heatmap.sigma_steps) + 2 * tubes.steps
-    samples = most_tubes(scale, settings) * tubes.steps * tubes.rows * tubes.columns
+    samples = most_tubes(seen, settings) * tubes.steps * tubes.rows * tubes.columns
     window = scale.size_hw[0] * scale.size_hw[1] * (tubes.steps + 1) * scale.gap
     asked = {
         "tubes.steps and the scene's gap ask for windows": (window, _MOST_BYTES, "bytes"),
@@ -52,7 +54,7 @@ def check_cost(scale: SceneScale, settings: Settings) -> None:
             )
 
 
-def most_tubes(scale: SceneScale, settings: Settings) -> float:
-    """Tubes that end at one step where everything in the picture moves."""
+def most_tubes(seen: Sequence[View], settings: Settings) -> float:
+    """Tubes of all views that end at one step where everything in the picture moves."""
     spacing = settings.tubes.spacing
-    return sum(math.prod(view.size_hw) / (spacing * view.person_px) ** 2 for view in views(scale, settings.scale))
+    return sum(math.prod(view.size_hw) / (spacing * view.person_px) ** 2 for view in seen)

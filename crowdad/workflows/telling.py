@@ -187,8 +187,8 @@ class Teller:
     def _clip_of(self, change: EventChange) -> tuple[str | None, float | None]:
         """The event's clip, and the seconds into it at which the event begins."""
         recorder = self._recorder
-        if change.kind == "new" and recorder is not None and recorder.name is not None and recorder.began_s is not None:
-            at_s = max(0.0, round(change.start_s - recorder.began_s, 3))
+        if change.kind == "new" and recorder is not None and recorder.name is not None and recorder.first_s is not None:
+            at_s = max(0.0, round(change.start_s - recorder.first_s, 3))
             self._clips[change.key] = (f"{_CLIPS}/{recorder.name}", at_s)
         return self._clips.get(change.key, (None, None))
 
