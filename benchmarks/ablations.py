@@ -18,8 +18,8 @@ from typing import Any
 from benchmarks.rows import Row, measured_with, metric_cell, read_rows, write_rows
 from crowdad.config import Settings, load_settings
 from crowdad.errors import CrowdadError
-from crowdad.evaluation import provenance
-from crowdad.evaluation_ablations import ABLATIONS, ablations
+from crowdad.evaluation.ablations import ABLATIONS, ablations
+from crowdad.evaluation.protocols import provenance
 from crowdad.workflows import Stage
 
 __all__ = ["ABLATION_TABLES", "main"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from crowdad.datasets.generated import SCENES, Camera, SceneConfig, scene_config
+from crowdad.synthetic import SCENES, Camera, SceneConfig, scene_config
 
 __all__ = ["cameras", "small_cameras"]
 

@@ -30,8 +30,8 @@ from urllib.parse import urlsplit
 
 from benchmarks.rows import write_report
 from benchmarks.soak import fitted, resident_mb
-from crowdad.datasets.generated import GeneratedClip, write_clip
 from crowdad.errors import DataError
+from crowdad.synthetic import GeneratedClip, write_clip
 
 RESULTS = Path(__file__).parent / "results" / "chaos.json"
 MOST_GROWTH = 1.02

@@ -24,7 +24,7 @@ from crowdad.outputs.h264 import H264Writer
 from crowdad.page import LivePage
 from crowdad.sources import LiveFrame, open_source
 from crowdad.workflows import AlertOptions, WatchOptions, watch
-from crowdad.workflows.options import DetectOptions
+from crowdad.workflows.detect_options import DetectOptions
 
 _MOST_FRAMES = 500
 

@@ -18,11 +18,11 @@ from typing import Any
 
 from benchmarks.rows import measured_with, read_rows, write_rows
 from crowdad.config import Settings, load_settings
-from crowdad.datasets.ucsd import find_clips
+from crowdad.detection.events import find_events
 from crowdad.errors import CrowdadError, DataError
-from crowdad.evaluation import provenance
-from crowdad.events import find_events
-from crowdad.scene import SceneModel
+from crowdad.evaluation.datasets.ucsd import find_clips
+from crowdad.evaluation.protocols import provenance
+from crowdad.scene.model import SceneModel
 from crowdad.sources import Source
 from crowdad.workflows import fit, score
 

@@ -17,11 +17,11 @@ from typing import Any
 
 from benchmarks.cameras import cameras, small_cameras
 from benchmarks.rows import read_rows, write_rows
-from crowdad.datasets.generated import GeneratedClip, SceneConfig, load_truth, write_clip
-from crowdad.demo import frame_differences, in_scope_auc, score_by_kind
 from crowdad.errors import UnclearSizeError
-from crowdad.evaluation import provenance
+from crowdad.evaluation.protocols import provenance
 from crowdad.outputs.tables import read_frames_csv
+from crowdad.synthetic import GeneratedClip, SceneConfig, load_truth, write_clip
+from crowdad.synthetic.demo import frame_differences, in_scope_auc, score_by_kind
 from crowdad.workflows import detect
 
 __all__ = ["GENERATED_TABLES", "main"]

@@ -26,12 +26,12 @@ import numpy.typing as npt
 
 from benchmarks.cameras import cameras
 from benchmarks.rows import Row, read_rows, write_rows
-from crowdad.cuts import CutFinder
-from crowdad.datasets.generated import GeneratedClip, SceneConfig, scene_config
-from crowdad.datasets.ucsd import find_clips
 from crowdad.errors import CrowdadError
-from crowdad.evaluation import provenance
+from crowdad.evaluation.datasets.ucsd import find_clips
+from crowdad.evaluation.protocols import provenance
 from crowdad.records import Frame
+from crowdad.synthetic import GeneratedClip, SceneConfig, scene_config
+from crowdad.tubes.cuts import CutFinder
 
 __all__ = ["JOIN_TABLES", "main"]
 

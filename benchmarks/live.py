@@ -16,13 +16,13 @@ import numpy as np
 
 from benchmarks.rows import Row, metric_cell, write_rows
 from crowdad.config import load_settings
-from crowdad.datasets.catalogue import find_dataset
-from crowdad.datasets.clips import Dataset
-from crowdad.detector import Detector
+from crowdad.detection.detector import Detector
+from crowdad.detection.live import tube_lag
 from crowdad.errors import CrowdadError
-from crowdad.evaluation import ClipScores, measure, provenance
-from crowdad.live import tube_lag
-from crowdad.scene import SceneModel
+from crowdad.evaluation.datasets.catalogue import find_dataset
+from crowdad.evaluation.datasets.clips import Dataset
+from crowdad.evaluation.protocols import ClipScores, measure, provenance
+from crowdad.scene.model import SceneModel
 from crowdad.workflows import fit
 
 __all__ = ["LIVE_TABLES", "live_table"]

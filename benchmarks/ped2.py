@@ -18,10 +18,10 @@ from typing import Any
 from benchmarks.ped2_scores import PICTURED, keep_scores
 from benchmarks.rows import metric_cell, read_rows, write_rows
 from crowdad.config import Settings
-from crowdad.datasets.variants import VARIANTS, VariantName
 from crowdad.errors import CrowdadError
-from crowdad.evaluation import ClipScores
-from crowdad.evaluation_video import benchmark_video, report
+from crowdad.evaluation.datasets.variants import VARIANTS, VariantName
+from crowdad.evaluation.protocols import ClipScores
+from crowdad.evaluation.video import benchmark_video, report
 
 __all__ = ["PED2_TABLES", "ROWS", "main"]
 

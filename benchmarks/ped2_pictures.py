@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from crowdad.datasets.clips import Clip
-from crowdad.evaluation import ClipScores
+from crowdad.evaluation.datasets.clips import Clip
+from crowdad.evaluation.protocols import ClipScores
 from crowdad.outputs.heat import HeatPaint
 from crowdad.records import Heatmap
 

@@ -27,10 +27,10 @@ from sklearn.metrics import roc_auc_score, roc_curve
 from benchmarks.ped2_pictures import draw_pictures
 from benchmarks.ped2_scores import PICTURED, PRIVATE, keep_scores, kept_scores
 from crowdad.config import Settings, load_settings
-from crowdad.datasets.ucsd import find_clips
 from crowdad.errors import CrowdadError
-from crowdad.evaluation import ClipScores
-from crowdad.evaluation_video import benchmark_video
+from crowdad.evaluation.datasets.ucsd import find_clips
+from crowdad.evaluation.protocols import ClipScores
+from crowdad.evaluation.video import benchmark_video
 
 __all__ = ["draw_plots", "main"]
 

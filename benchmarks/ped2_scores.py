@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from crowdad.config import Settings
-from crowdad.evaluation import ClipScores
+from crowdad.evaluation.protocols import ClipScores
 
 __all__ = ["PICTURED", "PRIVATE", "keep_scores", "kept_scores"]
 

@@ -25,11 +25,11 @@ import numpy.typing as npt
 
 from benchmarks.cameras import cameras
 from benchmarks.rows import Row, write_rows
-from crowdad.datasets.generated import GeneratedClip
-from crowdad.datasets.root import data_root
-from crowdad.evaluation import provenance
+from crowdad.evaluation.datasets.root import data_root
+from crowdad.evaluation.protocols import provenance
+from crowdad.scene.viewpoint import BackgroundKeeper, compare
 from crowdad.sources import open_source
-from crowdad.viewpoint import BackgroundKeeper, compare
+from crowdad.synthetic import GeneratedClip
 
 __all__ = ["CHANGES", "RIGHT_CAMERA_TABLES", "main"]
 

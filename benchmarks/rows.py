@@ -11,7 +11,7 @@ from typing import Any
 
 from crowdad.config import Settings
 from crowdad.errors import DataError
-from crowdad.evaluation import provenance
+from crowdad.evaluation.protocols import provenance
 
 __all__ = ["Row", "measured_with", "metric_cell", "published_ped2", "read_rows", "spread", "write_report", "write_rows"]
 

@@ -1,4 +1,4 @@
-"""How fast torch, ONNX Runtime and OpenVINO score one scene, in one run: `python -m benchmarks.runtimes --quick`.
+"""How fast torch and ONNX Runtime score one scene, in one run: `python -m benchmarks.runtimes --quick`.
 
 Throughput: tubes a second, in one process, the runtimes taking turns.  Each in a process of its own: seconds from its
 start to the first scored frame, frames a second from there on, and peak memory.  Medians over the repeats, with the
@@ -22,18 +22,17 @@ import numpy.typing as npt
 
 from benchmarks.rows import spread, write_report
 from crowdad.config import load_settings
-from crowdad.datasets.catalogue import find_dataset
-from crowdad.datasets.clips import Dataset
-from crowdad.datasets.generated import GeneratedClip, write_clip
-from crowdad.detector import Detector
-from crowdad.errors import CrowdadError, GraphMismatchError
-from crowdad.metrics import FrameScores, frame_auc_micro
-from crowdad.patches import Extractor
-from crowdad.runtimes import GRAPH_RUNTIMES, OnnxRuntime, Runtime, TorchRuntime
-from crowdad.scene import SceneModel
+from crowdad.detection.detector import Detector
+from crowdad.errors import CrowdadError
+from crowdad.evaluation.datasets.catalogue import find_dataset
+from crowdad.evaluation.datasets.clips import Dataset
+from crowdad.evaluation.metrics import FrameScores, frame_auc_micro
+from crowdad.scene.model import SceneModel
+from crowdad.scene.runtimes import RUNTIMES, Runtime
 from crowdad.sources import open_source
+from crowdad.synthetic import GeneratedClip, write_clip
+from crowdad.tubes.patches import Extractor
 from crowdad.workflows import export, fit
-from crowdad.workflows.footage import check_device
 
 RESULTS = Path(__file__).parent / "results" / "runtimes.json"
 QUICK = ("encoder.epochs=2", "encoder.max_tubes=8000", "normality.clusters=64")
@@ -97,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
 def _prepared(
     folder: Path, scene: str, frames: int, given: Path | None, *, quick: bool
 ) -> tuple[Path, Path, dict[str, Any]]:
-    """Footage, its model with a graph for every runtime beside it, and how the graphs compare with torch."""
+    """Footage, its model, and how far its graph is off torch."""
     fps = GeneratedClip(scene).fps
     video, model = folder / "footage.mp4", folder / "scene.safetensors"
     write_clip(GeneratedClip(scene, 2, duration_s=frames / fps), video)
@@ -107,14 +106,14 @@ def _prepared(
         fit(normal, settings=load_settings(overrides=QUICK if quick else ()), output=model)
     else:
         SceneModel.load(given).save(model)
-    return video, model, _export_all(model)
+    return video, model, {"off_torch": export(model).difference}
 
 
 def _throughput(video: Path, model: Path, repeats: int) -> dict[str, dict[str, Any]]:
     """Tubes a second of every runtime, taking turns over the tubes of the footage."""
     scene = SceneModel.load(model)
     batches = _batches(video, scene)
-    runtimes = _runtimes(scene, model)
+    runtimes = _runtimes(scene)
     tubes = sum(len(batch) for batch in batches)
     rates: dict[str, list[float]] = {name: [] for name in runtimes}
     for repeat in range(repeats + 1):
@@ -127,50 +126,23 @@ def _throughput(video: Path, model: Path, repeats: int) -> dict[str, dict[str, A
     return {name: {"tubes_per_s": spread(values)} for name, values in rates.items()}
 
 
-def _runtimes(scene: SceneModel, model: Path) -> dict[str, Runtime]:
-    """Torch, and every runtime with its graph beside the model; 8 bits where they were not refused."""
-    runtimes: dict[str, Runtime] = {"torch": TorchRuntime(scene, check_device("cpu"))}
-    for form, opened in GRAPH_RUNTIMES.items():
-        runtimes[form] = opened(model.with_suffix(opened.suffix))
-    if _int8(model).exists():
-        runtimes["onnx, int8"] = OnnxRuntime(_int8(model))
-    return runtimes
+def _runtimes(scene: SceneModel) -> dict[str, Runtime]:
+    return {"torch": scene, **{name: opened(scene) for name, opened in RUNTIMES.items()}}
 
 
 def _on_ped2(dataset: Dataset, given: Path | None) -> dict[str, float]:
     """Frame AUC (micro) of Ped2's test clips by every runtime; given: a model of Ped2, else one is fitted."""
     scene = fit([clip.open() for clip in dataset.train]) if given is None else SceneModel.load(given)
-    with tempfile.TemporaryDirectory(prefix="crowdad-") as place:
-        model = scene.save(Path(place) / "ped2.safetensors")
-        _export_all(model)
-        runtimes = _runtimes(scene, model)
-        scored: dict[str, list[FrameScores]] = {name: [] for name in runtimes}
-        for clip in dataset.test:
-            source = clip.open()
-            fitted = scene.fitted_to(source.info.size_hw, source.fps)
-            for name, runtime in runtimes.items():
-                results = Detector(fitted, runtime=runtime).run(source.frames())
-                anomaly = np.array([result.anomaly for result in results], np.float32)
-                scored[name].append(FrameScores(clip.name, anomaly, clip.labels()))
+    runtimes = _runtimes(scene)
+    scored: dict[str, list[FrameScores]] = {name: [] for name in runtimes}
+    for clip in dataset.test:
+        source = clip.open()
+        fitted = scene.fitted_to(source.info.size_hw, source.fps)
+        for name, runtime in runtimes.items():
+            results = Detector(fitted, runtime=runtime).run(source.frames())
+            anomaly = np.array([result.anomaly for result in results], np.float32)
+            scored[name].append(FrameScores(clip.name, anomaly, clip.labels()))
     return {name: frame_auc_micro(clips) for name, clips in scored.items()}
-
-
-def _export_all(model: Path) -> dict[str, Any]:
-    """A graph for every runtime beside the model, and how they compare with torch."""
-    exported: dict[str, Any] = {}
-    for form in GRAPH_RUNTIMES:
-        exported[form] = {"off_torch": export(model, form=form).difference}
-    try:
-        small = export(model, output=_int8(model), int8=True)
-    except GraphMismatchError as error:
-        print(error, file=sys.stderr)
-    else:
-        exported["int8"] = {"off_32_bits": small.difference, "auc": small.auc, "auc_int8": small.auc_int8}
-    return exported
-
-
-def _int8(model: Path) -> Path:
-    return model.with_name("int8.onnx")
 
 
 def _batches(video: Path, scene: SceneModel) -> list[npt.NDArray[np.float32]]:
@@ -185,7 +157,7 @@ def _batches(video: Path, scene: SceneModel) -> list[npt.NDArray[np.float32]]:
 
 def _processes(video: Path, model: Path, repeats: int) -> dict[str, dict[str, Any]]:
     """Each runtime in processes of its own: start to first frame, frames a second after it, peak memory."""
-    found: dict[str, list[dict[str, float]]] = {name: [] for name in ("torch", *GRAPH_RUNTIMES)}
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in ("torch", *RUNTIMES)}
     for _ in range(repeats):
         for name, runs in found.items():
             began_s = time.monotonic()
@@ -204,8 +176,7 @@ def _print(report: Mapping[str, Any]) -> None:
     for name, row in rows.items():
         cells = [_cell(row.get(key), rows["torch"][key]["median"]) for key in columns]
         print(f"{name:<12}" + "".join(f"{cell:>30}" for cell in cells))
-    for name, figures in report["exported"].items():
-        print(f"{name}: " + ", ".join(f"{key} {value:.4g}" for key, value in figures.items()))
+    print(f"graph: off torch by at most {report['exported']['off_torch']:.2g}")
     for name, row in rows.items():
         if "ped2_frame_auc" in row:
             lost = 100 * (rows["torch"]["ped2_frame_auc"] - row["ped2_frame_auc"])

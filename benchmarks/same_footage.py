@@ -25,10 +25,10 @@ from typing import Any
 
 from benchmarks.rows import read_rows, write_rows
 from crowdad.config import load_settings
-from crowdad.datasets.generated import load_truth
-from crowdad.demo import DEMO_SETTINGS, in_scope_auc, prepare_clip
-from crowdad.evaluation import provenance
+from crowdad.evaluation.protocols import provenance
 from crowdad.outputs.tables import read_frames_csv
+from crowdad.synthetic import load_truth
+from crowdad.synthetic.demo import DEMO_SETTINGS, in_scope_auc, prepare_clip
 from crowdad.workflows import detect
 
 __all__ = ["ENVIRONMENTS", "SAME_FOOTAGE_TABLES", "Environment", "main"]

@@ -22,9 +22,9 @@ from benchmarks.rows import Row, read_rows, write_rows
 from benchmarks.scale.child import in_a_process
 from benchmarks.scale.scenes import Scene, all_scenes, as_person_height
 from benchmarks.scale.tables import agreement, drawable, people_table
-from crowdad.datasets.root import DATA_VARIABLE
 from crowdad.errors import CrowdadError
-from crowdad.evaluation import provenance
+from crowdad.evaluation.datasets.root import DATA_VARIABLE
+from crowdad.evaluation.protocols import provenance
 from crowdad.sources import open_source
 
 __all__ = ["main"]

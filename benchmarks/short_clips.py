@@ -27,12 +27,12 @@ from scipy.io import loadmat
 
 from benchmarks.cameras import cameras
 from benchmarks.rows import read_rows, write_rows
-from crowdad.datasets.generated import GeneratedClip, SceneConfig, load_truth, write_clip
-from crowdad.datasets.root import data_root
-from crowdad.datasets.ucsd import find_clips
 from crowdad.errors import CrowdadError, DataError
-from crowdad.evaluation import provenance
+from crowdad.evaluation.datasets.root import data_root
+from crowdad.evaluation.datasets.ucsd import find_clips
+from crowdad.evaluation.protocols import provenance
 from crowdad.outputs.results import EventRecord, RunResults
+from crowdad.synthetic import GeneratedClip, SceneConfig, load_truth, write_clip
 from crowdad.workflows import detect
 
 __all__ = ["SHORT_CLIP_TABLES", "main"]

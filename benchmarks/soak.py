@@ -28,8 +28,8 @@ from matplotlib import pyplot
 from benchmarks.rows import write_report
 from benchmarks.rtsp import PACKAGES, RtspServer, rtsp_missing, write_access_units
 from crowdad.config import load_settings
-from crowdad.datasets.generated import GeneratedClip, write_clip
 from crowdad.errors import DataError
+from crowdad.synthetic import GeneratedClip, write_clip
 from crowdad.workflows import fit
 
 RESULTS = Path(__file__).parent / "results" / "soak.json"

@@ -19,12 +19,12 @@ from crowdad._version import __version__
 
 if TYPE_CHECKING:
     from crowdad.config import Settings, load_settings
-    from crowdad.detector import Detector
+    from crowdad.detection.detector import Detector
     from crowdad.errors import CrowdadError
     from crowdad.outputs.results import RunResults, read_results
     from crowdad.outputs.tables import FrameTable, read_frames_csv
     from crowdad.records import Event, Frame, FrameResult, Heatmap
-    from crowdad.scene import SceneModel
+    from crowdad.scene.model import SceneModel
     from crowdad.sources import Source, open_source
     from crowdad.workflows import detect, fit, overlay, score
 
@@ -53,14 +53,14 @@ __all__ = [
 
 _HOMES = {
     "CrowdadError": "errors",
-    "Detector": "detector",
+    "Detector": "detection.detector",
     "Event": "records",
     "Frame": "records",
     "FrameResult": "records",
     "FrameTable": "outputs.tables",
     "Heatmap": "records",
     "RunResults": "outputs.results",
-    "SceneModel": "scene",
+    "SceneModel": "scene.model",
     "Settings": "config",
     "Source": "sources",
     "detect": "workflows",

@@ -16,8 +16,8 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from crowdad.bounded import MB, parse_toml, read_text
 from crowdad.errors import ConfigError, UnknownSettingError
+from crowdad.files import MB, parse_toml, read_text
 
 __all__ = [
     "CalibrationSettings",

@@ -1,10 +1,12 @@
-"""What may stand in a message, a log or a result: one line, nothing that steers a terminal, no login of a camera."""
+"""What may stand in a message, a log or a result: one line, nothing that steers a terminal, no login of a camera.
+
+Here, too, how a place in the footage is written."""
 
 from __future__ import annotations
 
 import re
 
-__all__ = ["address_shown", "one_line", "without_login"]
+__all__ = ["address_shown", "clock_text", "one_line", "without_login"]
 
 _STORES = ("s3", "gs", "file")
 _WEB = ("http", "https")
@@ -65,3 +67,12 @@ def one_line(text: str) -> str:
 
 def _escaped(sign: str) -> str:
     return sign.encode("unicode_escape", "backslashreplace").decode()
+
+
+def clock_text(time_s: float, tenths: bool = True) -> str:
+    """0:07.4, 12:07.4 or 1:12:07.4; seconds since the first frame."""
+    tenth = int(time_s * 10 + 1e-6)
+    minutes, rest = divmod(tenth, 600)
+    hours, minutes = divmod(minutes, 60)
+    seconds = f"{rest // 10:02d}" + (f".{rest % 10}" if tenths else "")
+    return f"{hours}:{minutes:02d}:{seconds}" if hours else f"{minutes}:{seconds}"

@@ -17,8 +17,8 @@ import numpy.typing as npt
 import pytest
 
 from crowdad.config import Settings, load_settings
-from crowdad.datasets.generated import GeneratedClip, write_clip
-from crowdad.scene import SceneModel
+from crowdad.scene.model import SceneModel
+from crowdad.synthetic import GeneratedClip, write_clip
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -123,14 +123,12 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What is kept of runtimes, graphs, fetched footage and runs on their way is kept in a folder of the tests' own."""
+    """What is kept of fetched footage and runs on their way is kept in a folder of the tests' own."""
     from crowdad.outputs import remote
-    from crowdad.runtimes import choice
     from crowdad.sources import _fetched
 
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(choice, "cache_folder", lambda: folder)
         patch.setattr(_fetched, "cache_folder", lambda: folder / "fetched")
         patch.setattr(remote, "staging_folder", lambda: folder / "runs")
         yield

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from crowdad.storage import Url
+from crowdad.sources.storage import Url
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem

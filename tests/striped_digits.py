@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from crowdad.datasets.digits import Digits
+from crowdad.evaluation.datasets.digits import Digits
 
 
 def striped_digits(per_class: int = 16, test_per_class: int = 6, name: str = "usps") -> Digits:

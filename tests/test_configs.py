@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from crowdad.config import Settings, load_settings
-from crowdad.config_digits import load_digit_settings
+from crowdad.evaluation.digits.settings import load_digit_settings
 
 CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.toml"))
 DIGITS = ("mnist", "usps")

@@ -25,7 +25,6 @@ TREE = {
         errors.ModelVersionError,
         errors.GraphFormatError,
         errors.GraphMismatchError,
-        errors.RuntimeNotInstalledError,
     },
     errors.ConfigError: {errors.UnknownSettingError},
     errors.DataError: {errors.DatasetNotFoundError, errors.DownloadError, errors.UndefinedMetricError},

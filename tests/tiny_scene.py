@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from crowdad.calibration import Calibration
 from crowdad.config import Settings, load_settings
-from crowdad.encoders import Conv3dAutoEncoder
 from crowdad.records import Frame
-from crowdad.scale import SceneScale
-from crowdad.scene import SceneModel
+from crowdad.scene.calibration import Calibration
+from crowdad.scene.encoders import Conv3dAutoEncoder
+from crowdad.scene.model import SceneModel
+from crowdad.tubes.scale import SceneScale
 
 PINNED = (
     "scale.person_px=40",

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from crowdad.datasets.generated import GeneratedClip
+from crowdad.synthetic import GeneratedClip
 
 __all__ = ["write_tiny_ped2"]
 

@@ -12,11 +12,11 @@ import torch
 from benchmarks.digits.plots import draw_plots
 from benchmarks.digits.runner import TABLES, Runner
 from benchmarks.digits.store import RowStore, device_name, provenance
-from crowdad.config_digits import load_digit_settings
-from crowdad.datasets.digits import DIGIT_SETS, load_digits
-from crowdad.datasets.root import data_root
 from crowdad.errors import ConfigError, CrowdadError
-from crowdad.evaluation_digits import CLUSTERING_METHODS
+from crowdad.evaluation.datasets.digits import DIGIT_SETS, load_digits
+from crowdad.evaluation.datasets.root import data_root
+from crowdad.evaluation.digits.experiments import CLUSTERING_METHODS
+from crowdad.evaluation.digits.settings import load_digit_settings
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results" / "digits.json"

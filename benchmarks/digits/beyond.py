@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from crowdad.config_digits import BeyondSettings, DigitSettings
-from crowdad.encoders import AutoEncoder
-from crowdad.encoders.fitting import encode_all
-from crowdad.evaluation_digits import CLUSTERING_METHODS, cluster_codes, train_digits
+from crowdad.evaluation.digits.experiments import CLUSTERING_METHODS, cluster_codes, train_digits
+from crowdad.evaluation.digits.settings import BeyondSettings, DigitSettings
+from crowdad.scene.encoders import AutoEncoder
+from crowdad.scene.encoders.fitting import encode_all
 
 __all__ = ["BEYOND_METHODS", "SelfLabels", "augment", "train_augmented", "train_clustered"]
 

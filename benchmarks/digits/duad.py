@@ -15,13 +15,13 @@ from sklearn.preprocessing import minmax_scale, normalize
 from torch import Tensor
 from torch.nn import functional
 
-from crowdad.config_digits import DigitSettings
-from crowdad.datasets.digits import Digits
-from crowdad.encoders import AutoEncoder
-from crowdad.encoders.fitting import encode_all, reconstruction_errors
-from crowdad.evaluation_digits import Network, digit_tensor, train_digits
-from crowdad.normality import UnitKMeans
-from crowdad.purification import distribution_clusters, mixture_clusters, purify
+from crowdad.evaluation.datasets.digits import Digits
+from crowdad.evaluation.digits.experiments import Network, digit_tensor, train_digits
+from crowdad.evaluation.digits.purification import distribution_clusters, mixture_clusters, purify
+from crowdad.evaluation.digits.settings import DigitSettings
+from crowdad.scene.encoders import AutoEncoder
+from crowdad.scene.encoders.fitting import encode_all, reconstruction_errors
+from crowdad.scene.normality import UnitKMeans
 
 __all__ = ["DUAD_METHODS", "TABULAR", "DuadOutcome", "Task", "digit_task", "duad_epochs", "run_duad", "tabular_task"]
 

@@ -14,8 +14,8 @@ from matplotlib import pyplot
 from sklearn.manifold import TSNE
 
 from benchmarks.rows import Row
-from crowdad.datasets.digits import DIGIT_SETS, load_digits
-from crowdad.normality import UnitKMeans
+from crowdad.evaluation.datasets.digits import DIGIT_SETS, load_digits
+from crowdad.scene.normality import UnitKMeans
 
 __all__ = ["draw_plots"]
 

@@ -14,11 +14,8 @@ from tqdm import tqdm
 from benchmarks.digits.beyond import BEYOND_METHODS, train_augmented, train_clustered
 from benchmarks.digits.duad import DUAD_METHODS, TABULAR, Task, digit_task, duad_epochs, run_duad, tabular_task
 from benchmarks.digits.store import RowStore
-from crowdad.config_digits import DigitSettings
-from crowdad.datasets.digits import Digits
-from crowdad.encoders import AutoEncoder
-from crowdad.encoders.fitting import encode_all
-from crowdad.evaluation_digits import (
+from crowdad.evaluation.datasets.digits import Digits
+from crowdad.evaluation.digits.experiments import (
     ANOMALY_NETWORKS,
     CLUSTERING_METHODS,
     DigitRow,
@@ -29,6 +26,9 @@ from crowdad.evaluation_digits import (
     evaluate_clustering,
     mean_auc,
 )
+from crowdad.evaluation.digits.settings import DigitSettings
+from crowdad.scene.encoders import AutoEncoder
+from crowdad.scene.encoders.fitting import encode_all
 
 __all__ = ["TABLES", "EpochBar", "Runner"]
 

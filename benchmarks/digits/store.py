@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.rows import Row, read_rows
-from crowdad.evaluation_digits import DigitRow, mean_auc
+from crowdad.evaluation.digits.experiments import DigitRow, mean_auc
 
 __all__ = ["RowStore", "device_name", "provenance"]
 

@@ -33,7 +33,7 @@ import cv2
 from benchmarks.fuzz.checks import UNSTEADY, check
 from benchmarks.fuzz.seeds import write_seeds
 from benchmarks.fuzz.watchdog import Case, Verdict, watched
-from crowdad.evaluation import provenance
+from crowdad.evaluation.protocols import provenance
 
 RESULT = Path(__file__).parents[1] / "results" / "fuzz.json"
 _SHARES = {

@@ -21,7 +21,7 @@ from crowdad.errors import CrowdadError
 from crowdad.outputs.heatmaps import HeatmapReader
 from crowdad.outputs.results import read_results
 from crowdad.outputs.tables import read_frames_csv
-from crowdad.scene import SceneModel
+from crowdad.scene.model import SceneModel
 from crowdad.sources import ReadReport, open_source
 from crowdad.workflows import detect, score
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crowdad.config import load_settings
-from crowdad.datasets.generated import GeneratedClip, write_clip
+from crowdad.synthetic import GeneratedClip, write_clip
 from crowdad.workflows import detect, fit
 
 __all__ = ["FRAMES", "RAW_FPS", "Clip", "Seeds", "encode", "walkers", "write_seeds"]

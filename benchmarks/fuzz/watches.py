@@ -22,7 +22,7 @@ from benchmarks.played_camera import PlayedCamera
 from crowdad.page import LivePage
 from crowdad.sources import LiveFrame, open_source
 from crowdad.workflows import AlertOptions, WatchOptions, watch
-from crowdad.workflows.options import DetectOptions
+from crowdad.workflows.detect_options import DetectOptions
 
 __all__ = ["check_alerts", "troubled_watch"]
 

@@ -21,7 +21,7 @@ from benchmarks.proxy.footage import Footage, all_footage
 from benchmarks.proxy.harness import Candidate, Cell, CellStore, measure_all
 from benchmarks.proxy.report import KNOWN, check_table, kind_table, table
 from crowdad.errors import ConfigError, CrowdadError
-from crowdad.evaluation import provenance
+from crowdad.evaluation.protocols import provenance
 
 __all__ = ["main"]
 

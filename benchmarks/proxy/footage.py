@@ -16,11 +16,11 @@ import numpy.typing as npt
 from benchmarks.cameras import cameras
 from benchmarks.proxy.actors import IN_SCOPE, KINDS
 from benchmarks.proxy.composites import Composite, Troupe
-from crowdad.datasets import generated
-from crowdad.datasets.clips import Clip
-from crowdad.datasets.generated import GeneratedClip, SceneConfig, load_truth, write_clip
-from crowdad.datasets.ucsd import ASSUMED_FPS, find_clips
+from crowdad import synthetic
+from crowdad.evaluation.datasets.clips import Clip
+from crowdad.evaluation.datasets.ucsd import ASSUMED_FPS, find_clips
 from crowdad.sources import ArraySource, Source, open_source
+from crowdad.synthetic import GeneratedClip, SceneConfig, load_truth, write_clip
 
 __all__ = [
     "HELD_OUT",
@@ -129,7 +129,7 @@ class GeneratedFootage(Footage):
     cache: folder for the clips, which take as long to draw as to fit.
     """
 
-    in_scope = generated.IN_SCOPE
+    in_scope = synthetic.IN_SCOPE
 
     def __init__(self, name: str, scene: SceneConfig, cache: Path, *, unlabelled: bool) -> None:
         self.name = f"{name}:{'unlabelled' if unlabelled else 'one-class'}"
@@ -185,7 +185,7 @@ def _clip_id(clip: GeneratedClip) -> str:
 
 @lru_cache(maxsize=1)
 def _drawn_by() -> str:
-    return fingerprint([Path(generated.__file__).parent])
+    return fingerprint([Path(synthetic.__file__).parent])
 
 
 def fingerprint(places: Sequence[Path]) -> str:

@@ -24,7 +24,7 @@ from benchmarks.proxy.footage import Drawing, Footage, ScoredClip, fingerprint
 from crowdad import config
 from crowdad.config import Settings, load_settings
 from crowdad.errors import ConfigError, DataError, FitError, SourceError, UndefinedMetricError
-from crowdad.metrics import FrameScores, frame_auc_micro
+from crowdad.evaluation.metrics import FrameScores, frame_auc_micro
 from crowdad.workflows import fit, score
 
 __all__ = ["CHANCE", "Candidate", "Cell", "CellStore", "code_fingerprint", "measure", "measure_all"]

@@ -59,7 +59,7 @@ def run(job: Mapping[str, Any]) -> Row:
 
 
 def _measure(job: Mapping[str, Any]) -> Row:
-    from crowdad.gathering import measure_people
+    from crowdad.scene.sampling import measure_people
 
     sources = [open_source(path, fps=job["fps"]) for path in job["footage"]]
     scale = measure_people(sources, Settings(), lambda what, share: None)

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.cameras import cameras, small_cameras
-from crowdad.datasets.generated import PERSON_HEIGHT_M, GeneratedClip, SceneConfig, write_clip
-from crowdad.datasets.ucsd import ASSUMED_FPS
 from crowdad.errors import DatasetNotFoundError
+from crowdad.evaluation.datasets.ucsd import ASSUMED_FPS
+from crowdad.synthetic import PERSON_HEIGHT_M, GeneratedClip, SceneConfig, write_clip
 
 __all__ = ["HEIGHTS", "Place", "Scene", "all_scenes", "as_person_height", "generated_scene", "real_scenes"]
 

@@ -21,7 +21,7 @@ from benchmarks.speed.measuring import Measuring
 from benchmarks.speed.plots import draw_plots
 from crowdad.config import load_settings
 from crowdad.errors import ConfigError, CrowdadError
-from crowdad.evaluation import provenance
+from crowdad.evaluation.protocols import provenance
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results" / "speed.json"

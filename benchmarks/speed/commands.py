@@ -34,7 +34,7 @@ _FIT = """
 import json, sys, time
 from pathlib import Path
 from crowdad.workflows import fit
-from crowdad.datasets.catalogue import find_dataset
+from crowdad.evaluation.datasets.catalogue import find_dataset
 told = [time.monotonic()]
 fit([clip.open() for clip in find_dataset("ped2", Path(sys.argv[1])).train], output=sys.argv[2])
 """

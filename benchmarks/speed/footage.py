@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,11 +12,11 @@ import numpy.typing as npt
 
 from benchmarks.cameras import cameras
 from crowdad.config import Settings
-from crowdad.datasets.catalogue import find_dataset
-from crowdad.datasets.generated import GeneratedClip, SceneConfig, write_clip
+from crowdad.evaluation.datasets.catalogue import find_dataset
 from crowdad.outputs.h264 import H264Writer
 from crowdad.sources import open_source
-from crowdad.workflows import export, fit
+from crowdad.synthetic import GeneratedClip, SceneConfig, write_clip
+from crowdad.workflows import fit
 
 __all__ = ["FOOTAGE", "Footage", "prepared", "repeated", "resized"]
 
@@ -55,7 +54,7 @@ def prepared(name: str, folder: Path, data: Path | None, frames: int, settings: 
     if not model.exists():
         normal = folder / f"{name}-normal.mp4"
         write_clip(GeneratedClip(scene, 1, normal_only=True, duration_s=min(40.0, 1500 / scene.fps)), normal)
-        _learn(lambda: fit(normal, settings=settings, output=model), model)
+        fit(normal, settings=settings, output=model)
     return Footage(name, video, model, frames, scene.fps)
 
 
@@ -112,16 +111,6 @@ def _ped2(folder: Path, data: Path | None, settings: Settings) -> Footage:
                     number += 1
         part.replace(video)
     if not model.exists():
-        _learn(lambda: fit([clip.open() for clip in dataset.train], settings=settings, output=model), model)
+        fit([clip.open() for clip in dataset.train], settings=settings, output=model)
     labels = np.concatenate([clip.labels() for clip in dataset.test])
     return Footage("ped2", video, model, len(labels), sources[0].fps, labels)
-
-
-def _learn(learn: Callable[[], object], model: Path) -> None:
-    """Fit into `model`, and leave it there only together with its graph."""
-    try:
-        learn()
-        export(model, form="onnx")
-    except BaseException:
-        model.unlink(missing_ok=True)
-        raise

@@ -20,8 +20,8 @@ from benchmarks.speed.footage import FOOTAGE, Footage, prepared, repeated, resiz
 from benchmarks.speed.real import scene_row, scenes_in
 from benchmarks.speed.stages import STAGES
 from crowdad.config import Settings
-from crowdad.datasets.catalogue import find_dataset
-from crowdad.metrics import FrameScores, frame_auc_micro
+from crowdad.evaluation.datasets.catalogue import find_dataset
+from crowdad.evaluation.metrics import FrameScores, frame_auc_micro
 from crowdad.outputs.tables import read_frames_csv
 from crowdad.workflows import score
 

@@ -9,9 +9,9 @@ from typing import Any
 from benchmarks.rows import Row, spread
 from benchmarks.speed.commands import detect_run
 from crowdad.outputs.results import read_results
-from crowdad.scale import views
-from crowdad.scene import SceneModel
+from crowdad.scene.model import SceneModel
 from crowdad.sources import open_source
+from crowdad.tubes.scale import views
 
 __all__ = ["REAL", "flow_share", "scene_row", "scene_table", "scenes_in"]
 

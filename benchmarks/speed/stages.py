@@ -18,16 +18,16 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from crowdad.detector import Detector
-from crowdad.events import find_events
-from crowdad.normality import normality
+from crowdad.detection.detector import Detector
+from crowdad.detection.events import find_events
 from crowdad.outputs.overlay import write_overlay
 from crowdad.outputs.tables import FrameTable
-from crowdad.patches import Extractor
 from crowdad.records import FrameResult, Tubes
-from crowdad.scene import SceneModel
+from crowdad.scene.model import SceneModel
+from crowdad.scene.normality import normality
 from crowdad.sources import open_source
-from crowdad.workflows.records import FrameLog
+from crowdad.tubes.patches import Extractor
+from crowdad.workflows.run_records import FrameLog
 
 __all__ = ["STAGES", "stage_seconds"]
 

@@ -18,14 +18,14 @@ from crowdad.errors import ConfigError
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from crowdad.datasets.variants import VariantName
-    from crowdad.evaluation_video import Outcome
+    from crowdad.evaluation.datasets.variants import VariantName
+    from crowdad.evaluation.video import Outcome
 
 __all__ = ["benchmark"]
 
 
 class Name(StrEnum):
-    """What can be measured: footage as `crowdad.datasets.catalogue` names it, and digits."""
+    """What can be measured: footage as `crowdad.evaluation.datasets.catalogue` names it, and digits."""
 
     ped2 = "ped2"
     ped1 = "ped1"
@@ -36,7 +36,7 @@ class Name(StrEnum):
 
 
 class Variant(StrEnum):
-    """How the footage is changed; crowdad.datasets.variants tells what each does."""
+    """How the footage is changed; crowdad.evaluation.datasets.variants tells what each does."""
 
     native = "native"
     double = "double"
@@ -124,9 +124,9 @@ def _footage(
     json_path: Path | None,
     quiet: bool,
 ) -> int:
-    from crowdad import evaluation_video as evaluation
     from crowdad.config import load_settings
-    from crowdad.datasets.catalogue import find_dataset
+    from crowdad.evaluation import video as evaluation
+    from crowdad.evaluation.datasets.catalogue import find_dataset
 
     settings = load_settings(config, overrides or ())
     find_dataset(name, data)
@@ -170,7 +170,7 @@ def _ablations(
     quiet: bool,
 ) -> int:
     from crowdad.config import load_settings
-    from crowdad.evaluation_ablations import ablation_table, ablations
+    from crowdad.evaluation.ablations import ablation_table, ablations
 
     if name != "ped2":
         raise ConfigError(f"--ablations of {name}; they are measured on ped2 only")
@@ -186,8 +186,8 @@ def _ablations(
 
 
 def _show(outcome: Outcome) -> None:
-    from crowdad.evaluation import metric_table
-    from crowdad.evaluation_video import PROTOCOLS
+    from crowdad.evaluation.protocols import metric_table
+    from crowdad.evaluation.video import PROTOCOLS
 
     print(f"{outcome.protocol}: {PROTOCOLS[outcome.protocol]}")
     print(metric_table(outcome.metrics))
@@ -197,7 +197,7 @@ def _show(outcome: Outcome) -> None:
 
 def _write_rows(path: Path, measured: str, settings: BaseModel, rows: list[dict[str, Any]]) -> None:
     """What was measured row by row, with settings, command, commit, machine and versions."""
-    from crowdad.evaluation import provenance
+    from crowdad.evaluation.protocols import provenance
 
     known = provenance(["crowdad", *sys.argv[1:]])
     _write_json(path, {"benchmark": measured, "settings": settings.model_dump(mode="json"), **known, "rows": rows})
@@ -224,11 +224,11 @@ def _digits(
     quiet: bool,
 ) -> int:
     with Bars(quiet) as bars:
-        from crowdad.config_digits import load_digit_settings
-        from crowdad.datasets.digits import load_digits
-        from crowdad.datasets.root import data_root
-        from crowdad.evaluation import metric_table
-        from crowdad.evaluation_digits import DigitRow, digit_metrics, headline_rows
+        from crowdad.evaluation.datasets.digits import load_digits
+        from crowdad.evaluation.datasets.root import data_root
+        from crowdad.evaluation.digits.experiments import DigitRow, digit_metrics, headline_rows
+        from crowdad.evaluation.digits.settings import load_digit_settings
+        from crowdad.evaluation.protocols import metric_table
         from crowdad.workflows.footage import check_device
         from crowdad.workflows.progress import Stage
 

@@ -40,12 +40,12 @@ from crowdad.cli.terminal import Bars, describe_run, describe_runs, notice
 from crowdad.errors import ConfigError
 
 if TYPE_CHECKING:
-    from crowdad.fleet import Fleet
     from crowdad.outputs.results import RunResults
     from crowdad.sources import Spec
-    from crowdad.workflows.options import DetectOptions
-    from crowdad.workflows.placing import Place, Places
-    from crowdad.workflows.spreading import Failure
+    from crowdad.workflows.batch.fleet import Fleet
+    from crowdad.workflows.batch.spread import Failure
+    from crowdad.workflows.detect_options import DetectOptions
+    from crowdad.workflows.output_paths import Place, Places
 
 __all__ = ["detect"]
 
@@ -155,11 +155,11 @@ def detect(
     if model is not None and seed is not None:
         raise ConfigError("--seed is for learning, and --model has learned; give one of them")
     with Bars(quiet) as bars:
-        from crowdad.scale import GivenHeights
-        from crowdad.scene import SceneModel
+        from crowdad.scene.model import SceneModel
         from crowdad.sources import at_hand, pinned
-        from crowdad.workflows.options import DetectOptions
-        from crowdad.workflows.placing import Places
+        from crowdad.tubes.scale import GivenHeights
+        from crowdad.workflows.detect_options import DetectOptions
+        from crowdad.workflows.output_paths import Places
         from crowdad.workflows.progress import in_bytes
 
         given = None if model is None else pinned(model)
@@ -223,7 +223,7 @@ def _side_by_side(
 ) -> int:
     """Score all at once; 1 where one failed, the others are whole then."""
     from crowdad.outputs.remote import RemoteRun
-    from crowdad.workflows.spreading import PIECE_S, Failure, detect_many
+    from crowdad.workflows.batch.spread import PIECE_S, Failure, detect_many
 
     chosen = places.places(specs)
     # Pieces meet in the folder that a run is written in, which machines of a cluster need not have in common then.
@@ -269,7 +269,7 @@ def _tell(spec: Spec, results: RunResults, place: Place, quiet: bool, told: Sequ
 
 
 def _fleet(jobs: int | None, ray: str | None, device: str) -> Fleet:
-    from crowdad.fleet import LocalFleet, RayFleet
+    from crowdad.workflows.batch.fleet import LocalFleet, RayFleet
 
     if jobs is not None and ray is not None:
         raise ConfigError("both --jobs and --ray were given; give one of them")

@@ -14,8 +14,7 @@ from typing import Any
 import typer
 
 from crowdad.cli.terminal import notice
-from crowdad.errors import ConfigError, CrowdadError
-from crowdad.failures import line_of
+from crowdad.errors import ConfigError, CrowdadError, line_of
 
 __all__ = ["FAILED", "INTERRUPTED", "USAGE", "guarded", "tell_failure"]
 

@@ -15,38 +15,22 @@ __all__ = ["export"]
 
 def export(
     model: Annotated[Path, typer.Argument(help="Model made by crowdad fit.")],
-    form: Annotated[str, typer.Option("--format", metavar="onnx|openvino", help="What is to run it.")] = "onnx",
-    output: Annotated[
-        Path | None,
-        output_option("File to write.  [the model's name, .onnx or .xml]"),
-    ] = None,
-    int8: Annotated[
-        bool, typer.Option("--int8", help="8 bits where it saves time (onnx only); refused where it costs accuracy.")
-    ] = False,
+    output: Annotated[Path | None, output_option("File to write.  [the model's name, .onnx]")] = None,
     overwrite: Overwrite = False,
     verbose: Verbose = 0,
     quiet: Quiet = False,
 ) -> int:
-    """Write a model as one graph that scores without torch.
+    """Write a model as one ONNX graph, from tubes to their normality, for programs of your own.
 
     \b
-      crowdad export gate3.safetensors                      gate3.onnx, for ONNX Runtime
-      crowdad export gate3.safetensors --format openvino    gate3.xml and gate3.bin
+      crowdad export gate3.safetensors      gate3.onnx
 
-    Beside its model, detect --runtime onnx or openvino uses it.  It is checked against torch on a drawn crowd.
+    It is checked against torch.  detect needs no such file: it makes the graph from the model itself.
     """
     with Bars(quiet) as bars:
         from crowdad import workflows
 
-        written = workflows.export(model, form=form, output=output, int8=int8, overwrite=overwrite, progress=bars)
+        written = workflows.export(model, output=output, overwrite=overwrite, progress=bars)
     if not quiet:
         print(f"{written.path}: off torch by at most {written.difference:.1g} in normality, on {written.tubes} tubes")
-        if written.auc is not None and written.auc_int8 is not None:
-            loss = 100 * (written.auc - written.auc_int8)
-            print(
-                f"  frame AUC of a drawn crowd: {written.auc:.4f} in 32 bits, {written.auc_int8:.4f} in 8: "
-                f"{loss:.2f} points lost"
-            )
-        if written.path == model.with_suffix(written.path.suffix):
-            print(f"  next: crowdad detect FOOTAGE --model {model} --runtime {form}")
     return 0

@@ -27,9 +27,9 @@ from crowdad.errors import ConfigError, OutputNotReadableError, TooLittleMotionE
 from crowdad.wording import one_line, without_login
 
 if TYPE_CHECKING:
-    from crowdad.scale import GivenHeights
-    from crowdad.scene import SceneModel
+    from crowdad.scene.model import SceneModel
     from crowdad.sources import Source, Spec
+    from crowdad.tubes.scale import GivenHeights
     from crowdad.workflows.footage import Part
 
 __all__ = ["data_app", "demo", "describe_scene", "describe_source", "info"]
@@ -78,7 +78,7 @@ def info(
       crowdad info video.mp4 --person-height 95 --picture people.png
       crowdad info footage/                                     all its videos, at once
     """
-    from crowdad.scale import GivenHeights
+    from crowdad.tubes.scale import GivenHeights
 
     heights = GivenHeights.of(person_height)
     footage: list[Spec] = []
@@ -121,7 +121,7 @@ class _People:
 
 
 def _tell_scene(path: str, picture: Path | None, verbose: int) -> None:
-    from crowdad.scene import SceneModel
+    from crowdad.scene.model import SceneModel
     from crowdad.sources import at_hand
 
     scene = SceneModel.load(at_hand(path))
@@ -134,8 +134,8 @@ def _tell_scene(path: str, picture: Path | None, verbose: int) -> None:
 
 def _tell_run(folder: Path) -> None:
     from crowdad.outputs.results import read_results
-    from crowdad.scale import SceneScale
-    from crowdad.workflows.sizing import size_lines
+    from crowdad.tubes.scale import SceneScale
+    from crowdad.workflows.people_size import size_lines
 
     results = read_results(folder / "results.json")
     print(describe_run(results, folder))
@@ -167,7 +167,7 @@ def _tell_footage(footage: list[Spec], part: Part, asked: _People | None, bars: 
 def _tell_people(spec: Spec, part: Part, asked: _People, bars: Bars) -> int:
     """Tell their size and speed; FAILED where that was to be drawn and is refused."""
     from crowdad.workflows.measuring import measured, picture_people
-    from crowdad.workflows.sizing import size_lines
+    from crowdad.workflows.people_size import size_lines
 
     try:
         scale = measured(spec, part, asked.heights, bars)
@@ -186,7 +186,7 @@ def _tell_people(spec: Spec, part: Part, asked: _People, bars: Bars) -> int:
 
 def describe_scene(scene: SceneModel, settings: bool = False) -> str:
     """What a model knows, a few lines."""
-    from crowdad.workflows.sizing import size_lines
+    from crowdad.workflows.people_size import size_lines
 
     scale, learned, calibration = scene.scale, scene.provenance, scene.calibration
     sources = learned.get("sources", [])
@@ -211,7 +211,7 @@ def describe_scene(scene: SceneModel, settings: bool = False) -> str:
 
 def describe_source(source: Source) -> str:
     """What is known of footage before it is read, a few lines."""
-    from crowdad.outputs.clock import clock_text
+    from crowdad.wording import clock_text
 
     known = source.info
     height, width = known.size_hw
@@ -236,7 +236,7 @@ def demo(
     verbose: Verbose = 0,
 ) -> int:
     """Try it: draw a crowd with known anomalies, detect them, and say how well it went."""
-    from crowdad.demo import run_demo
+    from crowdad.synthetic.demo import run_demo
 
     if not quiet:
         print(f"drawing a crowd into {folder}, learning from it and scoring it: about a minute", flush=True)
@@ -266,7 +266,7 @@ def get(
       crowdad data get ucsd --data ~/data
       crowdad data get avenue --data ~/data
     """
-    from crowdad.datasets.download import get as download
+    from crowdad.evaluation.datasets.download import get as download
 
     folder = download(name, data, progress=not quiet)
     if not quiet:

@@ -167,8 +167,8 @@ Runtime = Annotated[
     str,
     typer.Option(
         "--runtime",
-        metavar="auto|torch|onnx|openvino",
-        help="What computes the scores; auto: what measured fastest here.",
+        metavar="auto|torch|onnx",
+        help="What computes the scores; auto: torch on a GPU, ONNX Runtime on a CPU.",
     ),
 ]
 FalseAlarms = Annotated[

@@ -28,7 +28,7 @@ from crowdad.cli.options import (
     chosen_settings,
     output_option,
 )
-from crowdad.cli.terminal import Bars, notice, speaks
+from crowdad.cli.terminal import Bars, notice
 from crowdad.errors import CrowdadError
 
 __all__ = ["fit", "overlay"]
@@ -110,8 +110,8 @@ def fit(
             progress=bars,
             on_bad_input=refuse,
         )
-    if not quiet and speaks():
-        from crowdad.workflows.sizing import doubts_of, people_of
+    if not quiet:
+        from crowdad.workflows.people_size import doubts_of, people_of
 
         learned = scene.provenance
         print(f"{output}: learned from {learned['tubes']} moving patches in {learned['frames']} frames")
@@ -123,7 +123,7 @@ def fit(
 
             print(describe_scene(scene))
         if not (no_picture or no_pictures):
-            from crowdad.workflows.portraying import picture_beside
+            from crowdad.workflows.model_picture import picture_beside
 
             print(f"  look at {picture_beside(output)}")
         print(f"  next: crowdad detect FOOTAGE --model {output}")

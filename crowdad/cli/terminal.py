@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from functools import partial
 from pathlib import Path
@@ -18,24 +17,17 @@ if TYPE_CHECKING:
     from crowdad.outputs.results import EventRecord, RunResults
     from crowdad.sources import Spec
     from crowdad.workflows import Stage
-    from crowdad.workflows.placing import Place
-    from crowdad.workflows.spreading import Failure
+    from crowdad.workflows.batch.spread import Failure
+    from crowdad.workflows.output_paths import Place
 
-__all__ = ["Bars", "describe_run", "describe_runs", "notice", "speaks"]
+__all__ = ["Bars", "describe_run", "describe_runs", "notice"]
 
 _MOST_EVENTS = 12
 _MOST_CUTS = 8
 
 
-def speaks() -> bool:
-    """Whether this process is the one that tells: of those that torchrun started, the first."""
-    return os.environ.get("RANK", "0") == "0"
-
-
 def notice(line: str) -> None:
     """One line on the error stream, as every refusal and warning of this program looks."""
-    if not speaks():
-        return
     tqdm.write(f"crowdad: {one_line(without_login(line))}", file=sys.stderr)
 
 
@@ -47,7 +39,7 @@ class Bars:
     """
 
     def __init__(self, quiet: bool = False, label: str = "") -> None:
-        self._silent = quiet or not speaks() or not sys.stderr.isatty()
+        self._silent = quiet or not sys.stderr.isatty()
         self.label = label
         self._name = ""
         self._bar: tqdm | None = None
@@ -89,7 +81,7 @@ def _bar(stage: Stage, title: str) -> tqdm:
 
 def describe_run(results: RunResults, place: Place) -> str:
     """What was found and where to look, a few lines."""
-    from crowdad.outputs.clock import clock_text
+    from crowdad.wording import clock_text
 
     events, counts = results.events, results.counts
     found = "no event" if not events else "1 event" if len(events) == 1 else f"{len(events)} events"
@@ -122,7 +114,7 @@ def describe_run(results: RunResults, place: Place) -> str:
 
 
 def _event_line(event: EventRecord) -> str:
-    from crowdad.outputs.clock import clock_text
+    from crowdad.wording import clock_text
 
     box = ", ".join(f"{side:.0f}" for side in event.box_xyxy)
     return (
@@ -133,8 +125,8 @@ def _event_line(event: EventRecord) -> str:
 
 def describe_runs(ends: Mapping[Spec, RunResults | Failure], places: Mapping[Spec, Place]) -> str:
     """A row for each piece of footage: how much was scored, how many events there are and where; or that it failed."""
-    from crowdad.outputs.clock import clock_text
     from crowdad.outputs.results import RunResults
+    from crowdad.wording import clock_text
 
     rows = [("footage", "length", "frames", "events", "folder")]
     for spec, ended in ends.items():

@@ -35,12 +35,11 @@ from crowdad.cli.options import (
     seconds,
 )
 from crowdad.cli.terminal import notice
-from crowdad.errors import ConfigError
-from crowdad.failures import line_of
+from crowdad.errors import ConfigError, line_of
 from crowdad.wording import address_shown, one_line
 
 if TYPE_CHECKING:
-    from crowdad.live import EventChange
+    from crowdad.detection.live import EventChange
     from crowdad.outputs.watch_status import WatchStatus
 
 __all__ = ["watch"]
@@ -183,9 +182,9 @@ def watch(
     Ends with Ctrl+C.  Events are in events.jsonl of the folder (docs/watching.md), how it stands in status.json.
     """
     from crowdad import workflows
-    from crowdad.scale import GivenHeights
-    from crowdad.scene import SceneModel
-    from crowdad.workflows.options import DetectOptions
+    from crowdad.scene.model import SceneModel
+    from crowdad.tubes.scale import GivenHeights
+    from crowdad.workflows.detect_options import DetectOptions
 
     camera, page_token = given(camera) or camera, given(page_token)
     base = None if model is None else SceneModel.load(model).settings
@@ -289,7 +288,7 @@ class _LiveLine:
         """Print what became of an event."""
         if self._quiet or change.kind == "update":
             return
-        from crowdad.outputs.clock import clock_text
+        from crowdad.wording import clock_text
 
         box = ", ".join(f"{side:.0f}" for side in change.box_xyxy)
         line = f"{clock_text(change.time_s)}  event {change.key} {change.kind}  anomaly {change.peak_anomaly:.2f}"

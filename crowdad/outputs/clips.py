@@ -21,10 +21,10 @@ from typing import BinaryIO
 
 import numpy as np
 
-from crowdad.outputs.jpeg import unpacked
 from crowdad.outputs.overlay import write_overlay
 from crowdad.outputs.tables import FrameTable
 from crowdad.records import Box, Event, Frame, FrameResult, Heatmap, OpenEvent
+from crowdad.sources.jpeg import unpacked
 
 __all__ = ["ClipRecorder", "keep_within"]
 

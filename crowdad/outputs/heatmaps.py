@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, Field
 
-from crowdad.bounded import Npz
 from crowdad.errors import OutputNotReadableError
+from crowdad.files import Npz
 from crowdad.records import MOST_CELLS, Heatmap
 
 __all__ = ["HeatmapReader", "HeatmapWriter", "MapChunk"]

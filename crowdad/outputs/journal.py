@@ -22,8 +22,8 @@ import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from crowdad.bounded import open_file, parse_json
 from crowdad.errors import OutputExistsError, OutputNotReadableError
+from crowdad.files import open_file, parse_json
 from crowdad.records import MOST_CELLS, Checkpoint, FrameResult, Heatmap
 
 __all__ = ["Journal", "journaled_run"]

@@ -23,7 +23,7 @@ from crowdad.errors import (
 )
 from crowdad.outputs.folder import RUN_FILES
 from crowdad.outputs.results import MOST_RESULTS_BYTES, RunResults, parse_results
-from crowdad.storage import Url, is_stored, telling
+from crowdad.sources.storage import Url, is_stored, telling
 
 __all__ = ["RemoteRun"]
 

@@ -12,8 +12,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
 
-from crowdad.bounded import MB, parse_json, read_bytes
 from crowdad.errors import OutputNotReadableError
+from crowdad.files import MB, parse_json, read_bytes
 from crowdad.records import Box, Event
 from crowdad.wording import without_login
 

@@ -16,11 +16,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from crowdad.calibration import Calibration
-from crowdad.outputs.clock import clock_text
 from crowdad.outputs.heat import raw_colours
 from crowdad.outputs.lettering import drawable
 from crowdad.outputs.people import People, outline
+from crowdad.scene.calibration import Calibration
+from crowdad.wording import clock_text
 
 __all__ = ["Portrait", "write_scene_picture"]
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from crowdad.outputs.clock import clock_text
 from crowdad.outputs.lettering import draw_plate, draw_text, plate_size, text_size
 from crowdad.records import Event
+from crowdad.wording import clock_text
 
 __all__ = ["ScoreBar", "bar_height"]
 

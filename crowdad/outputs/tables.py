@@ -12,8 +12,8 @@ from types import TracebackType
 import numpy as np
 import numpy.typing as npt
 
-from crowdad.bounded import KB, MB, text_lines
 from crowdad.errors import OutputNotReadableError
+from crowdad.files import KB, MB, text_lines
 from crowdad.records import FrameResult
 
 __all__ = ["FRAME_COLUMNS", "FrameTable", "FramesCsv", "read_frames_csv"]

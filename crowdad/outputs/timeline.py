@@ -14,9 +14,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
-from crowdad.outputs.clock import clock_text
 from crowdad.outputs.lettering import drawable
 from crowdad.records import Event
+from crowdad.wording import clock_text
 
 __all__ = ["write_timeline"]
 

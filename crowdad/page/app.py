@@ -13,10 +13,10 @@ from fastapi import FastAPI, HTTPException, Query
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
 
 from crowdad.outputs.heat import raw_colours
-from crowdad.outputs.jpeg import packed, shrunk, unpacked
 from crowdad.outputs.report import asset, frame_peak, template
 from crowdad.outputs.thumbnails import cut_peak
 from crowdad.page.board import CURVE_S, PICTURE_S, Board, Cursor, Shot, ToldEvent
+from crowdad.sources.jpeg import packed, shrunk, unpacked
 
 __all__ = ["build_app"]
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from crowdad.live import EventChange, LiveUpdate
+from crowdad.detection.live import EventChange, LiveUpdate
 from crowdad.outputs.watch_status import WatchStatus
 from crowdad.records import Box, Heatmap
 

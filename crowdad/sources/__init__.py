@@ -22,8 +22,8 @@ from crowdad.sources.arrays import ArraySource
 from crowdad.sources.file import VideoFile
 from crowdad.sources.images import ImageFolder, is_picture
 from crowdad.sources.mask import read_mask
+from crowdad.sources.storage import is_stored, local_spec
 from crowdad.sources.stream import LiveFrame, Stream, StreamStatus, StreamTally
-from crowdad.storage import is_stored, local_spec
 
 __all__ = [
     "MAX_PIXELS",

@@ -15,7 +15,7 @@ from crowdad.sources._matching import matching
 from crowdad.sources._names import MASK_SUFFIX, is_video
 from crowdad.sources._remote import RemoteFootage, expand_url
 from crowdad.sources.images import is_picture, natural_order
-from crowdad.storage import SCHEMES, is_stored, local_spec
+from crowdad.sources.storage import SCHEMES, is_stored, local_spec
 from crowdad.wording import address_shown
 
 __all__ = ["LIVE_SCHEMES", "Spec", "expand", "path_of", "refuse_address", "refuse_run", "require_existing"]

@@ -23,7 +23,7 @@ import platformdirs
 from crowdad.errors import SourceNotFoundError, StorageError, StorageNotFoundError, UnreadableSourceError
 from crowdad.sources._holding import hold, is_still, let_go, open_folder
 from crowdad.sources._remote import RemoteFootage, file_at, members
-from crowdad.storage import on_this_machine, telling
+from crowdad.sources.storage import on_this_machine, telling
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem

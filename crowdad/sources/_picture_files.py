@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from crowdad.bounded import MB, read_bytes
+from crowdad.files import MB, read_bytes
 
 __all__ = ["PictureTooLargeError", "bits_used", "blob_of", "decoded", "mask_of"]
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from crowdad.errors import SourceNotFoundError, StorageNotFoundError, UnreadableSourceError
 from crowdad.sources._names import MASK_SUFFIX, is_video
 from crowdad.sources.images import is_picture, natural_order
-from crowdad.storage import Url
+from crowdad.sources.storage import Url
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem

@@ -7,13 +7,13 @@ portray: a model -> a picture of what it holds.  export: a model file -> a graph
 
 from crowdad.workflows.detecting import detect, score
 from crowdad.workflows.exporting import export
+from crowdad.workflows.fitting import fit
 from crowdad.workflows.footage import expand_specs
-from crowdad.workflows.learning import fit
-from crowdad.workflows.portraying import portray
+from crowdad.workflows.model_picture import portray
+from crowdad.workflows.overlaying import overlay
 from crowdad.workflows.progress import Progress, Stage
-from crowdad.workflows.redrawing import overlay
-from crowdad.workflows.telling import AlertOptions
-from crowdad.workflows.watching import WatchOptions, watch
+from crowdad.workflows.watching.notify import AlertOptions
+from crowdad.workflows.watching.session import WatchOptions, watch
 
 __all__ = [
     "AlertOptions",

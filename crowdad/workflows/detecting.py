@@ -11,30 +11,30 @@ from pathlib import Path
 from typing import Any
 
 from crowdad.config import Settings
-from crowdad.detector import Detector
+from crowdad.detection.detector import Detector
 from crowdad.errors import ConfigError, OutputExistsError, TooLittleMotionError
 from crowdad.outputs.folder import JOURNAL, RunFolder, held_files
 from crowdad.outputs.remote import RemoteRun
 from crowdad.outputs.results import RunResults, write_results
 from crowdad.records import FrameResult
-from crowdad.scale import GivenHeights
-from crowdad.scene import SceneModel
+from crowdad.scene.model import SceneModel
 from crowdad.sources import MAX_PIXELS, Source
-from crowdad.storage import local_spec
+from crowdad.sources.storage import local_spec
+from crowdad.tubes.scale import GivenHeights
+from crowdad.workflows.camera_check import camera_verdict, warned
+from crowdad.workflows.detect_options import DetectOptions, FootageBeside, Model
 from crowdad.workflows.footage import Part, one_spec
 from crowdad.workflows.grading import Sensitivity
-from crowdad.workflows.options import DetectOptions, FootageBeside, Model
-from crowdad.workflows.picturing import TIMELINE_PICTURES, SecondLook, look_again
-from crowdad.workflows.preparing import Opened, fitted_scene, prepared, save_scene
 from crowdad.workflows.progress import Progress, silent
-from crowdad.workflows.putting import put_when_whole
-from crowdad.workflows.records import Run, Scored, run_results
 from crowdad.workflows.reporting import write_report
 from crowdad.workflows.resuming import finished_results, folder_to_resume
-from crowdad.workflows.running import check_runtime, open_runtime
+from crowdad.workflows.run_records import Run, Scored, run_results
+from crowdad.workflows.run_start import Opened, fitted_scene, prepared, save_scene
+from crowdad.workflows.runtime_choice import check_runtime, open_runtime
 from crowdad.workflows.scoring import long_enough, score_into
-from crowdad.workflows.sighting import camera_verdict, warned
-from crowdad.workflows.standing_still import still_run
+from crowdad.workflows.second_look import TIMELINE_PICTURES, SecondLook, look_again
+from crowdad.workflows.still_footage import still_run
+from crowdad.workflows.upload import put_when_whole
 
 __all__ = ["check_apart", "detect", "detect_with", "maps_path", "score", "sighted", "write_run"]
 
@@ -53,13 +53,13 @@ def score(
     fps: float | None = None,
     max_pixels: int = MAX_PIXELS,
     device: str = "auto",
-    runtime: str = "torch",
+    runtime: str = "auto",
 ) -> Iterator[FrameResult]:
     """Score footage and write nothing: one `FrameResult` for every frame, in order, in bounded memory.
 
     spec: a video file, a folder of pictures, or numpy frames (an array, a generator or a function that returns one;
         each uint8 (H, W) or (H, W, 3) BGR) with their `fps`.  model: a fitted scene or its file.
-    runtime: "torch", "onnx", "openvino", or "auto" for what measured fastest on this machine.
+    runtime: "auto" (torch on a GPU, ONNX Runtime on a CPU), "torch" or "onnx".
     Warns (`UserWarning`) after the first seconds where they are not the view that the model was fitted on.
     Raises SourceError, ModelError, ConfigError.
     """
@@ -69,7 +69,7 @@ def score(
     fitted = options.scene()
     assert fitted is not None, "a model was given"
     scene = fitted.fitted_to(source.info.size_hw, source.new_fps)
-    _, scorer = open_runtime(scene, options.model_path, runtime, device, silent)
+    _, scorer = open_runtime(scene, runtime, device)
     with closing(long_enough(source, scene)) as frames:
         yield from Detector(scene, runtime=scorer).run(warned(frames, scene))
 
@@ -96,7 +96,7 @@ def detect(
     max_pixels: int | None = None,
     recorded_at: str | None = None,
     device: str = "auto",
-    runtime: str = "torch",
+    runtime: str = "auto",
     overwrite: bool = False,
     resume: bool = False,
     progress: Progress = silent,
@@ -124,8 +124,7 @@ def detect(
     footage: what lies beside the page: "link", a second name of the original file (a copy where browsers need one, or
         on another disk), "copy", or "none".
     recorded_at: wall clock of the first frame, ISO 8601.
-    runtime: what scores: "torch", "onnx", "openvino", or "auto" for what measured fastest on this machine; a scene that
-        was just fitted is scored by torch then, as a graph does not pay for one piece of footage.
+    runtime: what scores: "auto" (torch on a GPU, ONNX Runtime on a CPU), "torch" or "onnx".
 
     max_pixels: footage with larger pictures is refused; None: 25 million.
     notice: told at once of what a person should read before the scoring ends; it is among the results' warnings too.
@@ -201,7 +200,7 @@ def _detect_here(
         if goes_on and opened.identity is not None:
             journal = stack.enter_context(folder.journal(opened.identity))
         try:
-            run = sighted(prepared(opened, fitted_scene(opened, folder, goes_on, progress), progress))
+            run = sighted(prepared(opened, fitted_scene(opened, folder, goes_on, progress)))
         except TooLittleMotionError as error:
             run = still_run(opened, error)
         if run.camera is not None and run.camera.warning is not None:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from crowdad.errors import SourceError
-from crowdad.patches import Span, motion_of, subject_of, tubes_through
 from crowdad.records import Event
-from crowdad.workflows.records import Run
+from crowdad.tubes.patches import Span, motion_of, subject_of, tubes_through
+from crowdad.workflows.run_records import Run
 
 if TYPE_CHECKING:
     from crowdad.outputs.report import Reason

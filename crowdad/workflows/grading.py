@@ -9,12 +9,12 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from crowdad.calibration import raw_of, readable
 from crowdad.config import Settings
+from crowdad.detection.events import MOST_MOMENTS, EventFinder, MomentFinder
 from crowdad.errors import ConfigError
-from crowdad.events import MOST_MOMENTS, EventFinder, MomentFinder
 from crowdad.records import Event, FrameResult
-from crowdad.scene import SceneModel
+from crowdad.scene.calibration import raw_of, readable
+from crowdad.scene.model import SceneModel
 
 __all__ = ["RATES", "EventWatch", "Sensitivity", "check_sensitivity", "is_ranked", "ranked_level", "ranked_note"]
 

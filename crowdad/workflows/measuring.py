@@ -10,15 +10,15 @@ from typing import Any
 
 from crowdad.config import Settings
 from crowdad.errors import SourceError
-from crowdad.gathering import measure_people
-from crowdad.outputs.clock import clock_text
 from crowdad.records import Frame
-from crowdad.scale import GivenHeights, SceneScale
+from crowdad.scene.sampling import measure_people
 from crowdad.sources import Source
+from crowdad.tubes.scale import GivenHeights, SceneScale
+from crowdad.wording import clock_text
 from crowdad.workflows.footage import Part, learning_sources
-from crowdad.workflows.portraying import check_is_png, drawn_whole
+from crowdad.workflows.model_picture import check_is_png, drawn_whole
+from crowdad.workflows.people_size import people_of
 from crowdad.workflows.progress import Progress, silent, told_by_share
-from crowdad.workflows.sizing import people_of
 
 __all__ = ["measured", "picture_people"]
 

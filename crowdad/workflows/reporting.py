@@ -10,9 +10,9 @@ from crowdad.outputs.folder import RunFolder
 from crowdad.outputs.heatmaps import HeatmapReader
 from crowdad.outputs.results import RunResults
 from crowdad.workflows.explaining import reasons_for
-from crowdad.workflows.picturing import SecondLook
-from crowdad.workflows.records import Run, Scored
-from crowdad.workflows.sizing import people_of
+from crowdad.workflows.people_size import people_of
+from crowdad.workflows.run_records import Run, Scored
+from crowdad.workflows.second_look import SecondLook
 
 if TYPE_CHECKING:
     import numpy as np

@@ -14,12 +14,12 @@ from crowdad.outputs.folder import JOURNAL, RunFolder, numbered_paths
 from crowdad.outputs.journal import journaled_run
 from crowdad.outputs.remote import RemoteRun
 from crowdad.outputs.results import RunResults, read_results
-from crowdad.runtimes import fingerprint
-from crowdad.scene import SceneModel
+from crowdad.scene.model import SceneModel
+from crowdad.scene.runtimes import fingerprint
 from crowdad.sources import Source, Spec, named
-from crowdad.storage import is_stored
+from crowdad.sources.storage import is_stored
 from crowdad.wording import without_login
-from crowdad.workflows.options import DetectOptions
+from crowdad.workflows.detect_options import DetectOptions
 
 __all__ = ["can_be_resumed", "finished_results", "folder_to_resume", "is_of", "run_identity"]
 

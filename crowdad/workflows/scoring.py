@@ -9,18 +9,18 @@ from contextlib import ExitStack, closing
 from itertools import chain, islice
 from pathlib import Path
 
-from crowdad.detector import Detector
+from crowdad.detection.detector import Detector
 from crowdad.errors import TooShortError
 from crowdad.outputs.folder import RunFolder
 from crowdad.outputs.heatmaps import HeatmapWriter
 from crowdad.outputs.journal import Journal
 from crowdad.outputs.tables import FramesCsv, FrameTable
 from crowdad.records import Event, Frame, FrameResult
-from crowdad.scene import SceneModel
+from crowdad.scene.model import SceneModel
 from crowdad.sources import Source, Tally, read_ahead
 from crowdad.workflows.grading import EventWatch
 from crowdad.workflows.progress import Progress, counted
-from crowdad.workflows.records import FrameLog, Run, Scored
+from crowdad.workflows.run_records import FrameLog, Run, Scored
 
 __all__ = ["long_enough", "score_into", "write_down"]
 

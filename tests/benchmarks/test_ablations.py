@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from benchmarks import ablations
-from crowdad.evaluation import Metric
-from crowdad.evaluation_ablations import ABLATIONS, AblationOutcome
+from crowdad.evaluation.ablations import ABLATIONS, AblationOutcome
+from crowdad.evaluation.protocols import Metric
 
 MICRO = {"default": 0.98, "no votes": 0.91}
 

@@ -24,9 +24,9 @@ from benchmarks.digits.duad import (
 )
 from benchmarks.digits.runner import EpochBar
 from benchmarks.digits.store import RowStore
-from crowdad.config_digits import BeyondSettings, load_digit_settings
 from crowdad.errors import DataError
-from crowdad.evaluation_digits import CLUSTERING_METHODS, DigitRow
+from crowdad.evaluation.digits.experiments import CLUSTERING_METHODS, DigitRow
+from crowdad.evaluation.digits.settings import BeyondSettings, load_digit_settings
 from tests.striped_digits import striped_digits
 
 TINY = [
@@ -83,7 +83,7 @@ def test_quick_fills_every_table_and_a_second_run_trains_nothing(tiny_data, tmp_
     anomaly = next(row for row in rows if row["method"] == "cae-l2-clusters")
     assert set(anomaly["auc"]) == {"4", "9"}
     assert anomaly["auc_mean"] == pytest.approx(np.mean(list(anomaly["auc"].values())))
-    monkeypatch.setattr("crowdad.evaluation_digits.fit_autoencoder", _never)
+    monkeypatch.setattr("crowdad.evaluation.digits.experiments.fit_autoencoder", _never)
     assert quick(tiny_data, out) == 0
     assert json.loads(out.read_text())["rows"] == rows
 

@@ -16,8 +16,8 @@ from benchmarks import ped2, ped2_plots
 from benchmarks.ped2_pictures import Moment, clearest_finds, worst_mistakes
 from benchmarks.ped2_scores import PICTURED, keep_scores, kept_scores
 from crowdad.config import Settings
-from crowdad.evaluation import ClipScores, measure
-from crowdad.evaluation_video import PROTOCOLS, Outcome
+from crowdad.evaluation.protocols import ClipScores, measure
+from crowdad.evaluation.video import PROTOCOLS, Outcome
 from tests.tiny_ucsd import write_tiny_ped2
 
 

@@ -36,9 +36,9 @@ from benchmarks.proxy.harness import (
 )
 from benchmarks.proxy.report import KNOWN, agreement, check_table, estimate, gain, kind_table, mean_auc, table
 from crowdad.config import Settings
-from crowdad.datasets.generated import scene_config
 from crowdad.errors import ConfigError, DataError, UndefinedMetricError, UnknownSettingError
 from crowdad.sources import ArraySource
+from crowdad.synthetic import scene_config
 from tests.conftest import TINY_SETTINGS, moving_square
 
 

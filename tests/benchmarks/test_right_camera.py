@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks import right_camera
 from benchmarks.right_camera import CHANGES, Place, Tally, background, measure, table
-from tests.viewpoint.made_up import peopled, view
+from tests.scene.viewpoint.made_up import peopled, view
 
 
 def place(name: str, seed: int, family: str | None = None) -> Place:

@@ -33,9 +33,9 @@ def test_every_runtime_has_its_figures(tiny_camera: TinyCamera, tmp_path: Path) 
     options = ["--frames", "60", "--repeats", "1", "--model", str(tiny_camera.model), "--json", str(out)]
     assert runtimes.main(options) == 0
     report = json.loads(out.read_text())
-    assert set(report["rows"]) - {"onnx, int8"} == {"torch", "onnx", "openvino"}
-    assert all(report["exported"][name]["off_torch"] < 1e-4 for name in ("onnx", "openvino"))
-    for name in ("torch", "onnx", "openvino"):
+    assert set(report["rows"]) == {"torch", "onnx"}
+    assert report["exported"]["off_torch"] < 1e-4
+    for name in ("torch", "onnx"):
         row = report["rows"][name]
         assert row["tubes_per_s"]["median"] > 100
         assert 0 < row["first_frame_s"]["median"] < 120

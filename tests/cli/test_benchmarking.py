@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from crowdad import evaluation_ablations
-from crowdad import evaluation_video as evaluation
 from crowdad.cli import main
 from crowdad.cli.benchmarking import Name, Variant
-from crowdad.datasets.catalogue import CLIP_DATASETS
-from crowdad.datasets.variants import VARIANTS
-from crowdad.evaluation import Metric
-from crowdad.evaluation_ablations import ABLATIONS, AblationOutcome
-from tests.datasets.layouts import avenue, ped1, shanghaitech
+from crowdad.evaluation import ablations as evaluation_ablations
+from crowdad.evaluation import video as evaluation
+from crowdad.evaluation.ablations import ABLATIONS, AblationOutcome
+from crowdad.evaluation.datasets.catalogue import CLIP_DATASETS
+from crowdad.evaluation.datasets.variants import VARIANTS
+from crowdad.evaluation.protocols import Metric
+from tests.evaluation.datasets.layouts import avenue, ped1, shanghaitech
 from tests.striped_digits import striped_digits
 
 
@@ -109,7 +109,7 @@ TINY_DIGITS = ("clustering.conv_epochs=1", "clustering.restarts=1", "anomaly.epo
 def test_digits_show_their_progress_and_a_mean_over_seeds_and_are_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("crowdad.datasets.digits.load_digits", lambda *_: striped_digits())
+    monkeypatch.setattr("crowdad.evaluation.datasets.digits.load_digits", lambda *_: striped_digits())
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     written = tmp_path / "usps.json"
     sets = [part for setting in TINY_DIGITS for part in ("--set", setting)]

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from crowdad import fleet
 from crowdad.cli import main
+from crowdad.workflows.batch import fleet
 from tests.conftest import write_video
 from tests.tiny_scene import model_of, walkers
-from tests.workflows.test_spreading import HereFleet, left_by
+from tests.workflows.batch.test_spread import HereFleet, left_by
 
 
 def run(*arguments: object) -> int | str | None:

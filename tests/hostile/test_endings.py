@@ -19,10 +19,9 @@ import typer
 import crowdad
 from crowdad.cli.ending import guarded
 from crowdad.cli.streams import lasting_streams
-from crowdad.detector import Detector
-from crowdad.errors import FleetError, SourceError, UnreadableSourceError
-from crowdad.failures import line_of
-from crowdad.fleet import LocalFleet
+from crowdad.detection.detector import Detector
+from crowdad.errors import FleetError, SourceError, UnreadableSourceError, line_of
+from crowdad.workflows.batch.fleet import LocalFleet
 from crowdad.workflows.progress import Stage
 from tests.conftest import write_folder
 from tests.hostile.conftest import Program

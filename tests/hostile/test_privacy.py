@@ -18,8 +18,8 @@ from crowdad import workflows
 from crowdad.errors import ConfigError
 from crowdad.outputs.alerts.events_file import EventsFile
 from crowdad.outputs.folder import RunFolder
-from crowdad.scene import SceneModel
-from crowdad.workflows.options import DetectOptions
+from crowdad.scene.model import SceneModel
+from crowdad.workflows.detect_options import DetectOptions
 from tests.hostile.conftest import Program
 from tests.hostile.footage import plain
 from tests.tiny_scene import model_of
@@ -159,7 +159,7 @@ def test_fit_leaves_pictures_out_where_it_is_told_to(
 ) -> None:
     scene = model_of()
     scene.provenance.update(tubes=9)
-    monkeypatch.setattr("crowdad.workflows.learning.fit_sources", lambda *_, **__: scene)
+    monkeypatch.setattr("crowdad.workflows.fitting.fit_sources", lambda *_, **__: scene)
     model = tmp_path / "m.safetensors"
     ended = crowdad_program("fit", plain(tmp_path / "a.mp4", 12), "-o", model, "--no-pictures")
     assert ended.code == 0

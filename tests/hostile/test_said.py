@@ -14,15 +14,15 @@ import numpy as np
 import pytest
 
 import crowdad
-from crowdad.calibration import Calibration
 from crowdad.config import Settings
 from crowdad.errors import UnreadableSourceError
 from crowdad.outputs.folder import RunFolder
 from crowdad.outputs.report.saying import clock_note, learn_line, summary_of
 from crowdad.outputs.results import RunResults
+from crowdad.scene.calibration import Calibration
 from crowdad.sources import LiveFrame, expand, open_source, read_mask
 from crowdad.workflows import warming_up
-from crowdad.workflows.warming_up import WarmUp
+from crowdad.workflows.watching.warm_up import WarmUp
 from tests.hostile.conftest import Program
 from tests.hostile.footage import plain
 from tests.outputs.report.made_up import SHORT

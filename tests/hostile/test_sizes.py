@@ -19,9 +19,8 @@ import numpy as np
 import pytest
 
 import crowdad
-from crowdad import bounded
+from crowdad import files as bounded
 from crowdad.config import load_settings
-from crowdad.encoders import Conv3dAutoEncoder
 from crowdad.errors import ConfigError, CrowdadError, DataError, ModelFormatError, OutputNotReadableError
 from crowdad.outputs.alerts.messages import read_messages
 from crowdad.outputs.heatmaps import HeatmapReader
@@ -29,12 +28,13 @@ from crowdad.outputs.journal import Journal
 from crowdad.outputs.report.false_alarms import read_false_alarms
 from crowdad.outputs.results import parse_results, read_results
 from crowdad.outputs.tables import FRAME_COLUMNS, read_frames_csv
-from crowdad.scale import GivenHeights, check_cost
-from crowdad.scene import SceneModel
-from crowdad.scene_arrays import weight_shapes
+from crowdad.scene.arrays import weight_shapes
+from crowdad.scene.encoders import Conv3dAutoEncoder
+from crowdad.scene.model import SceneModel
 from crowdad.sources import expand, open_source, read_mask
 from crowdad.sources._container import _boxes
-from crowdad.workflows.calling_normal import ticked_spans
+from crowdad.tubes.scale import GivenHeights, check_cost
+from crowdad.workflows.false_alarms import ticked_spans
 from tests.conftest import write_folder
 from tests.hostile import footage
 from tests.hostile.conftest import Program
@@ -78,7 +78,7 @@ def readers(path: Path) -> set[tuple[str, str]]:
             continue
         call = ast.unparse(node.func)
         last = call.rpartition(".")[2]
-        own = last == call and last in ("read_bytes", "read_text")  # of crowdad.bounded
+        own = last == call and last in ("read_bytes", "read_text")  # of crowdad.files
         if last in READS and not own and not call.endswith("SceneModel.load"):
             found.add((name, call))
         if last == "read" and not node.args and call.startswith("file."):
@@ -88,7 +88,7 @@ def readers(path: Path) -> set[tuple[str, str]]:
 
 def test_every_reader_of_files_has_a_bound() -> None:
     found = set().union(*(readers(path) for path in sorted((ROOT / "crowdad").rglob("*.py"))))
-    assert found - ALLOWED.keys() == set(), "read it by crowdad.bounded, or say here why it needs no bound"
+    assert found - ALLOWED.keys() == set(), "read it by crowdad.files, or say here why it needs no bound"
     assert ALLOWED.keys() - found == set(), "no longer needed"
 
 

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from crowdad.outputs.clips import ClipRecorder, keep_within
-from crowdad.outputs.jpeg import packed
 from crowdad.records import FrameResult, Heatmap, OpenEvent
+from crowdad.sources.jpeg import packed
 from tests.outputs.alerts.test_courier import until
 from tests.tiny_scene import SIZE_HW, texture
 
@@ -202,7 +202,7 @@ import sys, time
 from pathlib import Path
 import numpy as np
 from crowdad.outputs.clips import ClipRecorder
-from crowdad.outputs.jpeg import packed
+from crowdad.sources.jpeg import packed
 from crowdad.records import FrameResult, Heatmap, OpenEvent
 picture = packed(np.random.default_rng(0).integers(0, 255, (1080, 1920, 3)).astype(np.uint8))
 recorder = ClipRecorder(Path(sys.argv[1]), 10**9, print)

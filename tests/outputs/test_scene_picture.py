@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from crowdad.calibration import Calibration
 from crowdad.outputs.scene_picture import Portrait, write_scene_picture
+from crowdad.scene.calibration import Calibration
 
 TAIL = Calibration(0.05, 400.0, 0.1, 0.02, 0.5, "generalised Pareto tail")
 GREYS = (40, 200, 120)

@@ -4,11 +4,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from crowdad.outputs.clock import clock_text
 from crowdad.outputs.heat import HeatPaint
 from crowdad.outputs.lettering import draw_plate, draw_text, plate_size, text_size
 from crowdad.outputs.scorebar import ScoreBar, bar_height
 from crowdad.records import Event
+from crowdad.wording import clock_text
 
 COLOURS = HeatPaint().colours
 

@@ -7,11 +7,11 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from crowdad.live import EventChange, LiveScore, LiveUpdate
-from crowdad.outputs.jpeg import packed
+from crowdad.detection.live import EventChange, LiveScore, LiveUpdate
 from crowdad.outputs.watch_status import Delays, WatchStatus
 from crowdad.records import FrameResult, Heatmap, OpenEvent
 from crowdad.sources import StreamStatus
+from crowdad.sources.jpeg import packed
 
 SIZE_HW = (96, 128)
 CELL_PX = 8.0

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from crowdad.live import LiveUpdate
+from crowdad.detection.live import LiveUpdate
 from crowdad.page import board as boards
 from crowdad.page.board import MOST_EVENTS, Board, Cursor
 from tests.page.made_up import BEGAN_S, GRID, SIZE_HW, change, open_event, status, update

@@ -182,7 +182,7 @@ def test_where_crowdad_is_gone_the_page_says_so(opened: Opener) -> None:
 
 def test_a_file_in_real_time_is_watched_to_its_end(tiny_camera: TinyCamera, tmp_path: Path, opened: Opener) -> None:
     from crowdad.workflows import WatchOptions, watch
-    from crowdad.workflows.options import DetectOptions
+    from crowdad.workflows.detect_options import DetectOptions
 
     with closing(open_source(tiny_camera.unusual, end_s=5.0).frames(color=True)) as frames:
         clip = write_video(tmp_path / "clip.mp4", [frame.bgr for frame in frames if frame.bgr is not None])

@@ -223,7 +223,7 @@ def test_a_disk_that_knows_no_locks(bucket: Bucket, cache: Path, monkeypatch: py
 
 @pytest.mark.parametrize("name", ["..", "."])
 def test_names_do_not_lead_out_of_the_cache(name: str, cache: Path) -> None:
-    from crowdad.storage import Url
+    from crowdad.sources.storage import Url
 
     with pytest.raises(UnreadableSourceError, match="is no name for a file"):
         fetch(RemoteFootage(Url("s3", f"bucket/{name}"), "", 1))

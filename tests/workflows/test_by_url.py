@@ -17,17 +17,17 @@ from crowdad.outputs.folder import RunFolder
 from crowdad.outputs.remote import RemoteRun
 from crowdad.outputs.results import RunResults, read_results
 from crowdad.sources import RemoteFootage, Source, _fetched, expand
-from crowdad.storage import Url
+from crowdad.sources.storage import Url
 from crowdad.workflows import Stage, detecting, learning
+from crowdad.workflows.batch.spread import detect_many
+from crowdad.workflows.detect_options import DetectOptions
 from crowdad.workflows.detecting import detect_with
 from crowdad.workflows.footage import Part, learning_sources
-from crowdad.workflows.options import DetectOptions
-from crowdad.workflows.preparing import Opened
-from crowdad.workflows.spreading import detect_many
+from crowdad.workflows.run_start import Opened
 from tests.conftest import write_folder, write_video
 from tests.object_store import Bucket
 from tests.tiny_scene import model_of, scale_of, walkers
-from tests.workflows.test_spreading import PIECE_S, HereFleet
+from tests.workflows.batch.test_spread import PIECE_S, HereFleet
 
 
 @pytest.fixture(scope="module")
@@ -233,7 +233,7 @@ def test_pieces_by_url_give_what_one_run_gives(bucket: Bucket, model: Path, tmp_
 @pytest.fixture
 def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[Any, str, str]]:
     """Runs `crowdad ARGUMENTS`, tasks in this process: exit code, what is printed, what is said on the error stream."""
-    monkeypatch.setattr("crowdad.fleet.LocalFleet", lambda _jobs: HereFleet())
+    monkeypatch.setattr("crowdad.workflows.batch.fleet.LocalFleet", lambda _jobs: HereFleet())
 
     def run(*arguments: object) -> tuple[Any, str, str]:
         with pytest.raises(SystemExit) as leaving:
@@ -301,7 +301,7 @@ def test_refusals_are_one_line(
     said: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("crowdad.storage.find_spec", lambda name: None if name == "gcsfs" else object())
+    monkeypatch.setattr("crowdad.sources.storage.find_spec", lambda name: None if name == "gcsfs" else object())
     known = {"url": bucket.url, "clip": clip, "model": model}
     code, out, err = command(*(argument.format(**known) for argument in arguments))
     assert (code, out) == (1, "")

@@ -9,9 +9,9 @@ import pytest
 
 from crowdad.errors import ConfigError
 from crowdad.records import FrameResult, Heatmap
-from crowdad.scene import SceneModel
+from crowdad.scene.model import SceneModel
+from crowdad.workflows.detect_options import DetectOptions
 from crowdad.workflows.grading import EventWatch, check_sensitivity, is_ranked, ranked_level, ranked_note
-from crowdad.workflows.options import DetectOptions
 from tests.tiny_scene import SIZE_HW, model_of
 
 

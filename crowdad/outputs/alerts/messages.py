@@ -10,8 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from crowdad.bounded import MB, text_lines
 from crowdad.errors import OutputNotReadableError
+from crowdad.files import MB, text_lines
 from crowdad.outputs.results import Anomaly, Pixels, Seconds, Text
 
 __all__ = ["EventMessage", "Message", "StatusMessage", "clock_of", "message_line", "messages_schema", "read_messages"]

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from crowdad.bounded import MB, parse_json
+from crowdad.files import MB, parse_json
 
 __all__ = ["Outbox"]
 

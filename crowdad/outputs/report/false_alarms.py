@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from crowdad.bounded import MB, read_bytes
 from crowdad.errors import OutputNotReadableError
+from crowdad.files import MB, read_bytes
 
 __all__ = ["FALSE_ALARMS_FORMAT", "FALSE_ALARMS_VERSION", "FalseAlarms", "FalseSpan", "read_false_alarms"]
 

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from crowdad.outputs.clock import clock_text
 from crowdad.outputs.heat import raw_colours
 from crowdad.outputs.people import People, svg_path
 from crowdad.outputs.report.false_alarms import FALSE_ALARMS_FORMAT, FALSE_ALARMS_VERSION
@@ -34,6 +33,7 @@ from crowdad.outputs.report.saying import (
 from crowdad.outputs.results import EventRecord, RunResults
 from crowdad.outputs.tables import FrameTable
 from crowdad.records import Box
+from crowdad.wording import clock_text
 
 __all__ = ["Look", "Reason", "write_page"]
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from crowdad.outputs.clock import clock_text
 from crowdad.outputs.report.packing import PackedHeat
 from crowdad.outputs.results import EventRecord, RunResults
+from crowdad.wording import clock_text
 
 __all__ = [
     "clock_note",

@@ -19,8 +19,8 @@ from playwright.sync_api import Page
 from crowdad.outputs.footage import lay_beside, written_along
 from crowdad.outputs.report import write_page
 from crowdad.outputs.report.false_alarms import read_false_alarms
-from crowdad.scale import GivenHeights
 from crowdad.sources import open_source
+from crowdad.tubes.scale import GivenHeights
 from tests.browser import until
 from tests.conftest import write_folder, write_video
 from tests.outputs.report.conftest import Opener

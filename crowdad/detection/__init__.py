@@ -1,0 +1,1 @@
+"""Tubes to heat to events: frames in, results out, in bounded memory."""

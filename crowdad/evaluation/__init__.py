@@ -1,0 +1,1 @@
+"""Honest numbers: protocols, metrics, data sets, ablations and the experiments on digits."""

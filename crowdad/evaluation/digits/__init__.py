@@ -1,0 +1,1 @@
+"""The experiments on MNIST and USPS: their settings, auto-encoders and purification."""

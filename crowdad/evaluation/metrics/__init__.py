@@ -1,0 +1,57 @@
+"""Metrics under named protocols; every function says its level, what it pools over and what it leaves out.
+
+frames: frame-level AUC (micro, macro, micro with per-clip min-max), EER, average precision.
+pixels: pixel-level AUC (40 % rule).
+tracks: true regions and tracks derived from ground-truth masks.
+regions: RBDC and TBDC.
+clustering: clustering accuracy, NMI, ARI.
+bootstrap: intervals by resampling clips.
+"""
+
+from crowdad.evaluation.metrics.bootstrap import Interval, bootstrap_over_clips
+from crowdad.evaluation.metrics.clustering import (
+    adjusted_rand_index,
+    clustering_accuracy,
+    normalised_mutual_information,
+)
+from crowdad.evaluation.metrics.frames import (
+    AveragePrecision,
+    FrameScores,
+    MacroAuc,
+    average_precision,
+    equal_error_rate,
+    frame_auc_macro,
+    frame_auc_micro,
+    frame_auc_micro_clip_minmax,
+)
+from crowdad.evaluation.metrics.pixels import ClipMaps, PixelScores, pixel_auc, pixel_scores
+from crowdad.evaluation.metrics.regions import RegionCounts, count_regions, rbdc, region_thresholds, tbdc
+from crowdad.evaluation.metrics.tracks import TrueRegion, TrueTrack, derive_tracks
+
+__all__ = [
+    "AveragePrecision",
+    "ClipMaps",
+    "FrameScores",
+    "Interval",
+    "MacroAuc",
+    "PixelScores",
+    "RegionCounts",
+    "TrueRegion",
+    "TrueTrack",
+    "adjusted_rand_index",
+    "average_precision",
+    "bootstrap_over_clips",
+    "clustering_accuracy",
+    "count_regions",
+    "derive_tracks",
+    "equal_error_rate",
+    "frame_auc_macro",
+    "frame_auc_micro",
+    "frame_auc_micro_clip_minmax",
+    "normalised_mutual_information",
+    "pixel_auc",
+    "pixel_scores",
+    "rbdc",
+    "region_thresholds",
+    "tbdc",
+]

@@ -1,0 +1,268 @@
+"""Scores of clips beside their truth -> every metric under its named protocol, with its spread and its interval."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from crowdad.errors import DataError
+from crowdad.evaluation.metrics import (
+    ClipMaps,
+    FrameScores,
+    PixelScores,
+    RegionCounts,
+    average_precision,
+    bootstrap_over_clips,
+    count_regions,
+    derive_tracks,
+    equal_error_rate,
+    frame_auc_macro,
+    frame_auc_micro,
+    frame_auc_micro_clip_minmax,
+    pixel_auc,
+    pixel_scores,
+    rbdc,
+    region_thresholds,
+    tbdc,
+)
+from crowdad.scene.model import SceneModel
+from crowdad.sources import Source
+from crowdad.workflows import score
+
+__all__ = ["ClipScores", "Metric", "measure", "metric_table", "provenance", "score_clip"]
+
+AnyClip = TypeVar("AnyClip")
+Floats = npt.NDArray[np.floating]
+Masks = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class ClipScores:
+    """One clip scored by one model.
+
+    anomaly: float32 (T,).  maps: float32 (T, rows, columns) in cells of `cell_px`.  labels: bool (T,).
+    true_masks: bool (T, H, W), or a function that reads them, or None where only frames are labelled.
+    seconds: from first to last frame, decoding included.
+    """
+
+    name: str
+    anomaly: Floats
+    maps: Floats
+    cell_px: float
+    labels: npt.NDArray[np.bool_]
+    true_masks: Masks | Callable[[], Masks | None] | None
+    seconds: float
+
+    @property
+    def masks(self) -> Masks | None:
+        """bool (T, H, W), read anew at each call where `true_masks` reads them: a gigabyte for some clips."""
+        return self.true_masks() if callable(self.true_masks) else self.true_masks
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric over several seeds.
+
+    protocol: what is pooled and what is left out.  per_seed: its values.  spread: their standard deviation.
+    low, high: 95 % interval of the mean over seeds when the clips are drawn anew; None where it was not drawn.
+    """
+
+    name: str
+    protocol: str
+    per_seed: tuple[float, ...]
+    low: float | None = None
+    high: float | None = None
+    note: str = ""
+
+    @property
+    def mean(self) -> float:
+        return float(np.mean(self.per_seed))
+
+    @property
+    def spread(self) -> float:
+        return float(np.std(self.per_seed, ddof=1)) if len(self.per_seed) > 1 else 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for a report."""
+        return {**asdict(self), "mean": self.mean, "spread": self.spread}
+
+
+def score_clip(
+    scene: SceneModel,
+    source: Source,
+    labels: npt.NDArray[np.bool_],
+    masks: Masks | Callable[[], Masks | None] | None,
+    device: str = "auto",
+) -> ClipScores:
+    """Score one clip; labels: bool (T,), masks: bool (T, H, W), a function that reads them, or None: its truth, only
+    kept beside the scores.
+
+    Raises DataError where the labels are of another length.
+    """
+    began_s = time.perf_counter()
+    results = list(score(source, scene, device=device))
+    seconds = time.perf_counter() - began_s
+    if len(results) != len(labels):
+        raise DataError(
+            f"{source.name}: {len(results)} frames could be read, ground truth of {len(labels)}; one each is needed, "
+            "get the data set again"
+        )
+    return ClipScores(
+        source.name,
+        np.array([result.anomaly for result in results], np.float32),
+        np.stack([result.heatmap.anomaly for result in results]),
+        results[0].heatmap.cell_px,
+        labels,
+        masks,
+        seconds,
+    )
+
+
+def measure(runs: Sequence[Sequence[ClipScores]], resamples: int = 1000) -> list[Metric]:
+    """Every metric that the truth allows.
+
+    runs: one list of clips a seed, the same clips in the same order.
+    resamples: of the bootstrap over clips, 0 for none.
+    Raises UndefinedMetricError where all frames are of one class.
+    """
+    frames = [[FrameScores(clip.name, clip.anomaly, clip.labels) for clip in run] for run in runs]
+    over = partial(_over_seeds, resamples=resamples)
+    found = [
+        over(
+            "frame AUC, micro", "all frames of all clips in one ROC; no smoothing, no scaling", frames, frame_auc_micro
+        ),
+        _macro(frames),
+        over(
+            "frame AUC, micro, clip min-max",
+            "each clip stretched to its own minimum and maximum: looks into the future; no headline",
+            frames,
+            frame_auc_micro_clip_minmax,
+        ),
+        over("EER", "of the micro ROC, lower = better", frames, equal_error_rate),
+        _precision(frames),
+    ]
+    return found + _of_places(runs, over)
+
+
+def _of_places(runs: Sequence[Sequence[ClipScores]], over: Callable[..., Metric]) -> list[Metric]:
+    """Metrics of where, over the clips that have masks; in memory are those of one clip at a time."""
+    masked = [place for place, clip in enumerate(runs[0]) if clip.true_masks is not None]
+    if not masked:
+        return []
+    thresholds = [region_thresholds([run[place].maps for place in masked]) for run in runs]
+    by_clip = [_in_places([run[place] for run in runs], thresholds) for place in masked]
+    pixels = [list(run) for run in zip(*(of_seeds for of_seeds, _ in by_clip), strict=True)]
+    counts = [list(run) for run in zip(*(of_seeds for _, of_seeds in by_clip), strict=True)]
+    found = [
+        over("pixel AUC, 40 % rule", "micro; found: 40 % of the true pixels (Mahadevan 2010)", pixels, pixel_auc),
+        over("RBDC", "regions, IoU 0.1, micro, <= 1 false positive a frame; derived tracks", counts, rbdc),
+        over("TBDC", "tracks derived from the masks, 10 % of their regions", counts, tbdc),
+    ]
+    note = "" if len(masked) == len(runs[0]) else f"the {len(masked)} of {len(runs[0])} clips that have masks"
+    return [replace(metric, note=note) for metric in found]
+
+
+def _in_places(
+    seeds: Sequence[ClipScores], thresholds: Sequence[Floats]
+) -> tuple[list[PixelScores], list[RegionCounts]]:
+    """One clip as each seed scored it, beside its masks, which are let go on the way out."""
+    masks = seeds[0].masks
+    assert masks is not None
+    tracks = derive_tracks(masks)
+    maps = [ClipMaps(clip.name, clip.maps, masks, clip.cell_px) for clip in seeds]
+    counts = [count_regions(one, tracks, levels) for one, levels in zip(maps, thresholds, strict=True)]
+    return [pixel_scores(one) for one in maps], counts
+
+
+def _over_seeds(
+    name: str,
+    protocol: str,
+    runs: Sequence[Sequence[AnyClip]],
+    metric: Callable[[Sequence[AnyClip]], float],
+    resamples: int,
+) -> Metric:
+    per_seed = tuple(metric(run) for run in runs)
+    if not resamples:
+        return Metric(name, protocol, per_seed)
+
+    def mean_over_seeds(clips: Sequence[tuple[AnyClip, ...]]) -> float:
+        return float(np.mean([metric(run) for run in zip(*clips, strict=True)]))
+
+    interval = bootstrap_over_clips(mean_over_seeds, list(zip(*runs, strict=True)), resamples)
+    return Metric(name, protocol, per_seed, interval.low, interval.high)
+
+
+def _macro(frames: Sequence[Sequence[FrameScores]]) -> Metric:
+    found = [frame_auc_macro(run) for run in frames]
+    left_out = found[0].left_out
+    note = f"{found[0].clips_used} clips; left out, all of one class: {', '.join(left_out) or 'none'}"
+    return Metric("frame AUC, macro", "one ROC a clip, averaged", tuple(one.auc for one in found), note=note)
+
+
+def _precision(frames: Sequence[Sequence[FrameScores]]) -> Metric:
+    found = [average_precision(run) for run in frames]
+    values = tuple(one.average_precision for one in found)
+    return Metric("average precision", "micro", values, note=f"chance reaches {found[0].base_rate:.3f}")
+
+
+def metric_table(metrics: Sequence[Metric]) -> str:
+    """A table for the terminal; intervals over clips only where one was drawn."""
+    over_clips = f"{'95 % over clips':>18}" if any(metric.low is not None for metric in metrics) else ""
+    lines = [f"  {'':<31}{'mean':>7}{'± seeds':>9}{over_clips}"]
+    for metric in metrics:
+        interval = "" if metric.low is None else f"{metric.low:.3f} to {metric.high:.3f}"
+        note = f"   {metric.note}" if metric.note else ""
+        lines.append(f"  {metric.name:<31}{metric.mean:>7.4f}{metric.spread:>9.4f}{interval:>18}{note}".rstrip())
+    return "\n".join(lines)
+
+
+def provenance(command: Sequence[str]) -> dict[str, Any]:
+    """Where a measurement comes from: command, commit, machine, versions."""
+    packages = ("crowdad", "torch", "numpy", "opencv-python-headless", "av", "scikit-learn")
+    return {
+        "command": " ".join(command),
+        "commit": _commit(),
+        "machine": {"system": platform.platform(), "processor": _processor(), "cores": _cores()},
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
+        "measured_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+
+
+def _commit() -> str | None:
+    """The commit of the checkout that this runs from, "+" where it was changed; None outside of one."""
+    git = partial(subprocess.run, cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
+    try:
+        commit = git(["git", "rev-parse", "HEAD"]).stdout.strip()
+        changed = git(["git", "status", "--porcelain", "--untracked-files=no"]).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return commit + ("+" if changed else "")
+
+
+def _processor() -> str:
+    try:
+        described = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in described if line.startswith("model name")), "")
+
+
+def _cores() -> int | None:
+    import os
+
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def mapped(metrics: Sequence[Metric]) -> Mapping[str, dict[str, Any]]:
+    """The metrics by name, as plain values."""
+    return {metric.name: metric.as_dict() for metric in metrics}

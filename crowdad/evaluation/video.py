@@ -1,0 +1,200 @@
+"""Data sets of footage under two protocols: learned from normal clips, and learned from the test clips unlabelled.
+
+A scene is one fixed camera: where a data set has several, one is fitted for each and scores that camera's clips.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from crowdad.config import Settings
+from crowdad.errors import ConfigError, DataError
+from crowdad.evaluation.datasets.catalogue import find_dataset
+from crowdad.evaluation.datasets.clips import Dataset
+from crowdad.evaluation.datasets.variants import VARIANTS, VariantName, VariedClip, vary
+from crowdad.evaluation.protocols import ClipScores, Metric, mapped, measure, provenance, score_clip
+from crowdad.outputs.h264 import H264Writer
+from crowdad.sources import Source, open_source
+from crowdad.workflows import Progress, fit
+from crowdad.workflows.progress import silent
+
+__all__ = ["LOOKS_AT_TEST_LABELS", "PROTOCOLS", "TEST_INFORMED", "Outcome", "benchmark_video", "report"]
+
+LOOKS_AT_TEST_LABELS = {"ped1": 1, "ped2": 226}
+"""How often a data set's test labels had been looked at while choosing settings, none where it is not named;
+benchmarks/README.md tells the story."""
+
+TEST_INFORMED = (
+    "motion.*",
+    "tubes.*",
+    "encoder.*",
+    "normality.*",
+    "heatmap.*",
+    "scale.person_px",
+    "scale.walk_px",
+)
+"""Settings whose values were taken over from scouting that looked at Ped2's test labels."""
+
+PROTOCOLS = {
+    "one-class": "fitted on the camera's normal training clips, no test frame seen",
+    "unsupervised": "fitted on all test clips of a camera together as H.264 files, anomalies inside, no label seen",
+    "alone": "each test clip fitted on itself alone, no label seen; scales every clip by itself, so no headline",
+}
+
+_CRF = 12
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """One protocol's result.
+
+    fit_s: seconds of fitting, one a seed.  fps: frames scored a second, with decoding, one a seed.
+    assumed_fps: frames a second of the footage where it comes as pictures; None where the videos say.
+    """
+
+    protocol: str
+    metrics: tuple[Metric, ...]
+    fit_s: tuple[float, ...]
+    fps: tuple[float, ...]
+    assumed_fps: float | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for a report."""
+        return {
+            "protocol": PROTOCOLS[self.protocol],
+            "metrics": mapped(self.metrics),
+            "fit_s": self.fit_s,
+            "fps": self.fps,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class _Lesson:
+    """One fit and what it scores."""
+
+    learning: Sequence[Source]
+    scoring: Sequence[VariedClip]
+    unlabelled: bool
+
+
+def benchmark_video(
+    protocol: str,
+    root: Path | None = None,
+    *,
+    name: str = "ped2",
+    seeds: Sequence[int] = (0, 1, 2),
+    settings: Settings | None = None,
+    variant: VariantName = "native",
+    device: str = "auto",
+    resamples: int = 1000,
+    progress: Progress = silent,
+    on_run: Callable[[int, Sequence[ClipScores]], None] | None = None,
+) -> Outcome:
+    """Measure one protocol, a key of PROTOCOLS, on one data set, a key of CLIP_DATASETS.
+
+    root: data folder.  seeds: one fit each (and camera).  variant: a key of VARIANTS; fit and test see the same.
+    on_run: given each seed and its scored clips, to keep more of them than the metrics.
+    Raises DataError (DatasetNotFoundError where it is not there), ConfigError for an unknown protocol or variant.
+    """
+    dataset = _checked(protocol, variant, name, root)
+    settings = settings or Settings()
+    runs: list[list[ClipScores]] = [[] for _ in seeds]
+    fit_s = [0.0 for _ in seeds]
+    for camera in dataset.cameras:
+        with _lessons(dataset.of_camera(camera), protocol, variant) as lessons:
+            for place, seed in enumerate(seeds):
+                seeded = settings.model_copy(update={"seed": seed})
+                for lesson in lessons:
+                    run, seconds = _learn_and_score(lesson, seeded, device, progress)
+                    runs[place] += run
+                    fit_s[place] += seconds
+    if on_run is not None:
+        for seed, run in zip(seeds, runs, strict=True):
+            on_run(seed, run)
+    fps = tuple(sum(len(clip.labels) for clip in run) / sum(clip.seconds for clip in run) for run in runs)
+    assumed_fps = next((clip.fps for clip in dataset.test), None)
+    return Outcome(protocol, tuple(measure(runs, resamples)), tuple(fit_s), fps, assumed_fps)
+
+
+def _checked(protocol: str, variant: str, name: str, root: Path | None) -> Dataset:
+    """The data set, with all that the protocol needs; told before hours are spent."""
+    if protocol not in PROTOCOLS or variant not in VARIANTS:
+        raise ConfigError(
+            f"protocol {protocol!r}, variant {variant!r}; choose among {', '.join(PROTOCOLS)} and {', '.join(VARIANTS)}"
+        )
+    dataset = find_dataset(name, root)
+    without = [camera for camera in dataset.cameras if not dataset.of_camera(camera).train]
+    if without and protocol == "one-class":
+        raise DataError(
+            f"{dataset.folder}: no training clips of camera {', '.join(without)}, whose test clips are there; "
+            "get the data set again"
+        )
+    return dataset
+
+
+@contextmanager
+def _lessons(dataset: Dataset, protocol: str, variant: VariantName) -> Iterator[list[_Lesson]]:
+    """What one camera's scenes are fitted on and score; without normal clips both are test clips as video files."""
+    tests = [vary(clip, variant) for clip in dataset.test]
+    if protocol == "one-class":
+        yield [_Lesson([vary(clip, variant).source for clip in dataset.train], tests, unlabelled=False)]
+        return
+    with tempfile.TemporaryDirectory(prefix="crowdad-") as place:
+        files = [_as_video(clip, Path(place) / f"{clip.name}.mp4") for clip in tests]
+        together = [[file] for file in files] if protocol == "alone" else [files]
+        yield [_Lesson([clip.source for clip in clips], clips, unlabelled=True) for clips in together]
+
+
+def _learn_and_score(
+    lesson: _Lesson, settings: Settings, device: str, progress: Progress
+) -> tuple[list[ClipScores], float]:
+    """The scored clips, and seconds of fitting."""
+    began_s = time.perf_counter()
+    scene = fit(lesson.learning, unlabelled=lesson.unlabelled, settings=settings, device=device, progress=progress)
+    seconds = time.perf_counter() - began_s
+    run = []
+    for clip in lesson.scoring:
+        masks = partial(getattr, clip, "masks") if clip.has_masks else None
+        run.append(score_clip(scene, clip.source, clip.labels, masks, device))
+    return run, seconds
+
+
+def _as_video(clip: VariedClip, path: Path) -> VariedClip:
+    info = clip.source.info
+    with H264Writer(path, info.size_hw, info.fps, crf=_CRF) as video:
+        for frame in clip.source.frames():
+            video.write(np.repeat(frame.luma[..., None], 3, axis=2), frame.time_s)
+    return replace(clip, source=open_source(path))
+
+
+def report(
+    outcomes: Sequence[Outcome],
+    *,
+    name: str,
+    seeds: Sequence[int],
+    settings: Settings,
+    variant: VariantName,
+    command: Sequence[str],
+) -> dict[str, Any]:
+    """Everything that a published number needs beside it, ready for JSON."""
+    return {
+        "benchmark": name,
+        "variant": f"{variant}: {VARIANTS[variant]}",
+        "assumed_fps": outcomes[0].assumed_fps if outcomes else None,
+        "frames_dropped": 0,
+        "seeds": list(seeds),
+        "looks_at_test_labels": LOOKS_AT_TEST_LABELS.get(name, 0),
+        "test_informed_settings": list(TEST_INFORMED),
+        "settings": settings.model_dump(mode="json"),
+        **provenance(command),
+        "outcomes": {outcome.protocol: outcome.as_dict() for outcome in outcomes},
+    }

@@ -1,7 +1,0 @@
-"""Patch extractors, one a file; a member offers `propose` (where) and `previous_place` (how it goes back in time)."""
-
-from crowdad.patches.extractor import EXTRACTORS, Extractor
-from crowdad.patches.spans import Span, tubes_through
-from crowdad.patches.subjects import SUBJECT_HW, motion_of, subject_of
-
-__all__ = ["EXTRACTORS", "SUBJECT_HW", "Extractor", "Span", "motion_of", "subject_of", "tubes_through"]

@@ -1,0 +1,126 @@
+"""Where normal ends, cross-fitted to all that a scene was learned from; what is usual in a short clip."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from crowdad.config import Settings
+from crowdad.records import Tubes
+from crowdad.scene.calibration import block_peaks, fit_tail, usual_heat
+from crowdad.scene.model import SceneModel
+from crowdad.scene.normality import UnitKMeans, keep_by_mass, normality
+from crowdad.scene.sampling import Gathered
+
+__all__ = ["FEWEST_TUBES", "calibrate", "common_centres"]
+
+Array = npt.NDArray[np.float32]
+
+FEWEST_TUBES = 8
+"""Tubes that footage must show to be learned from, and that there must be for each centre."""
+
+_APART_S = 1.0
+
+
+def common_centres(
+    codes: Array, clusters: int, settings: Settings, unlabelled: bool
+) -> tuple[Array, npt.NDArray[np.float64]]:
+    """Centres of what is common, and their shares of the codes; fewer than `clusters` where there are few codes."""
+    chosen = settings.normality
+    clusters = max(1, min(clusters, len(codes) // FEWEST_TUBES))
+    kmeans = UnitKMeans(clusters, max_iter=chosen.iterations, seed=settings.seed).fit(codes)
+    kept = keep_by_mass(kmeans.shares_, chosen.keep_mass) if unlabelled else kmeans.shares_ > 0
+    return kmeans.centres_[kept], kmeans.shares_[kept]
+
+
+def calibrate(scene: SceneModel, gathered: Gathered, codes: Array, clusters: int, unlabelled: bool) -> None:
+    """Set the scene's calibration and the percentiles of its tubes' normality.
+
+    codes: of the sample, of all the footage; the encoder is shared, the centres are learned anew for each fold.
+
+    Each of about 1 / `calibration.held_out` successive folds of the footage is scored with centres that neither the
+    fold nor the seconds beside it had a part in; the maps of all folds give the peaks of which the tail is fitted.
+    """
+    settings, scale = scene.settings, scene.scale
+    folds = _Folds(scene, gathered, codes, clusters, unlabelled)
+    maps = _Maps(scene)
+    scores = []
+    for step, tubes in gathered.kept.items():
+        scores.append(normality(_codes(scene, tubes, codes.shape[1]), folds.centres_for(step)))
+        maps.add(step, tubes, scores[-1])
+    step_hours = scale.gap / scale.fps / 3600
+    hours = len(gathered.kept) * step_hours
+    peaks = maps.peaks()
+    tail = fit_tail(
+        peaks,
+        hours,
+        tail=settings.calibration.tail,
+        trusted=settings.calibration.trusted if unlabelled else 1.0,
+    )
+    usual, spread = usual_heat(peaks)
+    scene.calibration = replace(tail, usual=usual, spread=spread, learned_hours=max(gathered.steps * step_hours, hours))
+    scene.tube_normality = np.percentile(np.concatenate(scores), range(101)).astype(np.float32)
+
+
+def _codes(scene: SceneModel, tubes: Tubes, width: int) -> Array:
+    if not len(tubes):
+        return np.zeros((0, width), np.float32)
+    return scene.codes(tubes.features.astype(np.float32))
+
+
+class _Folds:
+    """Centres for each fold of the footage, learned from the other folds."""
+
+    def __init__(self, scene: SceneModel, gathered: Gathered, codes: Array, clusters: int, unlabelled: bool) -> None:
+        count = max(2, round(1 / scene.settings.calibration.held_out))
+        step_s = scene.scale.gap / scene.scale.fps
+        length = (gathered.steps + 1) / count
+        # Of footage of a few seconds too little would be left to learn from.
+        apart = min(scene.settings.tubes.steps + _APART_S / step_s, length / 2)
+        self._length = length
+        self._centres = []
+        for place in range(count):
+            first, until = place * length - apart, (place + 1) * length + apart
+            others = codes[(gathered.at_step < first) | (gathered.at_step >= until)]
+            if len(others) < FEWEST_TUBES:
+                others = codes
+            self._centres.append(common_centres(others, clusters, scene.settings, unlabelled)[0])
+
+    def centres_for(self, step: int) -> Array:
+        """Those that the step had no part in."""
+        return self._centres[min(int(step / self._length), len(self._centres) - 1)]
+
+
+class _Maps:
+    """Largest raw anomaly of every block of place and time in the maps of steps, which come in order."""
+
+    def __init__(self, scene: SceneModel) -> None:
+        self._settings = scene.settings.calibration
+        self._voter = scene.voter()
+        self._last = -1
+        self._run: list[Array] = []
+        self._peaks: list[npt.NDArray[np.floating]] = []
+
+    def add(self, step: int, tubes: Tubes, score: Array) -> None:
+        """Add the tubes of the next step and their normality; a step that was left out ends a run."""
+        if step != self._last + 1:
+            self._end_run()
+        self._last = step
+        self._run += [found.raw for found in self._voter.push(tubes, score)]
+        if len(self._run) >= 10 * self._settings.block_steps:
+            self._count(10 * self._settings.block_steps)
+
+    def peaks(self) -> Array:
+        """Of all steps so far, which end here: float32 (N,)."""
+        self._end_run()
+        return np.concatenate([np.zeros(0, np.float32), *self._peaks], dtype=np.float32)
+
+    def _end_run(self) -> None:
+        self._run += [found.raw for found in self._voter.finish()]
+        self._count(len(self._run))
+
+    def _count(self, steps: int) -> None:
+        self._peaks.append(block_peaks(self._run[:steps], self._settings.block_steps, self._settings.block_cells))
+        del self._run[:steps]

@@ -1,0 +1,54 @@
+"""What every runtime shares."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from crowdad.scene.model import SceneModel
+
+__all__ = ["CHUNK", "Runtime", "fingerprint", "in_chunks"]
+
+Array = npt.NDArray[np.float32]
+
+CHUNK = 64
+"""Tubes scored at once: what lies between two layers then stays in the processor's cache."""
+
+_GRAPH_VERSION = 2  # goes up when an exported graph of the same scene changes
+
+
+class Runtime(Protocol):
+    """Anything that encodes and scores tubes; a `SceneModel` is one itself, by torch."""
+
+    def codes(self, features: Array) -> Array:
+        """Unit codes of tubes: float32 (N, D), from features (N, C, T, rows, columns); N >= 1."""
+
+    def normality(self, features: Array) -> Array:
+        """Normality of tubes: float32 (N,) in [-1, 1], higher = normal, from features (N, C, T, rows, columns)."""
+
+
+def in_chunks(run: Callable[[Array], Array], features: Array) -> Array:
+    """`run` on `CHUNK` tubes at a time, always as many: a kernel is prepared for every shape that comes along.
+
+    features: float32 (N, C, T, rows, columns), N >= 1.  Returns float32 (N,) or (N, D), as `run` does.
+    """
+    missing = -len(features) % CHUNK
+    padded = np.concatenate([features, np.repeat(features[-1:], missing, axis=0)]) if missing else features
+    parts = [run(padded[first : first + CHUNK]) for first in range(0, len(padded), CHUNK)]
+    return np.concatenate(parts)[: len(features)]
+
+
+def fingerprint(scene: SceneModel) -> str:
+    """SHA-256 of all that a graph of the scene holds, hexadecimal: another one means another graph."""
+    settings = scene.settings
+    told = (_GRAPH_VERSION, settings.encoder.code_norm, settings.encoder.temporal_kernel, settings.tubes.steps)
+    digest = hashlib.sha256(repr(told).encode())
+    arrays = {**scene.weights, "mean": scene.mean, "spread": scene.spread, "centres": scene.centres}
+    for name in sorted(arrays):
+        digest.update(f"{name} {arrays[name].dtype} {arrays[name].shape}".encode())
+        digest.update(np.ascontiguousarray(arrays[name]).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,144 @@
+"""Who can appear: what each kind looks like, how fast it is and how it moves its limbs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from crowdad.synthetic import gait, vehicles
+from crowdad.synthetic.camera import WALKING_SPEED_M_S
+from crowdad.synthetic.figures import person
+from crowdad.synthetic.model import Model
+
+__all__ = ["IN_SCOPE", "KINDS", "OUT_OF_SCOPE", "Agent", "Kind", "pose_of"]
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What sets one kind apart.
+
+    speed_m_s: lowest and highest.  radius_m: room it takes.  cycle_m: metres for one cycle of its limbs, 0 = by body
+    height.  wheel_m: radius of its wheels, 0 = none.
+    """
+
+    build: Callable[[np.random.Generator], Model]
+    motion: str
+    speed_m_s: tuple[float, float]
+    radius_m: float = 0.3
+    cycle_m: float = 0.0
+    wheel_m: float = 0.0
+
+
+KINDS: dict[str, Kind] = {
+    "walker": Kind(person, "walk", (1.35, 1.35)),
+    "stander": Kind(person, "stand", (0.0, 0.0)),
+    "runner": Kind(person, "run", (3.0, 4.0)),
+    "bicycle": Kind(vehicles.bicycle, "pedal", (3.5, 5.0), 0.7, 4.6, vehicles.BICYCLE_WHEEL_M),
+    "slow_bicycle": Kind(vehicles.bicycle, "pedal", (1.9, 2.2), 0.7, 3.6, vehicles.BICYCLE_WHEEL_M),
+    "skater": Kind(vehicles.skater, "glide", (2.0, 3.0), 0.4),
+    "cart": Kind(vehicles.cart, "sit", (2.7, 3.3), 1.4, 0.0, vehicles.CART_WHEEL_M),
+    "wheelchair": Kind(vehicles.wheelchair, "sit", (1.3, 1.8), 0.5, 0.0, vehicles.CHAIR_WHEEL_M),
+    "against": Kind(person, "walk", (1.25, 1.45)),
+    "loiterer": Kind(person, "walk", (0.7, 0.9)),
+}
+
+IN_SCOPE = ("runner", "bicycle", "cart", "skater")
+"""Anomalies by what moves and how fast."""
+
+OUT_OF_SCOPE = ("slow_bicycle", "wheelchair", "against", "loiterer")
+"""Known limits: what glides at walking speed, goes against the stream or stays."""
+
+
+@dataclass(eq=False)
+class Agent:
+    """One moving figure.
+
+    waypoints: (n, 2) metres; the agent appears at the first and is gone at the last.  speed_m_s: wanted.
+    pause_s: from when to when it stands still.  beside: the agent it walks next to.
+    state: float64 (6,): x, y, heading, phase, wheel angle, current speed.
+    """
+
+    track_id: int
+    kind: str
+    model: Model
+    waypoints: Floats
+    speed_m_s: float
+    pause_s: tuple[float, float] = (math.inf, math.inf)
+    beside: Agent | None = None
+    leg: int = 1
+    state: Floats = field(default_factory=lambda: np.zeros(6))
+    before: Floats = field(default_factory=lambda: np.zeros(6))
+    velocity: Floats = field(default_factory=lambda: np.zeros(2))
+
+    def start(self, phase: float) -> Agent:
+        """Stand at the first waypoint, looking and moving to the second."""
+        way = self.waypoints[1] - self.waypoints[0]
+        way = way / (np.linalg.norm(way) + 1e-9)
+        self.velocity = way * self.speed_m_s
+        self.state = np.array([*self.waypoints[0], math.atan2(way[1], way[0]), phase, 6.0 * phase, self.speed_m_s])
+        self.before = self.state.copy()
+        return self
+
+    def advance(self, step_s: float) -> None:
+        """Move by the velocity; heading, limbs and wheels follow."""
+        self.before = self.state.copy()
+        speed = float(np.hypot(*self.velocity))
+        self.state[:2] += self.velocity * step_s
+        if speed > 0.15:
+            turn = math.atan2(self.velocity[1], self.velocity[0]) - self.state[2]
+            turn = (turn + math.pi) % math.tau - math.pi
+            self.state[2] += turn * min(1.0, step_s / 0.25)
+        self.state[3] += self._cycles(speed, step_s)
+        wheel_m = KINDS[self.kind].wheel_m
+        self.state[4] += speed * step_s / wheel_m if wheel_m else 0.0
+        self.state[5] = speed
+
+    def _cycles(self, speed: float, step_s: float) -> float:
+        kind = KINDS[self.kind]
+        if kind.motion == "walk":
+            return speed * step_s / (gait.WALK_STRIDE * self.model.scale_m * max(_amplitude(speed), 0.05))
+        if kind.motion == "run":
+            return speed * step_s / (gait.RUN_STRIDE * self.model.scale_m)
+        if kind.motion == "stand":
+            return step_s / 7.0
+        return speed * step_s / kind.cycle_m if kind.cycle_m else 0.0
+
+    def seen_at(self, share: float) -> Floats:
+        """State between the last two steps, 0 = the earlier, 1 = the later."""
+        return self.before + share * (self.state - self.before)
+
+
+def _amplitude(speed: float) -> float:
+    """Step length relative to the usual one; slow walkers take shorter and fewer steps."""
+    return min(math.sqrt(speed / WALKING_SPEED_M_S), float(gait.AMPLITUDES[-1]))
+
+
+def _in_cycle(table: Floats, phase: float) -> Floats:
+    place = (phase % 1.0) * len(table)
+    low = int(place) % len(table)
+    share = place - int(place)
+    return table[low] * (1 - share) + table[(low + 1) % len(table)] * share
+
+
+def pose_of(kind: str, phase: float, speed: float) -> Floats:
+    """Joints of a figure of this kind: float64 (J, 3) in body heights."""
+    motion = KINDS[kind].motion
+    if motion == "walk":
+        table, amplitude = gait.walk_table(), _amplitude(speed)
+        place = float(np.interp(amplitude, gait.AMPLITUDES, np.arange(len(gait.AMPLITUDES))))
+        low = min(int(place), len(table) - 2)
+        share = place - low
+        return _in_cycle(table[low], phase) * (1 - share) + _in_cycle(table[low + 1], phase) * share
+    if motion == "run":
+        return _in_cycle(gait.run_table(), phase)
+    if motion == "stand":
+        return _in_cycle(gait.stand_table(), phase)
+    if motion == "pedal":
+        return _in_cycle(gait.pedal_table(), phase)
+    return gait.glide_pose() if motion == "glide" else gait.sit_pose()

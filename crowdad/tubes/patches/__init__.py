@@ -1,0 +1,7 @@
+"""Patch extractors, one a file; a member offers `propose` (where) and `previous_place` (how it goes back in time)."""
+
+from crowdad.tubes.patches.extractor import EXTRACTORS, Extractor
+from crowdad.tubes.patches.spans import Span, tubes_through
+from crowdad.tubes.patches.subjects import SUBJECT_HW, motion_of, subject_of
+
+__all__ = ["EXTRACTORS", "SUBJECT_HW", "Extractor", "Span", "motion_of", "subject_of", "tubes_through"]

@@ -1,7 +1,0 @@
-"""A camera's view: its background without people, and whether footage still shows it."""
-
-from crowdad.viewpoint.alignment import Alignment
-from crowdad.viewpoint.background import LONGEST_PX, BackgroundKeeper, SightCheck
-from crowdad.viewpoint.verdict import CameraVerdict, Verdict, compare
-
-__all__ = ["LONGEST_PX", "Alignment", "BackgroundKeeper", "CameraVerdict", "SightCheck", "Verdict", "compare"]

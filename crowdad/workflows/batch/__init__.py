@@ -1,0 +1,1 @@
+"""Many files, and pieces of long ones, side by side."""

@@ -1,0 +1,47 @@
+"""What scores a scene's tubes: torch on a GPU, ONNX Runtime on a CPU, or what was asked for."""
+
+from __future__ import annotations
+
+from ctypes.util import find_library
+from dataclasses import replace
+
+from crowdad.errors import ConfigError
+from crowdad.scene.model import SceneModel
+from crowdad.scene.runtimes import RUNTIMES, Runtime
+from crowdad.workflows.footage import check_device, check_device_name
+
+__all__ = ["check_runtime", "open_runtime"]
+
+_ON_CPUS = next(iter(RUNTIMES))
+
+
+def check_runtime(runtime: str, device: str) -> None:
+    """Refuse what cannot run before anything slow is loaded.  Raises ConfigError."""
+    known = ("auto", "torch", *RUNTIMES)
+    if runtime not in known:
+        raise ConfigError(f"runtime {runtime!r} is unknown; choose among {', '.join(known)}")
+    check_device_name(device)
+    if runtime in RUNTIMES and device == "cuda":
+        raise ConfigError(f"runtime {runtime} computes on the CPU; leave out --device cuda, or use --runtime torch")
+    if runtime == "torch" or device == "cuda":
+        check_device(device)
+
+
+def open_runtime(scene: SceneModel, runtime: str, device: str) -> tuple[str, Runtime]:
+    """The name of what scores the scene's tubes, and itself.
+
+    runtime: "auto", "torch" or "onnx"; auto is torch on a GPU and ONNX Runtime on a CPU, where it takes a third of
+    torch's memory and of its start.  device: "auto", "cpu" or "cuda".
+    """
+    if runtime == "auto":
+        runtime = "torch" if _is_cuda(device) else _ON_CPUS
+    if runtime == "torch":
+        return runtime, replace(scene).to(check_device(device))
+    return runtime, RUNTIMES[runtime](scene)
+
+
+def _is_cuda(device: str) -> bool:
+    """Whether to compute on a GPU; torch, which is slow to load, is asked only where there is a driver."""
+    if device == "auto" and find_library("cuda") is None and find_library("nvcuda") is None:
+        return False
+    return device != "cpu" and check_device(device) == "cuda"

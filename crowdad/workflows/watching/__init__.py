@@ -1,0 +1,1 @@
+"""Watching a camera: everything between its frames and who is told of its events."""

@@ -1,0 +1,406 @@
+"""Watching a camera: what is unusual is told while it happens, for as long as the watch lasts."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from crowdad.config import Settings
+from crowdad.detection.live import EventChange, LiveScore, LiveScorer, LiveUpdate
+from crowdad.errors import ConfigError, OutputError, OutputExistsError
+from crowdad.files import MB, read_bytes
+from crowdad.outputs.folder import RunFolder, run_name
+from crowdad.outputs.watch_status import WatchStatus
+from crowdad.scene.calibration import RunningCalibration
+from crowdad.scene.model import SceneModel
+from crowdad.sources import LiveFrame, Stream, StreamStatus, read_mask
+from crowdad.wording import without_login
+from crowdad.workflows.camera_check import CameraWatch
+from crowdad.workflows.detect_options import DetectOptions
+from crowdad.workflows.people_size import doubts_of
+from crowdad.workflows.progress import Stage
+from crowdad.workflows.run_records import camera_record
+from crowdad.workflows.run_start import save_scene, wanting
+from crowdad.workflows.runtime_choice import check_runtime, open_runtime
+from crowdad.workflows.watching.arrivals import Arrivals, Camera, OpenCamera
+from crowdad.workflows.watching.counts import Board
+from crowdad.workflows.watching.notify import AlertOptions, Teller
+from crowdad.workflows.watching.thinning import Breaks, Thinning
+from crowdad.workflows.watching.warm_up import WarmUp
+
+__all__ = ["WatchOptions", "watch"]
+
+_STATUS_EVERY_S = 5.0
+_TICK_S = 0.2
+_SAVE_EVERY_S = 3600.0
+_PAUSE_S = 2.0
+_PAUSE_FRAMES = 10
+"""What waits for its lag is told where no frame came for longer than both; `sources` calls that a break, too."""
+
+
+def _nobody(*_: object) -> None:
+    pass
+
+
+@dataclass(frozen=True, eq=False)
+class WatchOptions:
+    """How a camera is watched.
+
+    scoring: model, settings, people's height, threshold, mask, device and runtime, each as `workflows.detect` describes
+        it, and of `part` fps and max_pixels; the rest does not apply.
+    warm_up_s: without a model, so much footage is learned from first, anomalies inside.
+    lag: frames by which results come late; None: one tube; 0: nothing later than a frame has a say in its result.
+    alerts: where events go beside events.jsonl.
+    duration_s: the watch ends by itself after so long; None: never.
+    realtime: a file is played at its own pace.
+    name: what the camera is called wherever it is told of; default: scheme and host of its address.
+    """
+
+    scoring: DetectOptions = field(default_factory=DetectOptions)
+    warm_up_s: float = 300.0
+    lag: int | None = None
+    alerts: AlertOptions = field(default_factory=AlertOptions)
+    duration_s: float | None = None
+    realtime: bool = False
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.name is not None and not self.name.strip():
+            raise ConfigError("the camera's name is empty; leave out --name, or give one")
+        for name, value in (("warm-up", self.warm_up_s), ("duration", self.duration_s)):
+            if value is not None and not 0 < value < float("inf"):
+                raise ConfigError(f"the {name} is {value} s; more than 0 is needed")
+        if self.lag is not None and self.lag < 0:
+            raise ConfigError(f"the lag is {self.lag} frames; 0 or more is needed")
+
+
+def watch(
+    camera: str | OpenCamera,
+    options: WatchOptions | None = None,
+    *,
+    output: str | os.PathLike[str] | None = None,
+    on_update: Callable[[LiveUpdate], None] | None = None,
+    on_change: Callable[[EventChange], None] = _nobody,
+    on_status: Callable[[WatchStatus], None] = _nobody,
+    notice: Callable[[str], None] = _nobody,
+) -> WatchStatus:
+    """Score a camera as its frames come and tell of every event while it lasts.
+
+    camera: an address, a webcam's number, a file with `realtime`, or a function that opens a `Camera`.
+    output: the folder, by default runs/<name>; a watch that was there before is gone on with: its scene is used where
+        no model is given, and events.jsonl is appended to.
+    on_update: told of each scored frame, its picture included; on_change: of what becomes of events; on_status: a few
+        times a second, also where no frame comes; notice: what a person should read, one line each, from any thread.
+        What the first three raise ends the watch.
+
+    Writes events.jsonl and status.json, scene.safetensors where it learns its own, and what `options.alerts` asks for.
+    Returns how it went once the camera is at its end (a file) or `duration_s` is over.  An interrupt or an error ends
+    open events and closes what was opened, and is raised.
+    Raises CrowdadError: SourceError, FitError, ModelError, OutputError, ConfigError.
+    """
+    options = options or WatchOptions()
+    notice = _unfailing(notice)
+    check_runtime(options.scoring.runtime, options.scoring.device)
+    scene = options.scoring.scene()
+    with ExitStack() as stack:
+        opened = _Opened(camera, options)
+        stack.callback(opened.camera.close)
+        folder = stack.enter_context(_folder(opened.camera, output))
+        run = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(2)}"
+        board = Board(run)
+        teller = stack.enter_context(Teller(folder, opened.camera, board, options.alerts, notice))
+        opened.on_status = teller.camera_status
+        running = _Watch(opened.camera, options, folder, board, teller, on_update, on_change, on_status, notice)
+        running.run(scene)
+    assert teller.final is not None
+    return teller.final
+
+
+def _unfailing(notice: Callable[[str], None]) -> Callable[[str], None]:
+    """Notices come from handlers and threads that must go on, also where nobody can be told any more."""
+
+    def told(line: str) -> None:
+        with suppress(Exception):
+            notice(line)
+
+    return told
+
+
+class _Opened:
+    """The camera; its statuses come from another thread, and go nowhere until somebody wants them."""
+
+    def __init__(self, camera: str | OpenCamera, options: WatchOptions) -> None:
+        self.on_status: Callable[[StreamStatus], None] = _nobody
+        part = options.scoring.part
+        if isinstance(camera, str):
+            self.camera: Camera = Stream(
+                camera,
+                fps=part.fps,
+                realtime=options.realtime,
+                max_pixels=part.max_pixels,
+                name=options.name,
+                on_status=self._tell,
+            )
+        else:
+            self.camera = camera(self._tell)
+
+    def _tell(self, status: StreamStatus) -> None:
+        self.on_status(status)
+
+
+def _folder(camera: Camera, output: str | os.PathLike[str] | None) -> RunFolder:
+    """The watch's folder, new or of an earlier watch of the same camera.  Raises OutputError."""
+    folder = RunFolder(Path("runs") / run_name(camera.name) if output is None else output, resume=True)
+    try:
+        folder.clear_leftovers()
+        if any(folder.file(name).exists() for name in ("results.json", "frames.csv", "frames.csv.part")):
+            raise OutputExistsError(f"{folder.path}: holds a run of crowdad detect; choose another folder with -o")
+        known = folder.file("status.json")
+        if known.is_file():
+            before = _camera_of(known)
+            if before is not None and before != without_login(camera.name):
+                raise OutputExistsError(
+                    f"{folder.path}: holds the watch of {before}; choose another folder with -o, or a --name"
+                )
+    except BaseException:
+        folder.close()
+        raise
+    return folder
+
+
+def _camera_of(status: Path) -> str | None:
+    """The camera of a status.json; None where it cannot be read, which is no reason to leave a camera unwatched."""
+    try:
+        return WatchStatus.model_validate_json(read_bytes(status, MB)).camera
+    except (OSError, ValueError):
+        return None
+
+
+class _Watch:
+    """One watch from its first frame to its last."""
+
+    def __init__(
+        self,
+        camera: Camera,
+        options: WatchOptions,
+        folder: RunFolder,
+        board: Board,
+        teller: Teller,
+        on_update: Callable[[LiveUpdate], None] | None,
+        on_change: Callable[[EventChange], None],
+        on_status: Callable[[WatchStatus], None],
+        notice: Callable[[str], None],
+    ) -> None:
+        self._camera = camera
+        self._options = options
+        self._folder = folder
+        self._board = board
+        self._teller = teller
+        self._on_update = on_update
+        self._on_change = on_change
+        self._on_status = on_status
+        self._notice = notice
+        self._began_s = time.monotonic()
+        self._ticked_s = 0.0
+        self._wrote_s = 0.0
+        self._saved_s = time.monotonic()
+        self._scored_from_s = 0.0  # monotonic; frames that were taken before came while the scene was learned
+        self._thinning = Thinning(lambda: camera.tally.dropped, board.skip, notice)
+        self._calibration: RunningCalibration | None = None
+        self._scorer: LiveScorer | None = None
+        self._sight: CameraWatch | None = None
+
+    def run(self, scene: SceneModel | None) -> None:
+        """Watch to the end."""
+        own = self._folder.file("scene.safetensors")
+        if scene is None and own.is_file():
+            self._notice(f"goes on with what was learned before ({own}); remove that file to learn anew")
+            scene = replace(self._options.scoring, model=own).scene()
+        # Before the camera is read: frames that come while libraries are loaded would be late from the start.
+        scorer = None if scene is None else self._ready(scene)
+        self._began_s = time.monotonic()
+        arrivals = Arrivals(self._camera, color=self._wants_pictures())
+        ended = "an error"
+        try:
+            coming = self._coming(arrivals)
+            if scorer is None:
+                scorer = self._learned(coming)
+            if scorer is not None:
+                self._score(scorer, coming)
+            ended = "its time was over" if self._is_over() else "the camera was at its end"
+        except KeyboardInterrupt:
+            ended = "interrupted"
+            raise
+        finally:
+            arrivals.close()
+            self._close(ended)
+
+    def _close(self, ended: str) -> None:
+        """End what is open and leave everything in order, whatever else went wrong."""
+        try:
+            if self._scorer is not None:
+                for change in self._scorer.finish():
+                    self._tell(change)
+            if self._calibration is not None:
+                self._save_calibrated()
+        finally:
+            self._board.end(self._camera, ended)
+
+    def _is_over(self) -> bool:
+        limit_s = self._options.duration_s
+        return limit_s is not None and time.monotonic() - self._began_s >= limit_s
+
+    def _coming(self, arrivals: Arrivals) -> Iterator[LiveFrame | None]:
+        """The frames until the watch's time is over; None once where the camera pauses or many frames are missing."""
+        last_s: float | None = None  # of the last frame, where no pause has been passed on since
+        breaks = Breaks()
+        for frame in arrivals:
+            self._tick()
+            if self._is_over():
+                return
+            if frame is not None and frame.taken_s < self._scored_from_s:
+                self._board.skip("learning")
+            elif frame is not None:
+                if self._board.phase == "scoring" and not self._thinning.scores(frame):
+                    continue
+                if breaks.before(frame.index, self._thinning.stride):
+                    yield None
+                last_s = time.monotonic()
+                self._look(frame)
+                yield frame
+            elif self._board.phase != "scoring" or (last_s is not None and self._pauses(last_s)):
+                last_s = None
+                yield None
+
+    def _look(self, frame: LiveFrame) -> None:
+        """Tell where the camera does not show the scene's view any more, or shows it again."""
+        camera = None if self._sight is None else self._sight.see(frame)
+        if camera is None:
+            return
+        if camera.warning is not None:
+            self._notice(camera.warning)
+        elif self._board.view is not None:
+            self._notice("the camera shows the model's view again")
+        self._board.view = camera_record(camera)
+
+    def _pauses(self, last_s: float) -> bool:
+        status = self._board.status
+        longest_s = max(_PAUSE_S, _PAUSE_FRAMES / self._camera.fps)
+        return (status is not None and status.state == "offline") or time.monotonic() - last_s > longest_s
+
+    def _tick(self) -> None:
+        """Tell how things stand, not more often than anybody reads it."""
+        now_s = time.monotonic()
+        if now_s - self._ticked_s < _TICK_S:
+            return
+        self._ticked_s = now_s
+        status = self._teller.record()
+        self._on_status(status)
+        if now_s - self._wrote_s >= _STATUS_EVERY_S:
+            self._wrote_s = now_s
+            self._teller.write(status)
+        if self._calibration is not None and now_s - self._saved_s >= _SAVE_EVERY_S:
+            self._saved_s = now_s
+            self._save_calibrated()
+
+    def _learned(self, coming: Iterator[LiveFrame | None]) -> LiveScorer | None:
+        """What scores with a scene learned from the camera's first minutes; None where the watch ends before."""
+        options = self._options.scoring
+        self._board.phase = "warming up"
+        warm_up = WarmUp(
+            self._folder,
+            self._camera.name,
+            options.settings or Settings(),
+            heights=options.person_height,
+            length_s=self._options.warm_up_s,
+            device=options.device,
+            count=self._board.skip,
+            progress=self._note_stage,
+            notice=self._notice,
+        )
+        scene = warm_up.scene(coming, lambda: self._camera.fps)
+        if scene is None:
+            early = "before there was enough to learn from"
+            ended = "while it was still learning" if warm_up.learning else early
+            self._notice(f"the watch ended {ended}; nothing was scored")
+            return None
+        self._save(scene)
+        for doubt in doubts_of(scene.scale):
+            self._notice(doubt)
+        scorer = self._ready(scene)
+        self._scored_from_s = time.monotonic()
+        return scorer
+
+    def _note_stage(self, stage: Stage) -> None:
+        self._board.phase = "warming up" if stage.unit == "s" else "learning"
+        self._board.stage = stage
+
+    def _ready(self, scene: SceneModel) -> LiveScorer:
+        options, own = self._options.scoring, self._options.scoring.model is None
+        if options.rate is not None:
+            scene = wanting(scene, options.rate)
+        if own and options.threshold is None:
+            self._calibration = RunningCalibration(scene.calibration, scene.settings.calibration)
+        _, runtime = open_runtime(scene, options.runtime, options.device)
+        tubes = scene.settings.tubes
+        runtime.normality(np.zeros((1, len(scene.mean), tubes.steps, tubes.rows, tubes.columns), np.float32))  # loads
+        self._sight = CameraWatch(scene)
+        self._scorer = LiveScorer(
+            scene,
+            lag=self._options.lag,
+            threshold_raw=options.threshold,
+            roi=None if options.roi is None else read_mask(options.roi, scene.scale.size_hw),
+            runtime=runtime,
+            calibration=self._calibration,
+            pictures=self._wants_pictures(),
+        )
+        return self._scorer
+
+    def _wants_pictures(self) -> bool:
+        return self._on_update is not None or self._teller.wants_pictures
+
+    def _score(self, scorer: LiveScorer, coming: Iterator[LiveFrame | None]) -> None:
+        self._board.phase = "scoring"
+        refused = ""
+        for item in scorer.run(coming, lambda: self._camera.fps / self._thinning.stride):
+            if isinstance(item, LiveScore):
+                self._add(item, scorer)
+            elif isinstance(item, EventChange):
+                self._tell(item)
+            else:
+                self._board.skip("picture of another shape")
+                if item.reason != refused:
+                    refused = item.reason
+                    self._notice(refused)
+
+    def _add(self, score: LiveScore, scorer: LiveScorer) -> None:
+        board = self._board
+        board.add(score)
+        board.lag_frames, board.threshold_raw = scorer.lag, scorer.threshold_raw
+        self._teller.frame(score)
+        if self._on_update is not None:
+            status = board.status or StreamStatus("online", score.captured_s)
+            self._on_update(LiveUpdate(score, status, board.fps, board.latency_s))
+
+    def _tell(self, change: EventChange) -> None:
+        self._teller.event(change)
+        self._on_change(change)
+
+    def _save_calibrated(self) -> None:
+        assert self._scorer is not None
+        assert self._calibration is not None
+        self._save(replace(self._scorer.scene, calibration=self._calibration.calibration))
+
+    def _save(self, scene: SceneModel) -> None:
+        """Keep the scene for the next start; a disk that refuses does not stop this one."""
+        try:
+            save_scene(scene, self._folder)
+        except OutputError as error:
+            self._notice(f"{error}; what was learned is lost at the end unless it can be written by then")

@@ -1,0 +1,530 @@
+"""A camera is watched: every event is told in time, every frame is accounted for, and nothing that fails stops it."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from crowdad.config import load_settings
+from crowdad.detection.live import EventChange, LiveUpdate
+from crowdad.errors import ConfigError, ModelError, OutputExistsError, OutputNotWritableError
+from crowdad.outputs.alerts import read_messages
+from crowdad.outputs.h264 import H264Writer
+from crowdad.outputs.watch_status import WatchStatus
+from crowdad.scene.model import SceneModel
+from crowdad.sources import open_source
+from crowdad.synthetic import GeneratedClip, write_clip
+from crowdad.tubes.scale import GivenHeights
+from crowdad.workflows import AlertOptions, WatchOptions, watch
+from crowdad.workflows.detect_options import DetectOptions
+from tests.conftest import TINY_SETTINGS
+from tests.live_camera import OFFLINE, FakeCamera
+from tests.outputs.alerts.test_webhook import Hook, served
+from tests.servers import RtspServer, require_rtsp_server, write_access_units
+from tests.tiny_scene import model_of, walkers
+
+FPS = 10.0
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A scene that finds what moves unusual: its weights and centres are random."""
+    return model_of().save(tmp_path_factory.mktemp("model") / "scene.safetensors")
+
+
+@pytest.fixture
+def set_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Sets the system's clock by so many seconds."""
+    unix_s, by_s = time.time, 0.0
+
+    def set_it(seconds: float) -> None:
+        nonlocal by_s
+        by_s += seconds
+
+    monkeypatch.setattr(time, "time", lambda: unix_s() + by_s)
+    return set_it
+
+
+def options_of(model: Path | None, **changes: Any) -> WatchOptions:
+    scoring = {"model": model, **changes.pop("scoring", {})}
+    return WatchOptions(scoring=DetectOptions(**scoring), **changes)
+
+
+def walk(count: int, still: int = 0) -> list[npt.NDArray[np.uint8]]:
+    """People walk, and then nobody moves: the last picture again and again."""
+    pictures = list(walkers(count))
+    return pictures + [pictures[-1]] * still
+
+
+def lines(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
+
+
+def events(folder: Path) -> list[dict[str, Any]]:
+    return [line for line in lines(folder) if line["type"] != "status"]
+
+
+def states(folder: Path) -> list[str]:
+    return [line["state"] for line in lines(folder) if line["type"] == "status"]
+
+
+def check_account(status: WatchStatus, came: int) -> None:
+    assert status.frames_total == came
+    assert status.scored + sum(status.skipped.values()) + status.waiting == came
+
+
+def test_an_event_is_told_when_it_begins_and_when_it_ends(model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "watch"
+    changes: list[Any] = []
+    camera = FakeCamera(walk(40, still=40))
+    status = watch(camera.open, options_of(model), output=folder, on_change=changes.append)
+    told = events(folder)
+    kinds: dict[str, list[str]] = {}
+    for line in told:
+        kinds.setdefault(line["id"], []).append(line["type"])
+    assert kinds
+    for those in kinds.values():
+        assert those[0] == "new"
+        assert those[-1] == "end"
+        assert set(those[1:-1]) <= {"update"}
+    assert [change.kind for change in changes] == [line["type"] for line in told]
+    assert states(folder) == ["online", "offline"]
+    assert len(list(read_messages(folder / "events.jsonl"))) == len(told) + 2
+    first = told[0]
+    assert first["camera"] == camera.name
+    assert first["run"] == status.run
+    assert first["peak_anomaly"] >= 0.5
+    clocks = [datetime.fromisoformat(first[name]) for name in ("start_at", "wall_clock")]
+    assert (clocks[1] - clocks[0]).total_seconds() == pytest.approx(first["time_s"] - first["start_s"], abs=0.01)
+    assert (status.events, status.open_events) == (len(kinds), 0)
+    assert (status.phase, status.ended, status.state) == ("ended", "the camera was at its end", "offline")
+    check_account(status, 80)
+    assert (status.scored, status.skipped) == (80, {})
+    assert status == WatchStatus.model_validate_json((folder / "status.json").read_bytes())
+    assert sorted(path.name for path in folder.iterdir()) == ["events.jsonl", "status.json"]
+
+
+def test_events_are_announced_within_the_lag_and_a_second_of_frames(model: Path, tmp_path: Path) -> None:
+    """Counted in frames, which no other program on the machine delays."""
+    camera = FakeCamera(walk(40))
+    late: list[int] = []
+
+    def told(change: EventChange) -> None:
+        if change.kind == "new":
+            late.append(camera.tally.frames_read - 1 - change.start_frame)
+
+    status = watch(camera.open, options_of(model), output=tmp_path / "watch", on_change=told)
+    assert status.lag_frames == 4
+    assert late
+    assert max(late) <= 4 + FPS
+
+
+@pytest.mark.slow
+def test_events_are_announced_within_the_lag_and_a_second(model: Path, tmp_path: Path) -> None:
+    """By the clock; needs a machine that has nothing else to do."""
+    folder = tmp_path / "watch"
+    status = watch(FakeCamera(walk(40), pace_s=0.1).open, options_of(model), output=folder)
+    limit_s = 4 / FPS + 1
+    assert status.events > 0
+    assert status.frame_delays.count == 40
+    assert status.event_delays.max_s < limit_s
+    for line in events(folder):
+        assert line["latency_s"] < limit_s
+        assert line["type"] != "new" or line["since_start_s"] < limit_s
+
+
+@pytest.mark.parametrize("step_s", [86400.0, -86400.0])
+def test_a_clock_that_is_set_amid_an_event_changes_no_delay(
+    step_s: float, model: Path, tmp_path: Path, set_clock: Callable[[float], None]
+) -> None:
+    folder = tmp_path / "watch"
+
+    def step(update: LiveUpdate) -> None:
+        if update.result.index == 20:
+            set_clock(step_s)
+
+    status = watch(FakeCamera(walk(40)).open, options_of(model), output=folder, on_update=step)
+    assert status.scored == 40
+    assert status.event_delays.count > 0
+    assert 0 < max(status.frame_delays.max_s, status.event_delays.max_s) < 60
+    for line in events(folder):
+        assert 0 < line["since_start_s"] < 60
+        assert 0 < line["latency_s"] < 60
+
+
+def test_a_live_view_is_told_of_every_scored_frame(model: Path, tmp_path: Path) -> None:
+    updates: list[LiveUpdate] = []
+    pictures = walk(30)
+    watch(FakeCamera(pictures).open, options_of(model), output=tmp_path / "watch", on_update=updates.append)
+    assert [update.result.index for update in updates] == list(range(30))
+    shown = updates[20].score.picture()
+    assert shown is not None
+    assert np.abs(shown[..., 0].astype(int) - pictures[20]).mean() < 6
+    assert updates[20].status.state == "online"
+    assert updates[20].latency_s >= 0
+    assert updates[20].fps > 0
+    assert any(update.open_events for update in updates)
+
+
+def test_a_lost_camera_ends_its_events_at_once_and_goes_on_when_it_is_back(model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "watch"
+    camera = FakeCamera([*walk(20), OFFLINE, *walk(20)])
+    notices: list[str] = []
+
+    def back(status: WatchStatus) -> None:
+        if status.state == "offline" and status.scored == 20 and status.events and not status.open_events:
+            camera.back.set()
+
+    began_s = time.monotonic()
+    status = watch(camera.open, options_of(model), output=folder, notice=notices.append, on_status=back)
+    assert time.monotonic() - began_s < 60, "frames and events from before the outage are told only after it"
+    assert states(folder) == ["online", "offline", "online", "offline"]
+    offline = next(line for line in lines(folder) if line["type"] == "status" and line["state"] == "offline")
+    assert offline["reason"] == "the camera was unplugged"
+    order = [line["type"] for line in lines(folder)]
+    second_online = [number for number, line in enumerate(lines(folder)) if line.get("state") == "online"][1]
+    assert order[:second_online].count("new") == order[:second_online].count("end") > 0
+    check_account(status, 40)
+    assert status.scored == 40
+    assert status.reconnects == 1
+    assert notices == [
+        "rtsp://camera: offline, the camera was unplugged",
+        "rtsp://camera: online again",
+    ]
+
+
+def test_the_watch_ends_when_its_time_is_over_also_where_no_frame_comes(model: Path, tmp_path: Path) -> None:
+    camera = FakeCamera(walk(12), stays=True)
+    began_s = time.monotonic()
+    status = watch(camera.open, options_of(model, duration_s=3), output=tmp_path / "watch")
+    assert time.monotonic() - began_s < 60
+    assert status.ended == "its time was over"
+    check_account(status, camera.tally.frames_read)
+    assert status.open_events == 0
+
+
+def test_an_interrupt_ends_open_events_and_is_passed_on(model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "watch"
+
+    def interrupting(update: LiveUpdate) -> None:
+        if update.result.index == 25:
+            raise KeyboardInterrupt
+
+    camera = FakeCamera(walk(40), stays=True)
+    with pytest.raises(KeyboardInterrupt):
+        watch(camera.open, options_of(model), output=folder, on_update=interrupting)
+    told = events(folder)
+    assert {line["id"] for line in told if line["type"] == "new"} == {
+        line["id"] for line in told if line["type"] == "end"
+    }
+    status = WatchStatus.model_validate_json((folder / "status.json").read_bytes())
+    assert status.ended == "interrupted"
+    assert status.scored == 26
+    assert status.scored + sum(status.skipped.values()) == status.frames_total
+    assert states(folder)[-1] == "offline"
+    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("crowdad-arrivals")]
+
+
+def test_what_a_consumer_raises_surfaces_and_everything_is_closed(model: Path, tmp_path: Path) -> None:
+    def failing(_: LiveUpdate) -> None:
+        raise ZeroDivisionError
+
+    camera = FakeCamera(walk(40), stays=True)
+    with pytest.raises(ZeroDivisionError):
+        watch(camera.open, options_of(model), output=tmp_path / "watch", on_update=failing)
+    assert camera._closed.is_set()
+    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("crowdad-")]
+
+
+def test_what_the_camera_raises_surfaces(model: Path, tmp_path: Path) -> None:
+    def broken() -> Iterable[npt.NDArray[np.uint8]]:
+        yield from walk(10)
+        raise ModelError("the lens fell off")
+
+    with pytest.raises(ModelError, match="the lens fell off"):
+        watch(FakeCamera(broken()).open, options_of(model), output=tmp_path / "watch")
+
+
+def test_a_watch_goes_on_in_its_folder_and_another_camera_or_run_does_not(model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "watch"
+    first = watch(FakeCamera(walk(20)).open, options_of(model), output=folder)
+    before = lines(folder)
+    second = watch(FakeCamera(walk(20)).open, options_of(model), output=folder)
+    after = lines(folder)
+    assert after[: len(before)] == before
+    assert {line["run"] for line in after[len(before) :]} == {second.run} != {first.run}
+    other = FakeCamera(walk(20))
+    other.name = "rtsp://other"
+    with pytest.raises(OutputExistsError, match="holds the watch of rtsp://camera; choose another folder"):
+        watch(other.open, options_of(model), output=folder)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "results.json").write_text("{}")
+    with pytest.raises(OutputExistsError, match="holds a run of crowdad detect"):
+        watch(FakeCamera(walk(20)).open, options_of(model), output=tmp_path / "run")
+
+
+def test_half_a_line_of_a_machine_that_went_down_is_cut_off(model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "watch"
+    folder.mkdir()
+    (folder / "events.jsonl").write_text('{"type": "status", "sta')
+    watch(FakeCamera(walk(8)).open, options_of(model), output=folder)
+    assert states(folder) == ["online", "offline"]
+
+
+def test_a_camera_of_another_shape_is_told_once_and_counted(model: Path, tmp_path: Path) -> None:
+    notices: list[str] = []
+    square = [np.zeros((96, 96), np.uint8)] * 5
+    status = watch(FakeCamera(square).open, options_of(model), output=tmp_path / "watch", notice=notices.append)
+    check_account(status, 5)
+    assert status.skipped == {"picture of another shape": 5}
+    assert len(notices) == 1
+    assert "another shape is another camera" in notices[0]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"warm_up_s": 0.0}, "the warm-up is 0.0 s; more than 0"),
+        ({"duration_s": -1.0}, "the duration is -1.0 s; more than 0"),
+        ({"lag": -1}, "the lag is -1 frames; 0 or more"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        WatchOptions(**wrong)
+    with pytest.raises(ConfigError, match="give both --mqtt HOST and --topic"):
+        AlertOptions(mqtt="broker")
+    with pytest.raises(ConfigError, match="the clips may take 0 GB"):
+        AlertOptions(keep_gb=0)
+
+
+def test_without_a_model_it_learns_first_and_goes_on_with_what_it_learned_also_where_the_clock_is_set_back(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, set_clock: Callable[[float], None]
+) -> None:
+    clip = tmp_path_factory.mktemp("clip") / "normal.mp4"
+    write_clip(GeneratedClip("ped2like", seed=1, normal_only=True, duration_s=10), clip)
+    pictures = [frame.luma for frame in open_source(clip).frames()]
+    enough = threading.Event()
+    came = 0
+
+    def playing() -> Iterator[npt.NDArray[np.uint8]]:
+        nonlocal came
+        while not enough.is_set() and came < 9000:
+            came += 1
+            time.sleep(0.005)
+            yield pictures[came % len(pictures)]
+
+    phases: list[str] = []
+
+    def look(status: WatchStatus) -> None:
+        if not phases or phases[-1] != status.phase:
+            phases.append(status.phase)
+            if status.phase == "scoring":
+                set_clock(-3600.0)
+        if status.scored >= 12:
+            enough.set()
+
+    folder = tmp_path / "watch"
+    scoring = {"settings": load_settings(overrides=TINY_SETTINGS)}
+    options = options_of(None, warm_up_s=8.0, scoring=scoring)
+    status = watch(FakeCamera(playing()).open, options, output=folder, on_status=look)
+    assert phases == ["warming up", "learning", "scoring"]
+    assert status.skipped["warming up"] == 81
+    assert status.skipped["learning"] > 0
+    assert set(status.skipped) <= {"warming up", "learning"}
+    check_account(status, came)
+    assert sorted(path.name for path in folder.iterdir()) == ["events.jsonl", "scene.safetensors", "status.json"]
+    scene = SceneModel.load(folder / "scene.safetensors")
+    assert scene.provenance["how"] == "self-fitted"
+    assert scene.provenance["sources"] == [FakeCamera.name]
+    notices: list[str] = []
+    again = watch(FakeCamera(pictures[:20]).open, options_of(None), output=folder, notice=notices.append)
+    assert (again.scored, again.skipped) == (20, {})
+    assert notices == [
+        f"goes on with what was learned before ({folder / 'scene.safetensors'}); remove that file to learn anew"
+    ]
+
+
+def test_a_disk_that_is_full_during_the_warm_up_is_told_once_and_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("crowdad.workflows.watching.warm_up._AGAIN_S", 0.05)
+    notices: list[str] = []
+    tries = 0
+    written = H264Writer.write
+
+    def full(self: H264Writer, bgr: npt.NDArray[np.uint8], time_s: float) -> None:
+        nonlocal tries
+        tries += 1
+        if tries <= 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        written(self, bgr, time_s)
+
+    monkeypatch.setattr(H264Writer, "write", full)
+    camera = FakeCamera(walk(60), pace_s=0.01)
+    status = watch(camera.open, options_of(None, warm_up_s=30.0), output=tmp_path / "watch", notice=notices.append)
+    assert tries > 10
+    assert "the disk is full" in notices[0]
+    assert [line for line in notices if "disk" in line] == notices[:1]
+    check_account(status, 60)
+    assert status.skipped == {"warming up": 60}
+    assert not list((tmp_path / "watch").glob("*.part"))
+
+
+def test_a_threshold_that_cannot_be_kept_and_a_notice_that_fails_end_nothing(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The scene is its own, so that its threshold is kept current and written now and then."""
+    folder = tmp_path / "watch"
+    folder.mkdir()
+    (folder / "scene.safetensors").write_bytes(model.read_bytes())
+    monkeypatch.setattr("crowdad.workflows.watching.session._SAVE_EVERY_S", 0.0)
+    told: list[str] = []
+
+    def full(*_: object) -> None:
+        raise OutputNotWritableError("the disk is full")
+
+    def notice(line: str) -> None:
+        told.append(line)
+        raise BrokenPipeError
+
+    monkeypatch.setattr("crowdad.workflows.watching.session.save_scene", full)
+    camera = FakeCamera([*walk(20), OFFLINE, *walk(20)], pace_s=0.02)
+    camera.back.set()
+    status = watch(camera.open, options_of(None), output=folder, notice=notice)
+    assert (status.scored, status.ended) == (40, "the camera was at its end")
+    assert any("the disk is full" in line for line in told)
+    assert states(folder) == ["online", "offline", "online", "offline"]
+
+
+def test_where_too_little_moves_it_watches_on_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    folder = tmp_path / "watch"
+    notices: list[str] = []
+    came = 0
+
+    def nobody() -> Iterator[npt.NDArray[np.uint8]]:
+        nonlocal came
+        while not notices:
+            came += 1
+            time.sleep(0.01)
+            yield walkers(1)[0]
+
+    camera = FakeCamera(nobody())
+    status = watch(camera.open, options_of(None, warm_up_s=3.0), output=folder, notice=notices.append)
+    assert notices[0] == "too little moved in 0.1 minutes to learn from; as much again is watched"
+    assert notices[-1] == "the watch ended before there was enough to learn from; nothing was scored"
+    check_account(status, came)
+    assert status.scored == 0
+    assert sorted(path.name for path in folder.iterdir()) == ["events.jsonl", "status.json"]
+
+
+def test_a_height_that_the_picture_cannot_have_is_told_before_the_warm_up(tmp_path: Path) -> None:
+    options = options_of(None, scoring={"person_height": GivenHeights.of(500)})
+    with pytest.raises(ConfigError, match=r"500 px is taller than the picture \(128x96\)"):
+        watch(FakeCamera(walk(10), stays=True).open, options, output=tmp_path / "watch")
+
+
+def test_a_sink_that_cannot_work_is_told_before_the_watch_begins(model: Path, tmp_path: Path) -> None:
+    options = options_of(model, alerts=AlertOptions(webhook="no address"))
+    camera = FakeCamera(walk(10))
+    with pytest.raises(ConfigError, match="no http:// or https:// address"):
+        watch(camera.open, options, output=tmp_path / "watch")
+    assert camera.tally.frames_read == 0
+    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("crowdad-")]
+
+
+def test_a_webhook_gets_what_the_file_gets_and_clips_are_named_and_play(model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "watch"
+    with served(Hook(500, 204)) as hook:
+        alerts = AlertOptions(webhook=hook.url, save_clips=True)
+        status = watch(FakeCamera(walk(30, still=60)).open, options_of(model, alerts=alerts), output=folder)
+    assert hook.bodies[1:] == (folder / "events.jsonl").read_text().splitlines()
+    assert [record.sink for record in status.alerts] == ["events.jsonl", "webhook 127.0.0.1"]
+    assert status.alerts[1].delivered == len(hook.bodies) - 1
+    begun = [line for line in events(folder) if line["type"] == "new"]
+    for line in begun:  # a clip begins with the watch, or five seconds before its first event
+        first_s = min(other["start_s"] for other in begun if other["clip"] == line["clip"])
+        assert line["clip_at_s"] == pytest.approx(line["start_s"] - max(0.0, first_s - 5), abs=0.15)
+    named = {line["clip"] for line in begun}
+    assert named == {f"clips/{path.name}" for path in (folder / "clips").iterdir()}
+    with av.open(str(folder / named.pop())) as container:
+        assert len(list(container.decode(video=0))) > 30
+    assert sorted(path.name for path in folder.iterdir()) == ["clips", "events.jsonl", "status.json"]
+    assert "secret" not in (folder / "events.jsonl").read_text() + (folder / "status.json").read_text()
+
+
+@pytest.mark.slow
+def test_ten_minutes_at_four_times_the_speed_leave_memory_flat(model: Path, tmp_path: Path) -> None:
+    """6,000 frames with clips and a live view; the resident memory of this process is read along the way."""
+    pictures = walk(120, still=40)
+    count = 6000
+    camera = FakeCamera((pictures[index % len(pictures)] for index in range(count)), pace_s=0.25 / FPS)
+    page_mb = os.sysconf("SC_PAGE_SIZE") / 1e6
+    resident: list[tuple[int, float]] = []
+
+    def look(status: WatchStatus) -> None:
+        resident.append((status.scored, page_mb * int(Path("/proc/self/statm").read_text().split()[1])))
+
+    alerts = AlertOptions(save_clips=True, keep_gb=0.01)
+    status = watch(
+        camera.open,
+        options_of(model, alerts=alerts),
+        output=tmp_path / "watch",
+        on_status=look,
+        on_update=lambda update: None,
+    )
+    check_account(status, count)
+    assert status.events > 20
+    first, last = (
+        max(mb for scored, mb in resident if low <= scored <= low + count // 3) for low in (0, 2 * count // 3)
+    )
+    assert last <= 1.05 * first
+    clips = list((tmp_path / "watch" / "clips").iterdir())
+    assert sum(path.stat().st_size for path in clips) <= 0.01e9
+
+
+def test_an_rtsp_camera_that_is_switched_off_and_on_is_watched_on_and_its_login_told_nobody(
+    model: Path, tmp_path: Path
+) -> None:
+    require_rtsp_server()
+    folder = tmp_path / "watch"
+    notices: list[str] = []
+    clip = write_access_units(tmp_path / "clip", walkers(30, background_seed=1))
+    switched: list[str] = []
+    with RtspServer(clip, login=("admin", "hush-hush")) as server:
+
+        def off(update: LiveUpdate) -> None:
+            if not switched and update.open_events:
+                switched.append("off")
+                server.kill()
+            elif update.result.segment and update.open_events:
+                raise KeyboardInterrupt
+
+        def on(status: WatchStatus) -> None:
+            if status.state == "offline" and switched == ["off"]:
+                switched.append("on")
+                server.start()
+
+        url = server.url.replace("rtsp://", "rtsp://admin:hush-hush@")
+        with pytest.raises(KeyboardInterrupt):
+            watch(url, options_of(model), output=folder, on_update=off, on_status=on, notice=notices.append)
+    assert states(folder) == ["online", "offline", "online", "offline"]
+    told = events(folder)
+    assert {line["camera"] for line in told} == {server.url.rpartition("/")[0]}
+    assert [line["type"] for line in told].count("new") == [line["type"] for line in told].count("end") >= 2
+    status = WatchStatus.model_validate_json((folder / "status.json").read_bytes())
+    assert status.reconnects == 1
+    assert status.scored + sum(status.skipped.values()) == status.frames_total
+    assert "hush" not in "".join(path.read_text() for path in folder.iterdir()) + "".join(notices)
