@@ -127,7 +127,7 @@ def _throughput(video: Path, model: Path, repeats: int) -> dict[str, dict[str, A
 
 
 def _runtimes(scene: SceneModel) -> dict[str, Runtime]:
-    return {"torch": scene, **{name: opened(scene) for name, opened in RUNTIMES.items()}}
+    return {"torch": scene.motion, **{name: opened(scene.motion) for name, opened in RUNTIMES.items()}}
 
 
 def _on_ped2(dataset: Dataset, given: Path | None) -> dict[str, float]:

@@ -15,6 +15,7 @@ from crowdad.records import Frame
 from crowdad.scene.calibration import Calibration
 from crowdad.scene.encoders import Conv3dAutoEncoder
 from crowdad.scene.model import SceneModel
+from crowdad.scene.streams import Motion
 from crowdad.tubes.scale import SceneScale
 
 PINNED = (
@@ -73,10 +74,8 @@ def model_of(scale: SceneScale | None = None, settings: Settings | None = None, 
     rng = np.random.default_rng(seed)
     centres = rng.normal(size=(4, encoder.code_width)).astype(np.float32)
     rows = settings.tubes.rows
-    return SceneModel(
+    motion = Motion(
         settings=settings,
-        scale=scale or scale_of(),
-        calibration=Calibration(0.1, 50.0, 0.0, 0.05, 0.5, "exponential tail"),
         weights={name: weight.numpy().copy() for name, weight in encoder.state_dict().items()},
         centres=centres / np.linalg.norm(centres, axis=1, keepdims=True),
         shares=np.full(4, 0.25, np.float32),
@@ -84,8 +83,15 @@ def model_of(scale: SceneScale | None = None, settings: Settings | None = None, 
         spread=np.ones((3, 1, rows, 1), np.float32),
         tube_normality=np.linspace(-1, 1, 101, dtype=np.float32),
         thumbnails=rng.integers(0, 255, (4, 36, 24), dtype=np.uint8),
-        provenance={"how": "one-class", "frames": 7},
     )
+    calibration = Calibration(0.1, 50.0, 0.0, 0.05, 0.5, "exponential tail")
+    provenance = {"how": "one-class", "frames": 7}
+    return SceneModel(settings, scale or scale_of(), calibration, {motion.name: motion}, provenance)
+
+
+def moved_otherwise(scene: SceneModel, **changes: Any) -> SceneModel:
+    """The scene with some of what it has learned of motion changed."""
+    return scene.with_stream(replace(scene.motion, **changes))
 
 
 def texture(size_hw: tuple[int, int], seed: int, coarseness: int = 4) -> npt.NDArray[np.uint8]:

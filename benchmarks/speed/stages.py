@@ -23,6 +23,7 @@ from crowdad.detection.events import find_events
 from crowdad.outputs.overlay import write_overlay
 from crowdad.outputs.tables import FrameTable
 from crowdad.records import FrameResult, Tubes
+from crowdad.scene.heatmap import voter_of
 from crowdad.scene.model import SceneModel
 from crowdad.scene.normality import normality
 from crowdad.sources import open_source
@@ -73,11 +74,11 @@ def _round(video: Path, scene: SceneModel, overlay: bool) -> dict[str, float]:
 
     batches = [np.concatenate([tubes.features for tubes in part]) for part in _batches(steps)]
     codes: list[npt.NDArray[np.float32]] = []
-    taken["encoder"] = _timed(lambda: codes.extend(map(fitted.codes, batches)))
-    taken["normality"] = _timed(lambda: [normality(part, fitted.centres) for part in codes])
+    taken["encoder"] = _timed(lambda: codes.extend(map(fitted.motion.codes, batches)))
+    taken["normality"] = _timed(lambda: [normality(part, fitted.motion.centres) for part in codes])
 
-    scored = [(tubes, None if tubes is None else fitted.normality(tubes.features)) for tubes in steps]
-    voter = fitted.voter()
+    scored = [(tubes, None if tubes is None else fitted.motion.normality(tubes.features)) for tubes in steps]
+    voter = voter_of(fitted.scale, fitted.settings)
     voting_s = _timed(lambda: [list(voter.push(*step)) for step in scored] + [list(voter.finish())])
     results = list(Detector(fitted).run(source.frames()))
     taken["heatmap and events"] = voting_s + _timed(lambda: find_events(results, source.fps))

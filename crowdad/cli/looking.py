@@ -198,7 +198,7 @@ def describe_scene(scene: SceneModel, settings: bool = False) -> str:
         f"footage      {', '.join(sources[:5])}{' ...' if len(sources) > 5 else ''}",
         f"picture      {width}x{height}, {scale.fps:g} frames a second",
         *size_lines(scale),
-        f"clusters     {len(scene.centres)} of unit codes in {scene.centres.shape[1]} dimensions",
+        f"clusters     {len(scene.motion.centres)} of unit codes in {scene.motion.centres.shape[1]} dimensions",
         f"calibration  {calibration.how}, {calibration.basis}; threshold "
         f"{calibration.threshold(rate):.4g} raw for {rate:g} false {'alarm' if rate == 1 else 'alarms'} an hour",
     ]

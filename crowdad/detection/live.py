@@ -150,7 +150,7 @@ class LiveScorer:
         self._lag = lag
         self._threshold_raw = threshold_raw
         self._roi = roi
-        self._runtime = scene if runtime is None else runtime
+        self._runtime = runtime
         self._calibration = calibration
         self._pictures = pictures
         chosen = scene.settings.events

@@ -30,11 +30,13 @@ from crowdad.evaluation.datasets.variants import vary
 from crowdad.evaluation.protocols import ClipScores, Metric, mapped, measure, score_clip
 from crowdad.records import Tubes
 from crowdad.scene.encoders import Conv3dAutoEncoder
-from crowdad.scene.heatmap import StepMap, Voter, anomaly_of
+from crowdad.scene.heatmap import StepMap, Voter, anomaly_of, voter_of
 from crowdad.scene.model import SceneModel
 from crowdad.scene.normality import UnitKMeans, normality
+from crowdad.scene.streams import Motion, MotionRun, Runtime
 from crowdad.sources import Source
 from crowdad.tubes.patches import Extractor
+from crowdad.tubes.scale import SceneScale
 from crowdad.workflows import Progress, Stage, fit
 from crowdad.workflows.progress import silent
 
@@ -49,14 +51,14 @@ _RANKED = ("frame AUC, micro", "frame AUC, macro", "pixel AUC, 40 % rule", "RBDC
 
 
 @dataclass(eq=False)
-class _Exchanged(SceneModel):
-    """A fitted scene whose tubes are scored in another way.
+class _Exchanged(Motion):
+    """Motion as it was fitted, scored in another way.
 
     learnt: whatever `_learn` made of the fitting tubes.  slope, offset: of the line from the exchanged score to
     normality.  A score that is no cosine is laid onto the scale of the default's cosines, so that votes and the normal
     votes that every cell starts with keep their meaning: the median and the 1st percentile of the fitting tubes' scores
     become those of their cosines.  What falls outside [-1, 1] then is cut off.
-    The calibration stays the fitted scene's: no metric of the table looks at the threshold.
+    The scene's calibration stays as fitted: no metric of the table looks at the threshold.
     """
 
     learnt: Any = None
@@ -66,13 +68,13 @@ class _Exchanged(SceneModel):
     is_cosine: ClassVar[bool] = False
 
     @classmethod
-    def learned(cls, scene: SceneModel, features: Array) -> Self:
-        """`scene` with its score exchanged; features: float32 (N, C, T, rows, columns) of its fitting tubes."""
-        own = cls(**{field.name: getattr(scene, field.name) for field in fields(SceneModel)})
+    def learned(cls, motion: Motion, features: Array) -> Self:
+        """`motion` with its score exchanged; features: float32 (N, C, T, rows, columns) of its fitting tubes."""
+        own = cls(**{field.name: getattr(motion, field.name) for field in fields(Motion)})
         own.learnt = own._learn(features)
         if not cls.is_cosine:
             low, middle = np.percentile(own._score(features), (1, 50))
-            low_cosine, middle_cosine = np.percentile(scene.normality(features), (1, 50))
+            low_cosine, middle_cosine = np.percentile(motion.normality(features), (1, 50))
             own.slope = float((middle_cosine - low_cosine) / max(middle - low, 1e-12))
             own.offset = float(middle_cosine - own.slope * middle)
         return own
@@ -196,11 +198,11 @@ class _WorstTube(_Exchanged):
     is_cosine = True
 
     def _score(self, features: Array) -> Array:
-        return SceneModel.normality(self, features)
+        return Motion.normality(self, features)
 
-    def voter(self, lag: int | None = None) -> Voter:
-        voter = super().voter(lag)
-        return _NoVotes(voter.shape, voter.cell_px)
+    def run(self, scale: SceneScale, settings: Settings, lag: int | None, runtime: Runtime | None) -> MotionRun:
+        voter = voter_of(scale, settings, lag)
+        return MotionRun(self, _NoVotes(voter.shape, voter.cell_px), self if runtime is None else runtime)
 
 
 class _NoVotes(Voter):
@@ -325,7 +327,7 @@ class _Test:
     masks: npt.NDArray[np.bool_] | None
 
     def scored(self, scene: SceneModel, places: bool, device: str) -> ClipScores:
-        return score_clip(scene, self.source, self.labels, self.masks if places else None, device)
+        return score_clip(scene, self.source, self.labels, self.masks if places else None, device, runtime="torch")
 
 
 class _Bench:
@@ -347,7 +349,7 @@ class _Bench:
             return scene
         if key not in self._features:
             self._features[key] = _fitting_tubes(scene, self._learning)
-        return row.scored_by.learned(scene, self._features[key])
+        return scene.with_stream(row.scored_by.learned(scene.motion, self._features[key]))
 
 
 def _fitting_tubes(scene: SceneModel, sources: Sequence[Source]) -> Array:

@@ -103,6 +103,7 @@ def score_clip(
     labels: npt.NDArray[np.bool_],
     masks: Masks | Callable[[], Masks | None] | None,
     device: str = "auto",
+    runtime: str = "auto",
 ) -> ClipScores:
     """Score one clip; labels: bool (T,), masks: bool (T, H, W), a function that reads them, or None: its truth, only
     kept beside the scores.
@@ -110,7 +111,7 @@ def score_clip(
     Raises DataError where the labels are of another length.
     """
     began_s = time.perf_counter()
-    results = list(score(source, scene, device=device))
+    results = list(score(source, scene, device=device, runtime=runtime))
     seconds = time.perf_counter() - began_s
     if len(results) != len(labels):
         raise DataError(

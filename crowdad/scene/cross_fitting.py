@@ -9,10 +9,12 @@ import numpy.typing as npt
 
 from crowdad.config import Settings
 from crowdad.records import Tubes
-from crowdad.scene.calibration import block_peaks, fit_tail, usual_heat
-from crowdad.scene.model import SceneModel
+from crowdad.scene.calibration import Calibration, block_peaks, fit_tail, usual_heat
+from crowdad.scene.heatmap import voter_of
 from crowdad.scene.normality import UnitKMeans, keep_by_mass, normality
 from crowdad.scene.sampling import Gathered
+from crowdad.scene.streams import Motion
+from crowdad.tubes.scale import SceneScale
 
 __all__ = ["FEWEST_TUBES", "calibrate", "common_centres"]
 
@@ -35,22 +37,25 @@ def common_centres(
     return kmeans.centres_[kept], kmeans.shares_[kept]
 
 
-def calibrate(scene: SceneModel, gathered: Gathered, codes: Array, clusters: int, unlabelled: bool) -> None:
-    """Set the scene's calibration and the percentiles of its tubes' normality.
+def calibrate(
+    motion: Motion, scale: SceneScale, gathered: Gathered, codes: Array, clusters: int, unlabelled: bool
+) -> Calibration:
+    """Where normal ends; the percentiles of normal tubes' normality are set too.
 
     codes: of the sample, of all the footage; the encoder is shared, the centres are learned anew for each fold.
 
     Each of about 1 / `calibration.held_out` successive folds of the footage is scored with centres that neither the
     fold nor the seconds beside it had a part in; the maps of all folds give the peaks of which the tail is fitted.
     """
-    settings, scale = scene.settings, scene.scale
-    folds = _Folds(scene, gathered, codes, clusters, unlabelled)
-    maps = _Maps(scene)
+    settings = motion.settings
+    step_s = scale.gap / scale.fps
+    folds = _Folds(settings, step_s, gathered, codes, clusters, unlabelled)
+    maps = _Maps(scale, settings)
     scores = []
     for step, tubes in gathered.kept.items():
-        scores.append(normality(_codes(scene, tubes, codes.shape[1]), folds.centres_for(step)))
+        scores.append(normality(_codes(motion, tubes, codes.shape[1]), folds.centres_for(step)))
         maps.add(step, tubes, scores[-1])
-    step_hours = scale.gap / scale.fps / 3600
+    step_hours = step_s / 3600
     hours = len(gathered.kept) * step_hours
     peaks = maps.peaks()
     tail = fit_tail(
@@ -60,25 +65,26 @@ def calibrate(scene: SceneModel, gathered: Gathered, codes: Array, clusters: int
         trusted=settings.calibration.trusted if unlabelled else 1.0,
     )
     usual, spread = usual_heat(peaks)
-    scene.calibration = replace(tail, usual=usual, spread=spread, learned_hours=max(gathered.steps * step_hours, hours))
-    scene.tube_normality = np.percentile(np.concatenate(scores), range(101)).astype(np.float32)
+    motion.tube_normality = np.percentile(np.concatenate(scores), range(101)).astype(np.float32)
+    return replace(tail, usual=usual, spread=spread, learned_hours=max(gathered.steps * step_hours, hours))
 
 
-def _codes(scene: SceneModel, tubes: Tubes, width: int) -> Array:
+def _codes(motion: Motion, tubes: Tubes, width: int) -> Array:
     if not len(tubes):
         return np.zeros((0, width), np.float32)
-    return scene.codes(tubes.features.astype(np.float32))
+    return motion.codes(tubes.features.astype(np.float32))
 
 
 class _Folds:
     """Centres for each fold of the footage, learned from the other folds."""
 
-    def __init__(self, scene: SceneModel, gathered: Gathered, codes: Array, clusters: int, unlabelled: bool) -> None:
-        count = max(2, round(1 / scene.settings.calibration.held_out))
-        step_s = scene.scale.gap / scene.scale.fps
+    def __init__(
+        self, settings: Settings, step_s: float, gathered: Gathered, codes: Array, clusters: int, unlabelled: bool
+    ) -> None:
+        count = max(2, round(1 / settings.calibration.held_out))
         length = (gathered.steps + 1) / count
         # Of footage of a few seconds too little would be left to learn from.
-        apart = min(scene.settings.tubes.steps + _APART_S / step_s, length / 2)
+        apart = min(settings.tubes.steps + _APART_S / step_s, length / 2)
         self._length = length
         self._centres = []
         for place in range(count):
@@ -86,7 +92,7 @@ class _Folds:
             others = codes[(gathered.at_step < first) | (gathered.at_step >= until)]
             if len(others) < FEWEST_TUBES:
                 others = codes
-            self._centres.append(common_centres(others, clusters, scene.settings, unlabelled)[0])
+            self._centres.append(common_centres(others, clusters, settings, unlabelled)[0])
 
     def centres_for(self, step: int) -> Array:
         """Those that the step had no part in."""
@@ -96,9 +102,9 @@ class _Folds:
 class _Maps:
     """Largest raw anomaly of every block of place and time in the maps of steps, which come in order."""
 
-    def __init__(self, scene: SceneModel) -> None:
-        self._settings = scene.settings.calibration
-        self._voter = scene.voter()
+    def __init__(self, scale: SceneScale, settings: Settings) -> None:
+        self._settings = settings.calibration
+        self._voter = voter_of(scale, settings)
         self._last = -1
         self._run: list[Array] = []
         self._peaks: list[npt.NDArray[np.floating]] = []

@@ -13,16 +13,16 @@ from torch.nn import functional
 
 from crowdad.config import Settings
 from crowdad.errors import FitError, TooLittleMotionError
-from crowdad.scene.calibration import Calibration
 from crowdad.scene.cross_fitting import FEWEST_TUBES, calibrate, common_centres
 from crowdad.scene.encoders import AutoEncoder, Conv3dAutoEncoder
 from crowdad.scene.encoders.fitting import TrainingPlan, fit_autoencoder
 from crowdad.scene.model import SceneModel
 from crowdad.scene.normality import UnitKMeans
 from crowdad.scene.sampling import Gathered, Progress, gather, measure_people
+from crowdad.scene.streams import STREAMS, Learner, Motion
 from crowdad.sources import Source
 from crowdad.tubes.patches import SUBJECT_HW, Span, motion_of, subject_of, tubes_through
-from crowdad.tubes.scale import GivenHeights
+from crowdad.tubes.scale import GivenHeights, SceneScale
 
 __all__ = ["fit_scene"]
 
@@ -61,7 +61,9 @@ def fit_scene(
         raise FitError("no footage to learn from; give at least one source")
     settings = settings or Settings()
     scale = measure_people(sources, settings, progress, heights)
-    gathered = gather(sources, scale, settings, progress)
+    learners = _learners(scale, settings)
+    gathered = gather(sources, scale, settings, progress, list(learners.values()))
+    learned = {name: stream for name, one in learners.items() if (stream := one.learned()) is not None}
     clusters = settings.normality.clusters_unlabelled if unlabelled else settings.normality.clusters
     if len(gathered.features) < FEWEST_TUBES:
         contradicted = scale.why if scale.certainty == "given" else ""
@@ -74,10 +76,8 @@ def fit_scene(
         )
     mean, spread = _standard(gathered.features)
     encoder, losses = _train(gathered.features, mean, spread, settings, device, progress)
-    scene = SceneModel(
+    motion = Motion(
         settings=settings,
-        scale=scale,
-        calibration=Calibration(0, 0, 0, 1, 0, "none"),
         weights={name: weight.detach().cpu().numpy() for name, weight in encoder.state_dict().items()},
         centres=np.zeros((0, 0), np.float32),
         shares=np.zeros(0, np.float32),
@@ -85,14 +85,19 @@ def fit_scene(
         spread=spread,
         tube_normality=np.zeros(101, np.float32),
         thumbnails=np.zeros((0, *SUBJECT_HW), np.uint8),
+    ).to(device)
+    progress("finding what is common", 0.0)
+    codes = motion.codes(gathered.features)
+    _cluster(motion, gathered, codes, clusters, unlabelled)
+    scene = SceneModel(
+        settings=settings,
+        scale=scale,
+        calibration=calibrate(motion, scale, gathered, codes, clusters, unlabelled),
+        streams={Motion.name: motion, **learned},
         provenance=_provenance(sources, gathered, unlabelled, losses),
         activity=gathered.activity,
         background=gathered.background,
-    ).to(device)
-    progress("finding what is common", 0.0)
-    codes = scene.codes(gathered.features)
-    _cluster(scene, gathered, codes, clusters, unlabelled)
-    calibrate(scene, gathered, codes, clusters, unlabelled)
+    )
     if also_normal:
         _add_normal(scene, also_normal, gathered.tubes)
     progress("finding what is common", 1.0)
@@ -154,13 +159,19 @@ def _train(
     return encoder, losses
 
 
-def _cluster(scene: SceneModel, gathered: Gathered, codes: Array, clusters: int, unlabelled: bool) -> None:
+def _learners(scale: SceneScale, settings: Settings) -> dict[str, Learner]:
+    """Name -> what learns a stream beside motion."""
+    asked = {name: stream.learner(scale, settings) for name, stream in STREAMS.items()}
+    return {name: learner for name, learner in asked.items() if learner is not None}
+
+
+def _cluster(motion: Motion, gathered: Gathered, codes: Array, clusters: int, unlabelled: bool) -> None:
     """Centres, their shares and their most typical subjects."""
-    scene.centres, shares = common_centres(codes, clusters, scene.settings, unlabelled)
-    scene.shares = (shares / shares.sum()).astype(np.float32)
-    closeness = codes @ scene.centres.T
+    motion.centres, shares = common_centres(codes, clusters, motion.settings, unlabelled)
+    motion.shares = (shares / shares.sum()).astype(np.float32)
+    closeness = codes @ motion.centres.T
     typical = closeness.argmax(axis=0)
-    scene.thumbnails, scene.motions = gathered.thumbnails[typical], motion_of(gathered.features[typical])
+    motion.thumbnails, motion.motions = gathered.thumbnails[typical], motion_of(gathered.features[typical])
 
 
 def _add_normal(scene: SceneModel, spans: Sequence[tuple[Source, Span]], tubes_before: int) -> None:
@@ -176,17 +187,17 @@ def _add_normal(scene: SceneModel, spans: Sequence[tuple[Source, Span]], tubes_b
             f"{count} moving patches in what was called normal, at least {_ALSO_NORMAL_TUBES} are needed; "
             "it is another camera's, or fit without --also-normal"
         )
-    known = np.concatenate(features)
-    codes = scene.codes(known)
+    known, motion = np.concatenate(features), scene.motion
+    codes = motion.codes(known)
     clusters = min(_ALSO_NORMAL_CENTRES, count // _ALSO_NORMAL_TUBES)
     chosen = scene.settings.normality
     kmeans = UnitKMeans(clusters, max_iter=chosen.iterations, seed=scene.settings.seed).fit(codes)
     closest = (codes @ kmeans.centres_.T).argmax(axis=0)
     weight = count / (count + tubes_before)
-    scene.centres = np.concatenate([scene.centres, kmeans.centres_])
-    shares = np.concatenate([scene.shares * (1 - weight), kmeans.shares_ * weight])
-    scene.shares = (shares / shares.sum()).astype(np.float32)
-    scene.thumbnails = np.concatenate([scene.thumbnails, np.stack(pictures)[closest]])
-    assert scene.motions is not None
-    scene.motions = np.concatenate([scene.motions, motion_of(known[closest])])
+    motion.centres = np.concatenate([motion.centres, kmeans.centres_])
+    shares = np.concatenate([motion.shares * (1 - weight), kmeans.shares_ * weight])
+    motion.shares = (shares / shares.sum()).astype(np.float32)
+    motion.thumbnails = np.concatenate([motion.thumbnails, np.stack(pictures)[closest]])
+    assert motion.motions is not None
+    motion.motions = np.concatenate([motion.motions, motion_of(known[closest])])
     scene.provenance["also_normal"] = {"spans": len(spans), "tubes": count, "centres": clusters}

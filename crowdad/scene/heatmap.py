@@ -12,10 +12,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from crowdad.config import HeatmapSettings
+from crowdad.config import HeatmapSettings, Settings
 from crowdad.records import Tubes
+from crowdad.tubes.scale import SceneScale, views
 
-__all__ = ["CellGrid", "StepMap", "Voter", "anomaly_of"]
+__all__ = ["CellGrid", "StepMap", "Voter", "anomaly_of", "voter_of"]
 
 Array = npt.NDArray[np.float32]
 
@@ -201,3 +202,16 @@ class Voter:
         fine = cv2.resize(values, (max(columns, 1), max(rows, 1)), interpolation=cv2.INTER_LINEAR)
         part = target[first : first + fine.shape[0], : fine.shape[1]]
         combine(part, fine[: part.shape[0], : part.shape[1]], out=part)
+
+
+def voter_of(scale: SceneScale, settings: Settings, lag: int | None = None) -> Voter:
+    """A fresh voter with one grid of cells per view, a cell being `heatmap.cell` person heights wide.
+
+    lag: steps by which its maps come late; default: once all their votes are in.
+    """
+    grids = []
+    for view in views(scale, settings.scale):
+        cell_px = settings.heatmap.cell * view.person_px / view.zoom_xy[1]
+        rows = math.ceil((view.seen[1] - view.seen[0]) / cell_px)
+        grids.append(CellGrid(view.seen[0], cell_px, (rows, math.ceil(scale.size_hw[1] / cell_px))))
+    return Voter(grids, scale.size_hw, settings.tubes.steps, settings.heatmap, lag)

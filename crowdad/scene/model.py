@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +19,17 @@ from safetensors.numpy import save_file
 from crowdad.config import Settings
 from crowdad.errors import ModelError, ModelFormatError, ModelVersionError, OutputNotWritableError
 from crowdad.files import MB, check_size, parse_json
-from crowdad.scene.arrays import check_arrays
 from crowdad.scene.calibration import Calibration
-from crowdad.scene.heatmap import CellGrid, Voter
-from crowdad.tubes.scale import SceneScale, check_cost, views
+from crowdad.scene.streams import STREAMS, Motion, Stream
+from crowdad.scene.view_arrays import check_activity, check_background
+from crowdad.tubes.scale import SceneScale, check_cost
 
 __all__ = ["FORMAT_VERSION", "SceneModel"]
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 _FORMAT = "crowdad-scene"
-_CHUNK = 128  # tubes encoded at once; from 256 on each takes twice as long, as memory is asked for anew
 _HOW = ("one-class", "unlabelled", "self-fitted")
-_ARRAYS = ("centres", "shares", "mean", "spread", "tube_normality", "thumbnails")
-_LATER_ARRAYS = ("motions", "activity", "background")  # files from before they were kept lack them
+_VIEWS = ("activity", "background")
 
 _MOST_BYTES = 256 * MB
 _DAMAGE = (
@@ -49,97 +45,37 @@ _DAMAGE = (
     ValidationError,
 )
 
-Array = npt.NDArray[np.float32]
-
 
 @dataclass(eq=False)
 class SceneModel:
     """One camera's normality.
 
     settings: what it was fitted with.  scale: the scene's geometry.  calibration: tail of normal anomaly.
-    weights: the encoder's state, name -> array.  centres: float32 (K, D), unit rows.  shares: float32 (K,), the share
-    of tubes nearest to each centre.  mean, spread: float32 (C, 1, rows, 1), standardisation of tube features.
-    tube_normality: float32 (101,), percentiles of the normality of tubes that were held out.
-    thumbnails: uint8 (K, h, w), the most typical subject of each centre.  motions: uint8 (K, T, rows, columns), how it
-    moves, see `patches.motion_of`; None in files from before it was kept.  activity: float16 (rows, columns) >= 0, mean
-    number of tubes that ended in each cell of a grid over the picture, per step; None as with motions.
-    background: uint8 (h, w), the camera's view without people, see `viewpoint`; None as with motions.
-    provenance: how, when and from what it was fitted.
+    streams: name -> what each kind of evidence has learned, see `scene.streams`; those that the footage was too short
+    for are missing.
+    activity: float16 (rows, columns) >= 0, mean number of tubes that ended in each cell of a grid over the picture, per
+    step; None where that is not known.  background: uint8 (h, w), the camera's view without people,
+    see `viewpoint`; None as with activity.  provenance: how, when and from what it was fitted.
     """
 
     settings: Settings
     scale: SceneScale
     calibration: Calibration
-    weights: dict[str, npt.NDArray[Any]]
-    centres: Array
-    shares: Array
-    mean: Array
-    spread: Array
-    tube_normality: Array
-    thumbnails: npt.NDArray[np.uint8]
+    streams: dict[str, Stream]
     provenance: dict[str, Any] = field(default_factory=dict)
-    motions: npt.NDArray[np.uint8] | None = None
     activity: npt.NDArray[np.float16] | None = None
     background: npt.NDArray[np.uint8] | None = None
 
-    def __post_init__(self) -> None:
-        self._encoder: Any = None
-        self._device = "cpu"
-
     @property
-    def device(self) -> str:
-        """ "cpu" or "cuda": where torch scores."""
-        return self._device
+    def motion(self) -> Motion:
+        """The stream that is always there."""
+        motion = self.streams[Motion.name]
+        assert isinstance(motion, Motion)
+        return motion
 
-    def to(self, device: str) -> SceneModel:
-        """Score on "cpu" or "cuda" from now on; returns self."""
-        self._device = device
-        self._encoder = None
-        return self
-
-    def codes(self, features: Array) -> Array:
-        """Unit codes float32 (N, D) of tube features float32 (N, C, T, rows, columns)."""
-        import torch
-
-        if self._encoder is None:
-            from crowdad.scene.encoders import Conv3dAutoEncoder
-
-            self._encoder = Conv3dAutoEncoder.from_settings(self.settings.encoder, self.settings.tubes)
-            try:
-                self._encoder.load_state_dict({name: torch.as_tensor(array) for name, array in self.weights.items()})
-            except RuntimeError as error:
-                raise ModelFormatError(
-                    "the model's encoder does not fit its own settings; fit the scene again with: crowdad fit"
-                ) from error
-            self._encoder.eval().to(self._device)
-        parts = []
-        with torch.inference_mode():
-            for start in range(0, max(len(features), 1), _CHUNK):
-                chunk = torch.from_numpy((features[start : start + _CHUNK] - self.mean) / self.spread)
-                # One shape for all: a kernel is prepared and kept for every shape that comes along.
-                padded = torch.nn.functional.pad(chunk, (0, 0) * (chunk.ndim - 1) + (0, _CHUNK - len(chunk)))
-                codes = self._encoder.encode(padded.to(self._device))[: len(chunk)].float()
-                if self.settings.encoder.code_norm != "l2":  # normality is a cosine, whatever the code was learnt with
-                    codes = torch.nn.functional.normalize(codes, dim=1)
-                parts.append(codes.cpu().numpy())
-        return np.concatenate(parts)
-
-    def normality(self, features: Array) -> Array:
-        """Normality of tubes: float32 (N,) in [-1, 1], higher = normal, from features (N, C, T, rows, columns)."""
-        from crowdad.scene.normality import normality
-
-        if not len(features):
-            return np.zeros(0, np.float32)
-        import torch
-
-        # The next tubes are found meanwhile: two threads here would take turns with that, and spin while they wait.
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            with _blas().limit(limits=1, user_api="blas"):
-                return normality(self.codes(features), self.centres)
-        finally:
-            torch.set_num_threads(threads)
+    def with_stream(self, stream: Stream) -> SceneModel:
+        """The scene with this stream in place of the one of its name."""
+        return replace(self, streams={**self.streams, stream.name: stream})
 
     def fitted_to(self, size_hw: tuple[int, int], fps: float) -> SceneModel:
         """This scene for footage of another size or frame rate.
@@ -160,34 +96,26 @@ class SceneModel:
             )
         scale = self.scale.fitted_to(size_hw, fps)
         check_cost(scale, self.settings)
-        return replace(self, scale=scale).to(self._device)
-
-    def voter(self, lag: int | None = None) -> Voter:
-        """A fresh voter with one grid of cells per view, a cell being `heatmap.cell` person heights wide.
-
-        lag: steps by which its maps come late; default: once all their votes are in.
-        """
-        grids = []
-        for view in views(self.scale, self.settings.scale):
-            cell_px = self.settings.heatmap.cell * view.person_px / view.zoom_xy[1]
-            rows = math.ceil((view.seen[1] - view.seen[0]) / cell_px)
-            grids.append(CellGrid(view.seen[0], cell_px, (rows, math.ceil(self.scale.size_hw[1] / cell_px))))
-        return Voter(grids, self.scale.size_hw, self.settings.tubes.steps, self.settings.heatmap, lag)
+        return replace(self, scale=scale)
 
     def without_pictures(self) -> SceneModel:
         """The scene without anything that shows people or the place; how they move is kept."""
-        blank = np.zeros((len(self.centres), 1, 1), np.uint8)
-        return replace(self, thumbnails=blank, background=None).to(self._device)
+        bare = {name: stream.without_pictures() for name, stream in self.streams.items()}
+        return replace(self, streams=bare, background=None)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write one safetensors file, whole or not at all."""
         path = Path(path)
-        arrays = {f"encoder.{name}": np.asarray(array, order="C") for name, array in self.weights.items()}
-        arrays |= {name: np.asarray(getattr(self, name), order="C") for name in _ARRAYS}
-        later = {name: getattr(self, name) for name in _LATER_ARRAYS}
-        arrays |= {name: np.asarray(array, order="C") for name, array in later.items() if array is not None}
+        arrays = {
+            f"{name}.{part}": np.asarray(array, order="C")
+            for name, stream in self.streams.items()
+            for part, array in stream.arrays().items()
+        }
+        views_of = {name: getattr(self, name) for name in _VIEWS}
+        arrays |= {name: np.asarray(array, order="C") for name, array in views_of.items() if array is not None}
         header = {
             "format_version": FORMAT_VERSION,
+            "streams": list(self.streams),
             "settings": self.settings.model_dump(mode="json"),
             "scale": self.scale.as_dict(),
             "calibration": self.calibration.as_dict(),
@@ -220,7 +148,6 @@ class SceneModel:
                 header = _header(path, file.metadata() or {})
                 arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             scene = _assemble(header, arrays)
-            check_arrays(scene)
             _check_digest(header, arrays)
             return scene
         except ModelError:
@@ -238,14 +165,6 @@ class SceneModel:
         """SHA-256 of a model file, hexadecimal."""
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@cache
-def _blas() -> Any:
-    """The threads of the libraries that multiply NumPy's matrices, as they are now."""
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()
 
 
 def _is_safetensors(path: Path) -> bool:
@@ -271,13 +190,25 @@ def _header(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
 
 
 def _assemble(header: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> SceneModel:
-    weights = {name.removeprefix("encoder."): array for name, array in arrays.items() if name.startswith("encoder.")}
-    rest = {name: array for name, array in arrays.items() if not name.startswith("encoder.")}
+    settings = Settings.model_validate(header["settings"])
+    names = header["streams"]
+    if not isinstance(names, list) or Motion.name not in names or not set(names) <= STREAMS.keys():
+        raise ValueError(f"its streams are {names}; {', '.join(STREAMS)} are known")
+    parts: dict[str, dict[str, npt.NDArray[Any]]] = {name: {} for name in names}
+    rest = {}
+    for key, array in arrays.items():
+        name, _, part = key.partition(".")
+        if part:
+            parts[name][part] = array
+        else:
+            rest[key] = array
+    check_activity(rest.get("activity"))
+    check_background(rest.get("background"))
     return SceneModel(
-        settings=Settings.model_validate(header["settings"]),
+        settings=settings,
         scale=SceneScale.from_dict(header["scale"]),
         calibration=Calibration.from_dict(header["calibration"]),
-        weights=weights,
+        streams={name: STREAMS[name].restored(parts[name], settings) for name in names},
         provenance=_checked_provenance(header["provenance"]),
         **rest,
     )

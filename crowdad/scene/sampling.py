@@ -13,6 +13,7 @@ from scipy.ndimage import gaussian_filter
 from crowdad.config import Settings
 from crowdad.errors import FitError
 from crowdad.records import Frame, Tubes
+from crowdad.scene.streams import Learner, Step
 from crowdad.scene.viewpoint import BackgroundKeeper
 from crowdad.sources import Source
 from crowdad.tubes.cuts import CutFinder
@@ -107,8 +108,17 @@ def _steps(frames: Iterable[Frame], scale: SceneScale, extractor: Extractor) -> 
         place += 1
 
 
-def gather(sources: Sequence[Source], scale: SceneScale, settings: Settings, progress: Progress) -> Gathered:
-    """Tubes from all the footage: a uniform sample to learn from, and those of whole steps to calibrate on."""
+def gather(
+    sources: Sequence[Source],
+    scale: SceneScale,
+    settings: Settings,
+    progress: Progress,
+    learners: Sequence[Learner] = (),
+) -> Gathered:
+    """Tubes from all the footage: a uniform sample to learn from, and those of whole steps to calibrate on.
+
+    learners: of other streams, which look at the same steps.
+    """
     extractor = Extractor(scale, settings)
     total = sum(_length(source) for source in sources)
     pool = _Reservoir(settings.encoder.max_tubes, settings.seed)
@@ -119,6 +129,8 @@ def gather(sources: Sequence[Source], scale: SceneScale, settings: Settings, pro
     for source in sources:
         for frame, tubes in _steps(source.frames(), scale, extractor):
             step += 1
+            for learner in learners:
+                learner.see(Step(frame.index, frame.time_s, frame.luma, tubes))
             keeper.add(frame.luma)
             if step % 20 == 0:
                 progress("following people", min(step * scale.gap / total, 1.0))

@@ -53,7 +53,7 @@ def _reason(run: Run, event: Event) -> Reason | None:
         for frame, tubes in tubes_through(frames, span, scene.scale, scene.settings):
             if len(tubes):
                 found = run.detector.runtime.codes(tubes.features)
-                normality = (found @ scene.centres.T).max(axis=1)
+                normality = (found @ scene.motion.centres.T).max(axis=1)
                 index = int(normality.argmin())
                 if least is None or normality[index] < least[0]:
                     picture = subject_of(frame.luma, tubes, index)
@@ -61,13 +61,13 @@ def _reason(run: Run, event: Event) -> Reason | None:
                     codes = found[index]
     if least is None or codes is None:
         return None
-    similarity = scene.centres @ codes
+    similarity = scene.motion.centres @ codes
     nearest = [
         (
             float(similarity[centre]),
-            float(scene.shares[centre]),
-            scene.thumbnails[centre],
-            None if scene.motions is None else scene.motions[centre],
+            float(scene.motion.shares[centre]),
+            scene.motion.thumbnails[centre],
+            None if scene.motion.motions is None else scene.motion.motions[centre],
         )
         for centre in np.argsort(-similarity, kind="stable")[:_NEAREST]
     ]

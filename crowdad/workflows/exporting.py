@@ -49,7 +49,7 @@ def export(
     if path.exists() and not overwrite:
         raise OutputExistsError(f"{path}: exists; choose another name, or --overwrite to replace it")
     progress(Stage("checking against torch", 0, 100, "%"))
-    graph: bytes = onnx_graph(scene).SerializeToString()
+    graph: bytes = onnx_graph(scene.motion).SerializeToString()
     difference = _difference(graph, scene)
     part = path.with_name(f"{path.name}.part")
     try:
@@ -63,10 +63,10 @@ def export(
 
 def _difference(graph: bytes, scene: SceneModel) -> float:
     """The most that the graph's normality is off torch's, on tubes drawn at random.  Raises GraphMismatchError."""
-    tubes = scene.settings.tubes
-    spread = np.random.default_rng(0).normal(size=(_CHECKED, len(scene.mean), tubes.steps, tubes.rows, tubes.columns))
-    features = (scene.mean + scene.spread * spread).astype(np.float32)
-    difference = float(np.abs(OnnxRuntime(graph).normality(features) - scene.normality(features)).max())
+    motion, tubes = scene.motion, scene.settings.tubes
+    spread = np.random.default_rng(0).normal(size=(_CHECKED, len(motion.mean), tubes.steps, tubes.rows, tubes.columns))
+    features = (motion.mean + motion.spread * spread).astype(np.float32)
+    difference = float(np.abs(OnnxRuntime(graph).normality(features) - motion.normality(features)).max())
     if not difference <= MOST_DIFFERENCE:  # nan is refused, too
         raise GraphMismatchError(
             f"the exported graph's normality is off torch's by {difference:.2g}, at most {MOST_DIFFERENCE:g} is "

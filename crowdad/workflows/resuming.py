@@ -52,7 +52,7 @@ def run_identity(spec: Any, source: Source, options: DetectOptions, scene: Scene
 
 def _scene_identity(scene: SceneModel) -> dict[str, Any]:
     parts = {"settings": scene.settings.model_dump(mode="json"), "scale": scene.scale.as_dict()}
-    return {"arrays": fingerprint(scene), "calibration": scene.calibration.as_dict(), **parts}
+    return {"arrays": fingerprint(scene.motion), "calibration": scene.calibration.as_dict(), **parts}
 
 
 def folder_to_resume(spec: Spec, runs: str | os.PathLike[str] = "runs") -> RunFolder:

@@ -36,8 +36,8 @@ def open_runtime(scene: SceneModel, runtime: str, device: str) -> tuple[str, Run
     if runtime == "auto":
         runtime = "torch" if _is_cuda(device) else _ON_CPUS
     if runtime == "torch":
-        return runtime, replace(scene).to(check_device(device))
-    return runtime, RUNTIMES[runtime](scene)
+        return runtime, replace(scene.motion).to(check_device(device))
+    return runtime, RUNTIMES[runtime](scene.motion)
 
 
 def _is_cuda(device: str) -> bool:

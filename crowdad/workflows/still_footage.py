@@ -12,6 +12,7 @@ from crowdad.detection.detector import Detector
 from crowdad.errors import TooLittleMotionError
 from crowdad.scene.calibration import Calibration
 from crowdad.scene.model import SceneModel
+from crowdad.scene.streams import Motion
 from crowdad.tubes.scale import GivenHeights, ScaleProbe, SceneScale
 from crowdad.tubes.scale.scene_scale import MIN_PERSON_PX
 from crowdad.workflows.detect_options import DetectOptions
@@ -76,10 +77,8 @@ def _empty_scene(settings: Settings, scale: SceneScale) -> SceneModel:
     """A scene that knows nothing; `_Uncompared` scores in its place, and it is never saved."""
     rows = settings.tubes.rows
     none = np.zeros(0, np.float32)
-    return SceneModel(
+    motion = Motion(
         settings=settings,
-        scale=scale,
-        calibration=Calibration(0, 0, 0, 1, 0, "none"),
         weights={},
         centres=none[None],
         shares=none,
@@ -87,5 +86,6 @@ def _empty_scene(settings: Settings, scale: SceneScale) -> SceneModel:
         spread=np.ones((3, 1, rows, 1), np.float32),
         tube_normality=np.zeros(101, np.float32),
         thumbnails=np.zeros((0, 1, 1), np.uint8),
-        provenance={"how": "self-fitted"},
     )
+    calibration = Calibration(0, 0, 0, 1, 0, "none")
+    return SceneModel(settings, scale, calibration, {motion.name: motion}, {"how": "self-fitted"})

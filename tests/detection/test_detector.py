@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from crowdad.detection.detector import Detector
 from crowdad.errors import ConfigError
 from crowdad.records import Frame, FrameResult
-from tests.tiny_scene import SIZE_HW, frames_of, model_of, scale_of, settings_of, texture, walkers
+from tests.tiny_scene import SIZE_HW, frames_of, model_of, moved_otherwise, scale_of, settings_of, texture, walkers
 
 STEPS = 5
 LAG = 4 + 4
@@ -172,7 +172,7 @@ def test_where_tubes_may_be_very_many_fewer_steps_wait_for_each_other(monkeypatc
         return len(came)
 
     many = frames_before_the_first_result()
-    monkeypatch.setattr("crowdad.detection.detector._MOST_IN_BATCH", 1.0)
+    monkeypatch.setattr("crowdad.detection.scorer._MOST_IN_BATCH", 1.0)
     assert frames_before_the_first_result() < many
 
 
@@ -296,7 +296,7 @@ def test_strangeness_is_the_share_of_tubes_below_the_fits_five_percent():
     scene = model_of()
     frames = frames_of(walkers(20))
     for lowest, share in ((-2.0, 0.0), (2.0, 1.0)):
-        detector = Detector(replace(scene, tube_normality=np.full(101, lowest, np.float32)))
+        detector = Detector(moved_otherwise(scene, tube_normality=np.full(101, lowest, np.float32)))
         assert detector.strangeness == 0
         list(detector.run(frames))
         assert detector.strangeness == share

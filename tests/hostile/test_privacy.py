@@ -146,11 +146,11 @@ def test_a_model_without_pictures_scores_the_same_and_shows_nobody(tmp_path: Pat
     scene = replace(model_of(), background=np.zeros((8, 8), np.uint8))
     path = scene.without_pictures().save(tmp_path / "m.safetensors")
     plainer = SceneModel.load(path)
-    assert not plainer.thumbnails.any()
+    assert not plainer.motion.thumbnails.any()
     assert plainer.background is None
-    assert scene.thumbnails.any(), "the scene itself is as it was"
+    assert scene.motion.thumbnails.any(), "the scene itself is as it was"
     features = np.random.default_rng(0).normal(size=(9, 3, 5, 5, 3)).astype(np.float32)
-    assert np.array_equal(plainer.normality(features), scene.normality(features))
+    assert np.array_equal(plainer.motion.normality(features), scene.motion.normality(features))
     assert workflows.portray(plainer, tmp_path / "m.png", name="m").is_file()
 
 
@@ -163,7 +163,7 @@ def test_fit_leaves_pictures_out_where_it_is_told_to(
     model = tmp_path / "m.safetensors"
     ended = crowdad_program("fit", plain(tmp_path / "a.mp4", 12), "-o", model, "--no-pictures")
     assert ended.code == 0
-    assert not SceneModel.load(model).thumbnails.any()
+    assert not SceneModel.load(model).motion.thumbnails.any()
     assert not model.with_suffix(".png").exists()
     assert ".png" not in ended.shown
 

@@ -66,13 +66,13 @@ def test_people_are_read_from_as_many_figures_where_the_length_is_not_known(foot
 
 
 def test_a_fitted_scene_is_whole(scene, tmp_path):
-    assert scene.centres.shape == (6, 9)
-    np.testing.assert_allclose(np.linalg.norm(scene.centres, axis=1), 1, atol=1e-5)
-    assert scene.shares.sum() == pytest.approx(1)
-    assert scene.thumbnails.shape == (6, 36, 24)
-    assert np.median(scene.thumbnails.std(axis=(1, 2))) > 1
-    assert (np.diff(scene.tube_normality) >= 0).all()
-    assert scene.tube_normality[50] > 0.8  # what is common is near a centre
+    assert scene.motion.centres.shape == (6, 9)
+    np.testing.assert_allclose(np.linalg.norm(scene.motion.centres, axis=1), 1, atol=1e-5)
+    assert scene.motion.shares.sum() == pytest.approx(1)
+    assert scene.motion.thumbnails.shape == (6, 36, 24)
+    assert np.median(scene.motion.thumbnails.std(axis=(1, 2))) > 1
+    assert (np.diff(scene.motion.tube_normality) >= 0).all()
+    assert scene.motion.tube_normality[50] > 0.8  # what is common is near a centre
     assert scene.activity is not None
     assert scene.activity.astype(float).sum() == pytest.approx(scene.provenance["tubes"] / 195, rel=0.1)
     assert scene.calibration.learned_hours == pytest.approx(200 / 10 / 3600, rel=0.02)
@@ -83,12 +83,12 @@ def test_a_fitted_scene_is_whole(scene, tmp_path):
     assert scene.provenance["frames"] == 200
     assert len(scene.provenance["losses"]) == 1
     again = SceneModel.load(scene.save(tmp_path / "scene"))
-    assert np.array_equal(again.centres, scene.centres)
+    assert np.array_equal(again.motion.centres, scene.motion.centres)
 
 
 def test_one_seed_gives_one_scene_to_the_last_bit(scene, footage):
     again = fit_scene([source(footage)], settings_fast())
-    assert all(np.array_equal(again.weights[name], scene.weights[name]) for name in scene.weights)
+    assert all(np.array_equal(again.motion.weights[name], scene.motion.weights[name]) for name in scene.motion.weights)
     for name in ("centres", "shares", "mean", "spread", "tube_normality", "thumbnails"):
         assert np.array_equal(getattr(again, name), getattr(scene, name)), name
     assert (again.scale, again.calibration, again.provenance) == (scene.scale, scene.calibration, scene.provenance)
@@ -96,12 +96,12 @@ def test_one_seed_gives_one_scene_to_the_last_bit(scene, footage):
 
 def test_unlabelled_footage_keeps_fewer_centres_and_another_seed_differs(scene, footage):
     unlabelled = fit_scene([source(footage)], settings_fast("seed=1"), unlabelled=True)
-    assert 1 <= len(unlabelled.centres) < 6
-    assert unlabelled.shares.sum() == pytest.approx(1)
-    assert len(unlabelled.thumbnails) == len(unlabelled.centres)
+    assert 1 <= len(unlabelled.motion.centres) < 6
+    assert unlabelled.motion.shares.sum() == pytest.approx(1)
+    assert len(unlabelled.motion.thumbnails) == len(unlabelled.motion.centres)
     assert unlabelled.provenance["how"] == "unlabelled"
     assert unlabelled.calibration.how == "exponential tail"
-    assert not np.array_equal(unlabelled.weights["trunk.0.weight"], scene.weights["trunk.0.weight"])
+    assert not np.array_equal(unlabelled.motion.weights["trunk.0.weight"], scene.motion.weights["trunk.0.weight"])
 
 
 def test_batch_normalised_codes_survive_a_last_batch_of_one(footage):
@@ -126,7 +126,7 @@ _TINY_FIT = """
 from tests.scene.test_fitting import settings_fast, source, walkers
 from crowdad.scene.fitting import fit_scene
 scene = fit_scene([source(walkers(120, speeds=(3, -3, 2.6), size_hw=(180, 160)))], settings_fast())
-print(scene.provenance["losses"][0], scene.calibration.threshold(1.0), *scene.tube_normality[::10])
+print(scene.provenance["losses"][0], scene.calibration.threshold(1.0), *scene.motion.tube_normality[::10])
 """
 
 
@@ -178,7 +178,7 @@ def test_a_few_frames_say_that_more_are_needed(count):
 
 def test_few_tubes_have_few_centres(footage):
     scene = fit_scene([source(footage)], settings_fast("normality.clusters=5000"))
-    assert 1 < len(scene.centres) <= scene.provenance["tubes"] // 8
+    assert 1 < len(scene.motion.centres) <= scene.provenance["tubes"] // 8
 
 
 def test_hardly_any_tube_is_one_clear_line(footage):
@@ -213,11 +213,11 @@ def test_what_is_called_normal_gets_centres_of_its_own(scene, footage):
     taught = fit_scene([source(footage)], settings_fast(), also_normal=[(source(runner), lane)])
     known = taught.provenance["also_normal"]
     assert known["spans"] == 1
-    assert len(taught.centres) == len(scene.centres) + known["centres"] > len(scene.centres)
-    assert np.array_equal(taught.centres[: len(scene.centres)], scene.centres)
+    assert len(taught.motion.centres) == len(scene.motion.centres) + known["centres"] > len(scene.motion.centres)
+    assert np.array_equal(taught.motion.centres[: len(scene.motion.centres)], scene.motion.centres)
     assert taught.calibration == scene.calibration
-    assert taught.shares.sum() == pytest.approx(1)
-    assert len(taught.thumbnails) == len(taught.centres)
+    assert taught.motion.shares.sum() == pytest.approx(1)
+    assert len(taught.motion.thumbnails) == len(taught.motion.centres)
     before, after = (peak_of(model, runner) for model in (scene, taught))
     assert after < 0.7 * before
     assert peak_of(taught, footage[:60]) <= peak_of(scene, footage[:60]) + 1e-6

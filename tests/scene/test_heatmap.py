@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 import crowdad
 from crowdad.config import HeatmapSettings
 from crowdad.records import Tubes
-from crowdad.scene.heatmap import CellGrid, StepMap, Voter, anomaly_of
+from crowdad.scene.heatmap import CellGrid, StepMap, Voter, anomaly_of, voter_of
+from tests.tiny_scene import PERSON_PX, model_of
 
 SIZE_HW = (80, 120)
 GRID = CellGrid(0, 10.0, (8, 12))
@@ -241,3 +242,11 @@ def test_a_view_that_reaches_past_the_picture_is_cut_off():
 def _joined(first: Tubes, second: Tubes) -> Tubes:
     names = Tubes.__dataclass_fields__
     return Tubes(*(np.concatenate([getattr(first, name), getattr(second, name)]) for name in names))
+
+
+def test_the_voters_cells_are_a_share_of_a_person_in_pixels_of_the_picture():
+    scene = model_of()
+    voter = voter_of(scene.scale, scene.settings)
+    assert voter.cell_px == pytest.approx(scene.settings.heatmap.cell * PERSON_PX)
+    assert voter.shape == (12, 16)
+    assert voter_of(scene.fitted_to((192, 256), 10.0).scale, scene.settings).shape == (12, 16)

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from crowdad.errors import CrowdadError, ModelError, ModelFormatError, ModelVersionError, OutputNotWritableError
 from crowdad.scene.model import FORMAT_VERSION, SceneModel, _digest
-from tests.tiny_scene import PERSON_PX, SIZE_HW, model_of, scale_of, settings_of
+from tests.tiny_scene import PERSON_PX, SIZE_HW, model_of, moved_otherwise, scale_of, settings_of
 
 ARRAYS = ("centres", "shares", "mean", "spread", "tube_normality", "thumbnails")
 
@@ -56,11 +56,11 @@ def test_a_saved_scene_comes_back_bit_for_bit(tmp_path, saved):
         there, here = getattr(again, name), getattr(scene, name)
         assert there.dtype == here.dtype
         assert np.array_equal(there, here)
-    assert scene.weights.keys() == again.weights.keys()
-    assert all(np.array_equal(scene.weights[name], again.weights[name]) for name in scene.weights)
+    assert scene.motion.weights.keys() == again.motion.weights.keys()
+    assert all(np.array_equal(scene.motion.weights[name], again.motion.weights[name]) for name in scene.motion.weights)
     for name in ("settings", "scale", "calibration", "provenance"):
         assert getattr(scene, name) == getattr(again, name)
-    assert np.array_equal(scene.normality(tubes_like()), again.normality(tubes_like()))
+    assert np.array_equal(scene.motion.normality(tubes_like()), again.motion.normality(tubes_like()))
     again.save(tmp_path / "twice.safetensors")
     assert SceneModel.sha256(saved) == SceneModel.sha256(tmp_path / "twice.safetensors")
     assert not list(tmp_path.glob("*.part"))
@@ -69,22 +69,22 @@ def test_a_saved_scene_comes_back_bit_for_bit(tmp_path, saved):
 @pytest.mark.parametrize("code_norm", ["l2", "none", "batch", "layer"])
 def test_every_code_norm_scores_cosines_also_after_a_round_trip(tmp_path, code_norm):
     scene = model_of(settings=settings_of(f"encoder.code_norm={code_norm}"))
-    codes = scene.codes(tubes_like())
+    codes = scene.motion.codes(tubes_like())
     np.testing.assert_allclose(np.linalg.norm(codes, axis=1), 1, atol=1e-5)
     again = SceneModel.load(scene.save(tmp_path / "scene"))
-    assert np.array_equal(again.codes(tubes_like()), codes)
-    assert again.normality(tubes_like()) == pytest.approx((codes @ scene.centres.T).max(axis=1), abs=1e-6)
+    assert np.array_equal(again.motion.codes(tubes_like()), codes)
+    assert again.motion.normality(tubes_like()) == pytest.approx((codes @ scene.motion.centres.T).max(axis=1), abs=1e-6)
 
 
 def test_features_are_standardised_before_they_are_encoded():
     scene = model_of()
-    moved = replace(scene, mean=scene.mean + 2, spread=scene.spread * 3)
-    np.testing.assert_allclose(moved.codes(tubes_like() * 3 + 2), scene.codes(tubes_like()), atol=1e-5)
+    moved = moved_otherwise(scene, mean=scene.motion.mean + 2, spread=scene.motion.spread * 3)
+    np.testing.assert_allclose(moved.motion.codes(tubes_like() * 3 + 2), scene.motion.codes(tubes_like()), atol=1e-5)
 
 
 def test_no_tubes_have_no_scores():
-    assert model_of().normality(tubes_like(0)).shape == (0,)
-    assert model_of().codes(tubes_like(0)).shape == (0, model_of().centres.shape[1])
+    assert model_of().motion.normality(tubes_like(0)).shape == (0,)
+    assert model_of().motion.codes(tubes_like(0)).shape == (0, model_of().motion.centres.shape[1])
 
 
 def test_a_model_can_be_written_into_a_folder_that_does_not_exist_yet(tmp_path):
@@ -127,9 +127,9 @@ def test_a_truncated_file_is_one_line(saved, kept):
 
 def test_motions_are_kept_where_there_are_any(tmp_path):
     motions = np.random.default_rng(1).integers(0, 255, (4, 5, 5, 3), dtype=np.uint8)
-    kept = SceneModel.load(replace(model_of(), motions=motions).save(tmp_path / "new"))
-    assert np.array_equal(kept.motions, motions)
-    assert SceneModel.load(model_of().save(tmp_path / "old")).motions is None
+    kept = SceneModel.load(moved_otherwise(model_of(), motions=motions).save(tmp_path / "new"))
+    assert np.array_equal(kept.motion.motions, motions)
+    assert SceneModel.load(model_of().save(tmp_path / "old")).motion.motions is None
 
 
 def test_the_map_of_motion_is_kept_where_there_is_one(tmp_path):
@@ -270,18 +270,10 @@ def test_a_rate_too_low_to_follow_people_is_refused(fps):
 def test_fitted_to_keeps_what_was_learnt_and_refuses_another_shape():
     scene = model_of()
     other = scene.fitted_to((48, 64), 10.0)
-    assert np.array_equal(other.normality(tubes_like()), scene.normality(tubes_like()))
+    assert np.array_equal(other.motion.normality(tubes_like()), scene.motion.normality(tubes_like()))
     assert scene.fitted_to((97, 128), 10.0).scale.size_hw == (97, 128)
     with pytest.raises(ModelError, match="fitted on 128x96 pictures, the footage has 96x96"):
         scene.fitted_to((96, 96), 10.0)
-
-
-def test_the_voters_cells_are_a_share_of_a_person_in_pixels_of_the_picture():
-    scene = model_of()
-    voter = scene.voter()
-    assert voter.cell_px == pytest.approx(scene.settings.heatmap.cell * PERSON_PX)
-    assert voter.shape == (12, 16)
-    assert scene.fitted_to((192, 256), 10.0).voter().shape == (12, 16)
 
 
 def test_a_model_which_shows_people_is_for_its_owner_alone(tmp_path):
@@ -291,7 +283,7 @@ def test_a_model_which_shows_people_is_for_its_owner_alone(tmp_path):
 def test_scoring_keeps_to_one_thread_and_gives_the_others_back(monkeypatch: pytest.MonkeyPatch):
     """Threads that wait for their next product spin, and take the time that finding the next tubes needs."""
     scene = model_of()
-    features = np.random.default_rng(0).normal(size=(40, *scene.mean.shape[:1], 5, 5, 3)).astype(np.float32)
+    features = np.random.default_rng(0).normal(size=(40, *scene.motion.mean.shape[:1], 5, 5, 3)).astype(np.float32)
     seen: list[set[int]] = []
 
     def threads() -> set[int]:
@@ -304,6 +296,6 @@ def test_scoring_keeps_to_one_thread_and_gives_the_others_back(monkeypatch: pyte
     monkeypatch.setattr("crowdad.scene.normality.normality", noting)
     with threadpool_limits(2, user_api="blas"):
         before = threads(), torch.get_num_threads()
-        scene.normality(features)
+        scene.motion.normality(features)
         assert seen == [{1}]
         assert (threads(), torch.get_num_threads()) == before

@@ -47,9 +47,9 @@ def test_the_flagged_patch_stands_beside_the_normal_ones_most_like_it(run: Run, 
     assert reason.motion.max() > 0
     for _, share, picture, motion in reason.nearest:
         assert 0 < share <= 1
-        place = [np.array_equal(picture, known) for known in run.scene.thumbnails].index(True)
-        assert run.scene.motions is not None
-        assert np.array_equal(motion, run.scene.motions[place])
+        place = [np.array_equal(picture, known) for known in run.scene.motion.thumbnails].index(True)
+        assert run.scene.motion.motions is not None
+        assert np.array_equal(motion, run.scene.motion.motions[place])
 
 
 def test_only_the_box_at_the_peak_is_looked_at(run: Run, strongest: Event) -> None:
@@ -59,7 +59,7 @@ def test_only_the_box_at_the_peak_is_looked_at(run: Run, strongest: Event) -> No
 
 @pytest.mark.parametrize("name", RUNTIMES)
 def test_a_graph_tells_the_same_reasons_as_torch(name: str, run: Run, strongest: Event) -> None:
-    graph = RUNTIMES[name](run.scene)
+    graph = RUNTIMES[name](run.scene.motion)
     by_graph = replace(run, detector=Detector(run.scene, threshold_raw=0.02, runtime=graph))
     found, known = (reasons_for(one, [strongest])[strongest.event_id] for one in (by_graph, run))
     assert found.normality == pytest.approx(known.normality, abs=1e-4)
@@ -70,8 +70,10 @@ def test_a_graph_tells_the_same_reasons_as_torch(name: str, run: Run, strongest:
 
 
 def test_a_model_from_before_motion_was_kept_explains_by_subjects(run: Run, strongest: Event, tmp_path: Path) -> None:
-    scene = SceneModel.load(replace(run.scene, motions=None).save(tmp_path / "old.safetensors"))
-    assert scene.motions is None
+    scene = SceneModel.load(
+        run.scene.with_stream(replace(run.scene.motion, motions=None)).save(tmp_path / "old.safetensors")
+    )
+    assert scene.motion.motions is None
     reason = reasons_for(replace(run, scene=scene), [strongest])[strongest.event_id]
     assert [motion for *_, motion in reason.nearest] == [None] * 3
 

@@ -22,7 +22,8 @@ def test_a_written_graph_scores_as_torch_does(tiny_camera: TinyCamera, tmp_path:
     assert written.path == path
     assert written.difference <= 1e-5
     features = np.random.default_rng(0).normal(1, 0.5, (100, 3, 5, 5, 3)).astype(np.float32)
-    np.testing.assert_allclose(OnnxRuntime(path).normality(features), tiny_camera.scene.normality(features), atol=1e-5)
+    by_torch = tiny_camera.scene.motion.normality(features)
+    np.testing.assert_allclose(OnnxRuntime(path).normality(features), by_torch, atol=1e-5)
 
 
 @pytest.mark.parametrize("shift", [0.5, np.nan])
@@ -31,8 +32,8 @@ def test_a_graph_that_scores_otherwise_is_refused_and_nothing_is_written(
 ) -> None:
     scene = model_of()
     model = scene.save(tmp_path / "tiny.safetensors")
-    wrong = onnx_graph(replace(scene, mean=scene.mean + np.float32(shift)))
-    monkeypatch.setattr(exporting, "onnx_graph", lambda scene: wrong)
+    wrong = onnx_graph(replace(scene.motion, mean=scene.motion.mean + np.float32(shift)))
+    monkeypatch.setattr(exporting, "onnx_graph", lambda motion: wrong)
     with pytest.raises(GraphMismatchError, match=r"(nan|[\d.]+).*0\.001"):
         export(model)
     assert [path.name for path in tmp_path.iterdir()] == ["tiny.safetensors"]

@@ -82,7 +82,7 @@ def test_ticked_events_are_learned_as_normal(reported: Path, tiny_camera: TinyCa
     taught = SceneModel.load(model)
     known = taught.provenance["also_normal"]
     assert known["spans"] == 1
-    assert len(taught.centres) == len(tiny_camera.scene.centres) + known["centres"]
+    assert len(taught.motion.centres) == len(tiny_camera.scene.motion.centres) + known["centres"]
     part = {"start_s": event["start_s"], "end_s": event["end_s"]}
     before, after = (
         sum(result.anomaly for result in crowdad.score(tiny_camera.unusual, model, **part))

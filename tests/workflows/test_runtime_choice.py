@@ -13,8 +13,8 @@ import pytest
 
 import crowdad
 from crowdad.errors import ConfigError
-from crowdad.scene.model import SceneModel
 from crowdad.scene.runtimes import RUNTIMES, OnnxRuntime
+from crowdad.scene.streams import Motion
 from crowdad.workflows import runtime_choice
 from crowdad.workflows.runtime_choice import open_runtime
 from tests.conftest import TinyCamera
@@ -41,12 +41,12 @@ except SystemExit as leaving:
         ("auto", "auto", OnnxRuntime),
         ("auto", "cpu", OnnxRuntime),
         ("onnx", "auto", OnnxRuntime),
-        ("torch", "cpu", SceneModel),
+        ("torch", "cpu", Motion),
     ],
 )
 def test_a_cpu_scores_by_onnx_unless_told_otherwise(runtime: str, device: str, opened: type) -> None:
     name, scorer = open_runtime(model_of(), runtime, device)
-    assert name == ("torch" if opened is SceneModel else "onnx")
+    assert name == ("torch" if opened is Motion else "onnx")
     assert isinstance(scorer, opened)
 
 
@@ -56,7 +56,7 @@ def test_a_gpu_scores_by_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     for device in ("auto", "cuda"):
         name, scorer = open_runtime(model_of(), "auto", device)
         assert name == "torch"
-        assert isinstance(scorer, SceneModel)
+        assert isinstance(scorer, Motion)
         assert scorer.device == "cuda"
     assert open_runtime(model_of(), "auto", "cpu")[0] == "onnx"
 
@@ -65,7 +65,7 @@ def test_torch_leaves_the_scene_where_it_is() -> None:
     scene = model_of()
     _, scorer = open_runtime(scene, "torch", "cpu")
     scorer.normality(np.ones((2, 3, 5, 5, 3), np.float32))
-    assert scene._encoder is None
+    assert scene.motion._encoder is None
 
 
 def test_what_cannot_run_is_refused_before_the_footage_is_read(tiny_camera: TinyCamera) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from crowdad.scene.model import SceneModel
+from crowdad.scene.streams import Motion, Runtime
 
 __all__ = ["CHUNK", "Runtime", "fingerprint", "in_chunks"]
 
@@ -19,16 +18,6 @@ CHUNK = 64
 """Tubes scored at once: what lies between two layers then stays in the processor's cache."""
 
 _GRAPH_VERSION = 2  # goes up when an exported graph of the same scene changes
-
-
-class Runtime(Protocol):
-    """Anything that encodes and scores tubes; a `SceneModel` is one itself, by torch."""
-
-    def codes(self, features: Array) -> Array:
-        """Unit codes of tubes: float32 (N, D), from features (N, C, T, rows, columns); N >= 1."""
-
-    def normality(self, features: Array) -> Array:
-        """Normality of tubes: float32 (N,) in [-1, 1], higher = normal, from features (N, C, T, rows, columns)."""
 
 
 def in_chunks(run: Callable[[Array], Array], features: Array) -> Array:
@@ -42,12 +31,12 @@ def in_chunks(run: Callable[[Array], Array], features: Array) -> Array:
     return np.concatenate(parts)[: len(features)]
 
 
-def fingerprint(scene: SceneModel) -> str:
-    """SHA-256 of all that a graph of the scene holds, hexadecimal: another one means another graph."""
-    settings = scene.settings
+def fingerprint(motion: Motion) -> str:
+    """SHA-256 of all that a graph of it holds, hexadecimal: another one means another graph."""
+    settings = motion.settings
     told = (_GRAPH_VERSION, settings.encoder.code_norm, settings.encoder.temporal_kernel, settings.tubes.steps)
     digest = hashlib.sha256(repr(told).encode())
-    arrays = {**scene.weights, "mean": scene.mean, "spread": scene.spread, "centres": scene.centres}
+    arrays = {**motion.weights, "mean": motion.mean, "spread": motion.spread, "centres": motion.centres}
     for name in sorted(arrays):
         digest.update(f"{name} {arrays[name].dtype} {arrays[name].shape}".encode())
         digest.update(np.ascontiguousarray(arrays[name]).tobytes())

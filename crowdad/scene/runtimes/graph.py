@@ -1,4 +1,4 @@
-"""A scene as one graph, written node by node: neither torch nor its exporter is needed.
+"""Motion as one graph, written node by node: neither torch nor its exporter is needed.
 
 Standardisation, encoder, unit norm and centres are inside; flow and tubes stay outside.
 
@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from crowdad.errors import ModelFormatError
-from crowdad.scene.model import SceneModel
 from crowdad.scene.runtimes._base import fingerprint
+from crowdad.scene.streams import Motion
 
 __all__ = ["onnx_graph"]
 
@@ -25,8 +25,8 @@ _OPSET, _IR_VERSION = 20, 9  # Gelu came with opset 20; IR 9 is the oldest that 
 _BATCH_NORM_EPS = 1e-5  # torch's
 
 
-def onnx_graph(scene: SceneModel) -> Any:
-    """The scene as an `onnx.ModelProto`: "features" float32 (N, C, T, rows, columns) ->
+def onnx_graph(motion: Motion) -> Any:
+    """Motion as an `onnx.ModelProto`: "features" float32 (N, C, T, rows, columns) ->
     "normality" float32 (N,) and "codes" float32 (N, D), rows of length 1.
 
     N is free.  Raises ModelFormatError where the weights are not those of the encoder that is known here.
@@ -35,27 +35,27 @@ def onnx_graph(scene: SceneModel) -> Any:
 
     nodes = _Nodes()
     try:
-        _encode(nodes, scene)
+        _encode(nodes, motion)
     except (KeyError, ValueError) as error:
         raise ModelFormatError(
             "the model's encoder does not fit its own settings; fit the scene again with: crowdad fit"
         ) from error
-    _compare(nodes, scene)
-    tubes = scene.settings.tubes
-    shape: list[str | int | None] = ["tubes", len(scene.mean), tubes.steps, tubes.rows, tubes.columns]
+    _compare(nodes, motion)
+    tubes = motion.settings.tubes
+    shape: list[str | int | None] = ["tubes", len(motion.mean), tubes.steps, tubes.rows, tubes.columns]
     graph = helper.make_graph(
         nodes.nodes,
         "crowdad scene",
         [helper.make_tensor_value_info("features", TensorProto.FLOAT, shape)],
         [
             helper.make_tensor_value_info("normality", TensorProto.FLOAT, ["tubes"]),
-            helper.make_tensor_value_info("codes", TensorProto.FLOAT, ["tubes", scene.centres.shape[1]]),
+            helper.make_tensor_value_info("codes", TensorProto.FLOAT, ["tubes", motion.centres.shape[1]]),
         ],
         nodes.constants,
     )
     opset = helper.make_opsetid("", _OPSET)
     model = helper.make_model(graph, producer_name="crowdad", opset_imports=[opset], ir_version=_IR_VERSION)
-    helper.set_model_props(model, {"crowdad-scene": fingerprint(scene)})
+    helper.set_model_props(model, {"crowdad-scene": fingerprint(motion)})
     checker.check_model(model)
     return model
 
@@ -88,15 +88,15 @@ class _Nodes:
         return name
 
 
-def _encode(nodes: _Nodes, scene: SceneModel) -> None:
+def _encode(nodes: _Nodes, motion: Motion) -> None:
     """From "features" to "code", (N, D) of any length; the last layers take nearly no time."""
-    weights, tubes = scene.weights, scene.settings.tubes
+    weights, tubes = motion.weights, motion.settings.tubes
     first, second = weights["trunk.0.weight"], weights["trunk.2.weight"]
     wide, _, taps, _, _ = second.shape
-    inner = nodes.add("Sub", "features", nodes.constant(scene.mean))
-    inner = nodes.add("Div", inner, nodes.constant(scene.spread))
+    inner = nodes.add("Sub", "features", nodes.constant(motion.mean))
+    inner = nodes.add("Div", inner, nodes.constant(motion.spread))
     inner = nodes.add("Transpose", inner, perm=[0, 2, 1, 3, 4])
-    step_width = len(scene.mean) * tubes.rows * tubes.columns
+    step_width = len(motion.mean) * tubes.rows * tubes.columns
     inner = nodes.add("Reshape", inner, nodes.places(0, tubes.steps, step_width))
     inner = _with_neighbours(nodes, inner, tubes.steps, taps)
     inner = nodes.add("Reshape", inner, nodes.places(0, tubes.steps, taps * step_width))
@@ -112,7 +112,7 @@ def _encode(nodes: _Nodes, scene: SceneModel) -> None:
     inner = nodes.add("ReduceMean", inner, nodes.places(1), keepdims=0)
     inner = _linear(nodes, inner, weights["trunk.6.weight"], weights["trunk.6.bias"])
     inner = nodes.add("Gelu", inner)
-    _linear(nodes, inner, *_last_layer(scene), name="code")
+    _linear(nodes, inner, *_last_layer(motion), name="code")
 
 
 def _with_neighbours(nodes: _Nodes, inner: str, steps: int, taps: int) -> str:
@@ -160,24 +160,24 @@ def _linear(nodes: _Nodes, inner: str, weight: Array, bias: Array, name: str = "
     return nodes.add("Gemm", inner, nodes.constant(weight), nodes.constant(bias), name=name, transB=1)
 
 
-def _last_layer(scene: SceneModel) -> tuple[Array, Array]:
+def _last_layer(motion: Motion) -> tuple[Array, Array]:
     """The encoder's last layer with the constant coordinate, and what batch normalisation does to it."""
-    weight, bias = scene.weights["trunk.8.weight"], scene.weights["trunk.8.bias"]
+    weight, bias = motion.weights["trunk.8.weight"], motion.weights["trunk.8.bias"]
     weight = np.concatenate([weight, np.zeros((1, weight.shape[1]), np.float32)])
     bias = np.append(bias, np.float32(1))
-    if scene.settings.encoder.code_norm == "batch":
-        spread = np.sqrt(scene.weights["norm.running_var"] + np.float32(_BATCH_NORM_EPS))
-        weight, bias = weight / spread[:, None], (bias - scene.weights["norm.running_mean"]) / spread
+    if motion.settings.encoder.code_norm == "batch":
+        spread = np.sqrt(motion.weights["norm.running_var"] + np.float32(_BATCH_NORM_EPS))
+        weight, bias = weight / spread[:, None], (bias - motion.weights["norm.running_mean"]) / spread
     return np.asarray(weight, np.float32), np.asarray(bias, np.float32)
 
 
-def _compare(nodes: _Nodes, scene: SceneModel) -> None:
+def _compare(nodes: _Nodes, motion: Motion) -> None:
     """From "code" to "codes", (N, D) of length 1, and to "normality", (N,): the largest cosine to a centre."""
     code = "code"
-    if scene.settings.encoder.code_norm == "layer":
-        code = nodes.add("LayerNormalization", code, nodes.constant(np.ones(scene.centres.shape[1])), axis=-1)
+    if motion.settings.encoder.code_norm == "layer":
+        code = nodes.add("LayerNormalization", code, nodes.constant(np.ones(motion.centres.shape[1])), axis=-1)
     length = nodes.add("ReduceL2", code, nodes.places(1), keepdims=1)
     codes = nodes.add("Div", code, length, name="codes")
-    cosines = nodes.add("MatMul", codes, nodes.constant(scene.centres.T))
+    cosines = nodes.add("MatMul", codes, nodes.constant(motion.centres.T))
     largest = nodes.add("ReduceMax", cosines, nodes.places(1), keepdims=0)
     nodes.add("Clip", largest, nodes.constant(-1), nodes.constant(1), name="normality")

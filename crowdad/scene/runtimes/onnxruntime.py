@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from crowdad.errors import GraphFormatError
-from crowdad.scene.model import SceneModel
 from crowdad.scene.runtimes._base import in_chunks
 from crowdad.scene.runtimes.graph import onnx_graph
+from crowdad.scene.streams import Motion
 
 __all__ = ["OnnxRuntime"]
 
@@ -43,9 +43,9 @@ class OnnxRuntime:
             ) from error
 
     @classmethod
-    def of_scene(cls, scene: SceneModel) -> Self:
-        """The runtime of a scene, whose graph is made anew in a few hundredths of a second."""
-        return cls(onnx_graph(scene).SerializeToString())
+    def of(cls, motion: Motion) -> Self:
+        """The runtime of what was learned of motion, whose graph is made anew in a few hundredths of a second."""
+        return cls(onnx_graph(motion).SerializeToString())
 
     def codes(self, features: Array) -> Array:
         """Unit codes of tubes: float32 (N, D), from features (N, C, T, rows, columns); N >= 1."""

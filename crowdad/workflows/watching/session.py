@@ -349,8 +349,8 @@ class _Watch:
         if own and options.threshold is None:
             self._calibration = RunningCalibration(scene.calibration, scene.settings.calibration)
         _, runtime = open_runtime(scene, options.runtime, options.device)
-        tubes = scene.settings.tubes
-        runtime.normality(np.zeros((1, len(scene.mean), tubes.steps, tubes.rows, tubes.columns), np.float32))  # loads
+        tubes, channels = scene.settings.tubes, len(scene.motion.mean)
+        runtime.normality(np.zeros((1, channels, tubes.steps, tubes.rows, tubes.columns), np.float32))  # loads
         self._sight = CameraWatch(scene)
         self._scorer = LiveScorer(
             scene,

@@ -12,7 +12,7 @@ import pytest
 from crowdad.errors import GraphFormatError, ModelFormatError
 from crowdad.scene.model import SceneModel
 from crowdad.scene.runtimes import CHUNK, RUNTIMES, OnnxRuntime, Runtime, fingerprint, onnx_graph
-from tests.tiny_scene import model_of, scale_of, settings_of
+from tests.tiny_scene import model_of, moved_otherwise, scale_of, settings_of
 
 NAMES = list(RUNTIMES)
 
@@ -24,23 +24,24 @@ def tubes_like(count: int, steps: int = 5, rows: int = 5, columns: int = 3) -> n
 def spread_scene(*overrides: str) -> SceneModel:
     """A random model whose standardisation and norms do something."""
     scene = model_of(settings=settings_of(*overrides))
+    motion = scene.motion
     rng = np.random.default_rng(5)
-    weights = dict(scene.weights)
+    weights = dict(motion.weights)
     if "norm.running_var" in weights:
         weights["norm.running_mean"] = rng.normal(size=9).astype(np.float32)
         weights["norm.running_var"] = rng.uniform(0.5, 2, 9).astype(np.float32)
-    return replace(
+    return moved_otherwise(
         scene,
         weights=weights,
-        mean=rng.normal(1, 0.3, scene.mean.shape).astype(np.float32),
-        spread=rng.uniform(0.3, 2, scene.spread.shape).astype(np.float32),
+        mean=rng.normal(1, 0.3, motion.mean.shape).astype(np.float32),
+        spread=rng.uniform(0.3, 2, motion.spread.shape).astype(np.float32),
     )
 
 
 @pytest.fixture(scope="module", params=NAMES)
 def runtime(request: pytest.FixtureRequest) -> Runtime:
     """Each runtime with the graph of `spread_scene()`."""
-    return RUNTIMES[request.param](spread_scene())
+    return RUNTIMES[request.param](spread_scene().motion)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -58,9 +59,9 @@ def test_whatever_the_encoder_the_graph_scores_as_torch_does(name: str, override
     scene = spread_scene(*overrides)
     tubes = scene.settings.tubes
     features = tubes_like(70, tubes.steps, tubes.rows, tubes.columns)
-    graph = RUNTIMES[name](scene)
-    np.testing.assert_allclose(graph.normality(features), scene.normality(features), atol=2e-6)
-    np.testing.assert_allclose(graph.codes(features), scene.codes(features), atol=2e-6)
+    graph = RUNTIMES[name](scene.motion)
+    np.testing.assert_allclose(graph.normality(features), scene.motion.normality(features), atol=2e-6)
+    np.testing.assert_allclose(graph.codes(features), scene.motion.codes(features), atol=2e-6)
 
 
 @pytest.mark.parametrize("count", [0, 1, CHUNK - 1, CHUNK, 2 * CHUNK + 3])
@@ -69,7 +70,7 @@ def test_any_number_of_tubes_scores_as_torch_scores_them(runtime: Runtime, count
     found = runtime.normality(features)
     assert found.shape == (count,)
     assert found.dtype == np.float32
-    np.testing.assert_allclose(found, spread_scene().normality(features), atol=2e-6)
+    np.testing.assert_allclose(found, spread_scene().motion.normality(features), atol=2e-6)
 
 
 def test_a_tube_scores_the_same_beside_others(runtime: Runtime) -> None:
@@ -80,15 +81,15 @@ def test_a_tube_scores_the_same_beside_others(runtime: Runtime) -> None:
 
 def test_a_fingerprint_is_of_what_scores_and_of_nothing_else(tmp_path: object) -> None:
     scene = spread_scene()
-    own = fingerprint(scene)
+    own, weights = fingerprint(scene.motion), scene.motion.weights
     assert fingerprint(replace(scene, scale=scale_of(gap=2), provenance={})) == own
     for changed in (
-        replace(scene, mean=scene.mean + 1),
-        replace(scene, centres=scene.centres[::-1]),
-        replace(scene, weights={**scene.weights, "trunk.8.bias": scene.weights["trunk.8.bias"] + 1}),
-        replace(scene, settings=settings_of("encoder.code_norm=none")),
+        moved_otherwise(scene, mean=scene.motion.mean + 1),
+        moved_otherwise(scene, centres=scene.motion.centres[::-1]),
+        moved_otherwise(scene, weights={**weights, "trunk.8.bias": weights["trunk.8.bias"] + 1}),
+        moved_otherwise(scene, settings=settings_of("encoder.code_norm=none")),
     ):
-        assert fingerprint(changed) != own
+        assert fingerprint(changed.motion) != own
 
 
 @pytest.mark.parametrize("graph", [b"", b"no graph at all\n" * 9])
@@ -102,7 +103,7 @@ def test_what_is_no_graph_is_one_line(graph: bytes, tmp_path) -> None:
 
 
 def test_one_input_two_outputs_and_any_number_of_tubes() -> None:
-    graph = onnx_graph(model_of()).graph
+    graph = onnx_graph(model_of().motion).graph
     shapes = {
         part.name: [side.dim_param or side.dim_value for side in part.type.tensor_type.shape.dim]
         for part in (*graph.input, *graph.output)
@@ -114,6 +115,6 @@ def test_one_input_two_outputs_and_any_number_of_tubes() -> None:
 
 def test_another_encoders_weights_are_refused() -> None:
     scene = model_of()
-    scene.weights.pop("trunk.6.weight")
+    scene.motion.weights.pop("trunk.6.weight")
     with pytest.raises(ModelFormatError, match="crowdad fit"):
-        onnx_graph(scene)
+        onnx_graph(scene.motion)

@@ -1,4 +1,4 @@
-"""The arrays of a model file: each of the shape that the others and the settings ask for."""
+"""The arrays of motion in a model file: each of the shape that the others and the settings ask for."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from crowdad.config import EncoderSettings, TubeSettings
 
-__all__ = ["check_arrays", "weight_shapes"]
+__all__ = ["check_motion", "weight_shapes"]
 
 _UNIT_SLACK = 1e-3
 _CHANNELS = 3  # what tubes tell of motion, see patches
@@ -41,10 +41,10 @@ def weight_shapes(encoder: EncoderSettings, tubes: TubeSettings) -> dict[str, tu
     return shapes
 
 
-def check_arrays(scene: Any) -> None:
-    """Raise ValueError where a scene's arrays fit neither each other nor its settings, or hold what no fit gives."""
-    encoder, tubes = scene.settings.encoder, scene.settings.tubes
-    clusters = len(scene.centres)
+def check_motion(motion: Any) -> None:
+    """Raise ValueError where a stream's arrays fit neither each other nor its settings, or hold what no fit gives."""
+    encoder, tubes = motion.settings.encoder, motion.settings.tubes
+    clusters = len(motion.centres)
     band = (_CHANNELS, 1, tubes.rows, 1)
     needed = {
         "centres": (clusters, encoder.code_dim + 1),
@@ -52,44 +52,23 @@ def check_arrays(scene: Any) -> None:
         "mean": band,
         "spread": band,
         "tube_normality": (101,),
-        "thumbnails": (clusters, *_sides(scene.thumbnails)),
+        "thumbnails": (clusters, *_sides(motion.thumbnails)),
     }
-    if scene.motions is not None:
+    if motion.motions is not None:
         needed["motions"] = (clusters, tubes.steps, tubes.rows, tubes.columns)
     for name, shape in needed.items():
-        array, dtype = getattr(scene, name), np.uint8 if name in ("thumbnails", "motions") else np.float32
+        array, dtype = getattr(motion, name), np.uint8 if name in ("thumbnails", "motions") else np.float32
         if array.shape != shape or not clusters:
             raise ValueError(f"{name} is {array.shape}, {shape} is needed")
         if array.dtype != dtype:
             raise ValueError(f"{name} is {array.dtype}, {np.dtype(dtype)} is needed")
         if not np.isfinite(array).all():
             raise ValueError(f"{name} holds nan or inf")
-    if np.abs(np.linalg.norm(scene.centres.astype(np.float64), axis=1) - 1).max() > _UNIT_SLACK:
+    if np.abs(np.linalg.norm(motion.centres.astype(np.float64), axis=1) - 1).max() > _UNIT_SLACK:
         raise ValueError("its centres are not of length 1")
-    if scene.spread.min() <= 0:
+    if motion.spread.min() <= 0:
         raise ValueError("spread holds what is not above 0")
-    _check_activity(scene.activity)
-    _check_background(scene.background)
-    _check_weights(scene.weights, encoder, tubes)
-
-
-def _check_activity(activity: npt.NDArray[Any] | None) -> None:
-    """Raise ValueError where it is no map of how much moved where."""
-    if activity is None:
-        return
-    if activity.ndim != 2 or activity.dtype != np.float16 or not 0 < activity.size <= _MOST_SIDE_PX**2:
-        raise ValueError(f"activity is {activity.dtype} {activity.shape}, float16 (rows, columns) is needed")
-    if not (np.isfinite(activity).all() and activity.min() >= 0):
-        raise ValueError("activity holds nan, inf or what is below 0")
-
-
-def _check_background(background: npt.NDArray[Any] | None) -> None:
-    """Raise ValueError where it is no picture."""
-    if background is None:
-        return
-    sides = background.shape
-    if len(sides) != 2 or background.dtype != np.uint8 or not 8 <= min(sides) <= max(sides) <= _MOST_SIDE_PX:
-        raise ValueError(f"background is {background.dtype} {background.shape}, uint8 (h, w) from 8x8 on is needed")
+    _check_weights(motion.weights, encoder, tubes)
 
 
 def _check_weights(weights: Mapping[str, npt.NDArray[Any]], encoder: EncoderSettings, tubes: TubeSettings) -> None:

@@ -1,0 +1,115 @@
+"""From pictures to maps: the tubes of each step, and what the streams of evidence say of every place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from crowdad.errors import ConfigError
+from crowdad.records import Frame, Tubes
+from crowdad.scene.heatmap import StepMap
+from crowdad.scene.model import SceneModel
+from crowdad.scene.runtimes import Runtime
+from crowdad.scene.streams import Step
+from crowdad.tubes.patches import Extractor
+from crowdad.tubes.scale import most_tubes
+
+__all__ = ["BATCH_STEPS", "StepScorer"]
+
+BATCH_STEPS = 8
+_MOST_IN_BATCH = 200_000.0  # tubes of a batch where everything moves, so that memory is bounded also with tiny people
+
+
+class StepScorer:
+    """What a run of frames is scored with; steps are pushed in order, their maps come a fixed number of steps later.
+
+    scene, threshold_raw, roi, batch_steps, lag, runtime: as `Detector` describes them.
+
+    motion: the stream that is always there, at work; `reach`, `cell_px` and `shape` of the maps are its voter's.
+    cells: bool, the map's cells in which the mask lets something count; None where there is no mask.
+    ahead: steps whose tubes are found meanwhile.  waits: a frame between two steps waits for the later one's map.
+    """
+
+    def __init__(
+        self,
+        scene: SceneModel,
+        threshold_raw: float,
+        roi: npt.NDArray[np.bool_] | None,
+        batch_steps: int,
+        lag: int | None,
+        runtime: Runtime | None,
+    ) -> None:
+        if lag is not None and lag < 0:
+            raise ConfigError(f"the lag is {lag} frames; 0 or more is needed")
+        if roi is not None and roi.shape != scene.scale.size_hw:
+            raise ConfigError(
+                f"the mask is {roi.shape}, the scene's picture {scene.scale.size_hw}; both must be of one size"
+            )
+        self.scene = scene
+        self.threshold_raw = threshold_raw
+        self.extractor = Extractor(scene.scale, scene.settings)
+        batch_steps = max(1, min(batch_steps, int(_MOST_IN_BATCH / most_tubes(self.extractor.views, scene.settings))))
+        self.batch_steps = batch_steps if lag is None else 1
+        self.ahead = batch_steps if lag is None else 0
+        gap = scene.scale.gap
+        # A frame between two steps lies between their maps, and the later of them comes up to gap - 1 frames after it.
+        lag_steps = None if lag is None else max(0, (lag + 1) // gap - 1)
+        self.motion = scene.motion.run(scene.scale, scene.settings, lag_steps, runtime)
+        self._others = [
+            (stream.level(scene.calibration, scene.settings), stream.run(scene.scale, scene.settings, lag_steps, None))
+            for name, stream in scene.streams.items()
+            if name != scene.motion.name
+        ]
+        self.voter = self.motion.voter
+        self.waits = lag is None or lag >= gap - 1
+        self.cells = None if roi is None else _cells_of(roi, self.voter.shape, self.voter.cell_px)
+        self._roi = roi
+
+    def reset(self, fps: float | None) -> None:
+        """Begin a run of frames that follow each other, so many a second; None: the scene's rate."""
+        self.extractor.reset(fps)
+        self.motion.reset()
+        for _, run in self._others:
+            run.reset()
+
+    def step(self, number: int, frame: Frame) -> Step:
+        """What is seen in the next step's picture.  number: of its frame."""
+        return Step(number, frame.time_s, frame.luma, self._tubes(frame))
+
+    def _tubes(self, frame: Frame) -> Tubes | None:
+        if frame.luma.shape != self.scene.scale.size_hw:
+            return None
+        tubes = self.extractor.push(frame.luma, frame.time_s)
+        if tubes is None or self._roi is None:
+            return tubes
+        height, width = self._roi.shape
+        column = np.clip(tubes.path_xy[:, 0, 0].astype(int), 0, width - 1)
+        row = np.clip(tubes.path_xy[:, 0, 1].astype(int), 0, height - 1)
+        return tubes.where(self._roi[row, column])
+
+    def maps(self, steps: Sequence[Step]) -> Iterator[StepMap]:
+        """The maps that are due once the streams have looked at the next steps."""
+        return self._fused(self.motion.push(steps), [(level, run.push(steps)) for level, run in self._others])
+
+    def finish(self) -> Iterator[StepMap]:
+        """The maps of the steps that are left."""
+        return self._fused(self.motion.finish(), [(level, run.finish()) for level, run in self._others])
+
+    def _fused(self, motion: Iterator[StepMap], others: Sequence[tuple[float, Iterator[StepMap]]]) -> Iterator[StepMap]:
+        """The largest raw anomaly of all streams, each by its own level, in motion's units."""
+        for found in motion:
+            for level, maps in others:
+                raw = next(maps).raw * np.float32(self.threshold_raw / level)
+                found = replace(found, raw=np.maximum(found.raw, raw))
+            yield found
+
+
+def _cells_of(roi: npt.NDArray[np.bool_], shape: tuple[int, int], cell_px: float) -> npt.NDArray[np.bool_]:
+    """Cells that hold a pixel of the mask: bool `shape`."""
+    cells = np.zeros(shape, bool)
+    rows, columns = np.nonzero(roi)
+    cells[(rows / cell_px).astype(int), (columns / cell_px).astype(int)] = True
+    return cells

@@ -1,0 +1,21 @@
+"""Kinds of evidence that something is unusual, one a file."""
+
+from crowdad.scene.streams._base import Learner, Runtime, Step, Stream, StreamRun
+from crowdad.scene.streams.motion import BatchCounts, Counts, Motion, MotionRun
+
+__all__ = [
+    "STREAMS",
+    "BatchCounts",
+    "Counts",
+    "Learner",
+    "Motion",
+    "MotionRun",
+    "Runtime",
+    "Step",
+    "Stream",
+    "StreamRun",
+]
+
+STREAMS: dict[str, type[Stream]] = {Motion.name: Motion}
+"""Name -> stream, in the order in which they are told of.  The first is always there: what is said to be the largest
+raw anomaly is in its units."""

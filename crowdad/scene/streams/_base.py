@@ -1,0 +1,112 @@
+"""What every kind of evidence shares: the contract between a stream and whatever fits, scores and tells of it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from crowdad.config import Settings
+from crowdad.records import Event, Tubes
+from crowdad.scene.calibration import Calibration
+from crowdad.scene.heatmap import StepMap
+from crowdad.tubes.scale import SceneScale
+
+__all__ = ["Learner", "Runtime", "Step", "Stream", "StreamRun"]
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+
+
+class Runtime(Protocol):
+    """Anything that encodes and scores tubes; `Motion` is one itself, by torch."""
+
+    def codes(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Unit codes of tubes: float32 (N, D), from features (N, C, T, rows, columns); N >= 1."""
+
+    def normality(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Normality of tubes: float32 (N,) in [-1, 1], higher = normal, from features (N, C, T, rows, columns)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """What a stream may look at: one step of footage.
+
+    number: of its frame, counted from 0.  luma: uint8 (H, W).  tubes: those that end in this picture; None where there
+    can be none.
+    """
+
+    number: int
+    time_s: float
+    luma: npt.NDArray[np.uint8]
+    tubes: Tubes | None
+
+
+class StreamRun(Protocol):
+    """A stream at work on one run of frames after the other."""
+
+    def reset(self) -> None:
+        """Begin a run of frames that follow each other."""
+
+    def push(self, steps: Sequence[Step]) -> Iterator[StepMap]:
+        """Look at the next steps; gives the map of every step that is due, all streams' equally late."""
+
+    def finish(self) -> Iterator[StepMap]:
+        """The maps of the steps that are left."""
+
+
+class Learner(Protocol):
+    """Looks at all that a scene is learned from."""
+
+    def see(self, step: Step) -> None:
+        """Look at the next step; one whose time is not just after the last one's begins a new run of frames."""
+
+    def learned(self) -> Stream | None:
+        """What was learned; None where the footage was too short for it."""
+
+
+class Stream(ABC):
+    """One kind of evidence that something is unusual, as it was learned of one camera.
+
+    name: of its arrays' prefix in the model file, and in results.  kind: what an event is called that it raises.
+
+    A stream gives a map for every step: raw anomaly >= 0 of every place, as its tubes' votes (`heatmap.voter_of`) or
+    however it likes; one number for the whole picture is a map of one value.  `level` is the raw anomaly of such a map
+    at which it raises an event by itself: what counts of several streams is the largest raw anomaly by its level.
+    """
+
+    name: ClassVar[str]
+    kind: ClassVar[str]
+
+    @classmethod
+    @abstractmethod
+    def learner(cls, scale: SceneScale, settings: Settings) -> Learner | None:
+        """What learns it in the pass over all footage; None where it is learned in another way."""
+
+    @abstractmethod
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """What the model file keeps of it, under its name."""
+
+    @classmethod
+    @abstractmethod
+    def restored(cls, arrays: Arrays, settings: Settings) -> Self:
+        """The inverse of `arrays`.  Raises ValueError or TypeError for what no fit gives."""
+
+    @abstractmethod
+    def run(self, scale: SceneScale, settings: Settings, lag: int | None, runtime: Runtime | None) -> StreamRun:
+        """Ready to score.  lag: as `heatmap.voter_of` has it.  runtime: what computes codes; None: torch."""
+
+    @abstractmethod
+    def level(self, calibration: Calibration, settings: Settings) -> float:
+        """Raw anomaly of its map at which it raises an event by itself, > 0.  calibration: the scene's."""
+
+    @abstractmethod
+    def sentence(self, event: Event) -> str:
+        """Why an event of its kind was raised, in a sentence."""
+
+    def without_pictures(self) -> Self:
+        """The same without anything that shows people or the place."""
+        return self
