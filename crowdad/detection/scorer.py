@@ -92,17 +92,17 @@ class StepScorer:
 
     def maps(self, steps: Sequence[Step]) -> Iterator[StepMap]:
         """The maps that are due once the streams have looked at the next steps."""
-        return self._fused(self.motion.push(steps), [(level, run.push(steps)) for level, run in self._others])
+        return self._fused(self.motion.push(steps), [(level, list(run.push(steps))) for level, run in self._others])
 
     def finish(self) -> Iterator[StepMap]:
         """The maps of the steps that are left."""
-        return self._fused(self.motion.finish(), [(level, run.finish()) for level, run in self._others])
+        return self._fused(self.motion.finish(), [(level, list(run.finish())) for level, run in self._others])
 
-    def _fused(self, motion: Iterator[StepMap], others: Sequence[tuple[float, Iterator[StepMap]]]) -> Iterator[StepMap]:
+    def _fused(self, motion: Iterator[StepMap], others: Sequence[tuple[float, list[StepMap]]]) -> Iterator[StepMap]:
         """The largest raw anomaly of all streams, each by its own level, in motion's units."""
-        for found in motion:
+        for due, found in enumerate(motion):
             for level, maps in others:
-                raw = next(maps).raw * np.float32(self.threshold_raw / level)
+                raw = maps[due].raw * np.float32(self.threshold_raw / level)
                 found = replace(found, raw=np.maximum(found.raw, raw))
             yield found
 

@@ -90,7 +90,7 @@ def test_one_seed_gives_one_scene_to_the_last_bit(scene, footage):
     again = fit_scene([source(footage)], settings_fast())
     assert all(np.array_equal(again.motion.weights[name], scene.motion.weights[name]) for name in scene.motion.weights)
     for name in ("centres", "shares", "mean", "spread", "tube_normality", "thumbnails"):
-        assert np.array_equal(getattr(again, name), getattr(scene, name)), name
+        assert np.array_equal(getattr(again.motion, name), getattr(scene.motion, name)), name
     assert (again.scale, again.calibration, again.provenance) == (scene.scale, scene.calibration, scene.provenance)
 
 
@@ -106,7 +106,7 @@ def test_unlabelled_footage_keeps_fewer_centres_and_another_seed_differs(scene, 
 
 def test_batch_normalised_codes_survive_a_last_batch_of_one(footage):
     odd = settings_fast("encoder.code_norm=batch", "encoder.batch=8", "encoder.max_tubes=257")
-    assert len(fit_scene([source(footage[:120])], odd).centres) == 6
+    assert len(fit_scene([source(footage[:120])], odd).motion.centres) == 6
 
 
 def test_learning_is_in_full_precision_also_where_tubes_are_shorter_than_the_kernel(footage, monkeypatch):

@@ -17,6 +17,7 @@ from crowdad.scene.model import FORMAT_VERSION, SceneModel, _digest
 from tests.tiny_scene import PERSON_PX, SIZE_HW, model_of, moved_otherwise, scale_of, settings_of
 
 ARRAYS = ("centres", "shares", "mean", "spread", "tube_normality", "thumbnails")
+FILED = [f"motion.{name}" for name in ARRAYS]
 
 
 def tubes_like(count: int = 7, seed: int = 3) -> np.ndarray:
@@ -53,7 +54,7 @@ def rewritten(path, *, metadata=None, arrays=None, drop=()):
 def test_a_saved_scene_comes_back_bit_for_bit(tmp_path, saved):
     scene, again = model_of(), SceneModel.load(saved)
     for name in ARRAYS:
-        there, here = getattr(again, name), getattr(scene, name)
+        there, here = getattr(again.motion, name), getattr(scene.motion, name)
         assert there.dtype == here.dtype
         assert np.array_equal(there, here)
     assert scene.motion.weights.keys() == again.motion.weights.keys()
@@ -144,35 +145,40 @@ def test_an_array_that_nothing_is_known_of_is_one_line(saved):
     refused(rewritten(saved, arrays={"later": np.zeros(3, np.float32)}), ModelFormatError, "later")
 
 
-@pytest.mark.parametrize("version", [FORMAT_VERSION + 1, 0, "", "next", None])
+@pytest.mark.parametrize("streams", [["motion", "tomorrow"], [], ["tomorrow"], "motion", None])
+def test_streams_that_are_not_known_are_one_line(saved, streams):
+    refused(rewritten(saved, metadata={"streams": streams}), ModelFormatError, "streams")
+
+
+@pytest.mark.parametrize("version", [FORMAT_VERSION + 1, FORMAT_VERSION - 1, 0, "", "next", None])
 def test_another_version_is_one_line(saved, version):
     refused(rewritten(saved, metadata={"format_version": version}), ModelVersionError, "fit the scene again")
 
 
-@pytest.mark.parametrize("missing", [*ARRAYS, "settings", "scale", "calibration", "provenance"])
+@pytest.mark.parametrize("missing", [*FILED, "streams", "settings", "scale", "calibration", "provenance"])
 def test_a_missing_part_is_named(saved, missing):
-    refused(rewritten(saved, drop=(missing,)), ModelFormatError, missing)
+    refused(rewritten(saved, drop=(missing,)), ModelFormatError, missing.rpartition(".")[2])
 
 
 @pytest.mark.parametrize(
     ("name", "array"),
     [
-        ("centres", np.zeros((4, 5), np.float32)),
-        ("centres", np.zeros(9, np.float32)),
-        ("centres", np.zeros((0, 9), np.float32)),
-        ("shares", np.ones(3, np.float32)),
-        ("mean", np.zeros((3, 1, 4, 1), np.float32)),
-        ("spread", np.float32(1)),
-        ("tube_normality", np.zeros(100, np.float32)),
-        ("thumbnails", np.zeros((2, 36, 24), np.uint8)),
-        ("centres", np.full((4, 9), np.nan, np.float32)),
-        ("centres", np.full((4, 9), 0.5, np.float32)),
-        ("centres", np.eye(4, 9)),
-        ("spread", np.zeros((3, 1, 5, 1), np.float32)),
-        ("mean", np.zeros((2, 1, 5, 1), np.float32)),
-        ("thumbnails", np.zeros(4, np.uint8)),
-        ("motions", np.zeros((2, 5, 5, 3), np.uint8)),
-        ("motions", np.zeros((4, 5, 5, 3), np.float32)),
+        ("motion.centres", np.zeros((4, 5), np.float32)),
+        ("motion.centres", np.zeros(9, np.float32)),
+        ("motion.centres", np.zeros((0, 9), np.float32)),
+        ("motion.shares", np.ones(3, np.float32)),
+        ("motion.mean", np.zeros((3, 1, 4, 1), np.float32)),
+        ("motion.spread", np.float32(1)),
+        ("motion.tube_normality", np.zeros(100, np.float32)),
+        ("motion.thumbnails", np.zeros((2, 36, 24), np.uint8)),
+        ("motion.centres", np.full((4, 9), np.nan, np.float32)),
+        ("motion.centres", np.full((4, 9), 0.5, np.float32)),
+        ("motion.centres", np.eye(4, 9)),
+        ("motion.spread", np.zeros((3, 1, 5, 1), np.float32)),
+        ("motion.mean", np.zeros((2, 1, 5, 1), np.float32)),
+        ("motion.thumbnails", np.zeros(4, np.uint8)),
+        ("motion.motions", np.zeros((2, 5, 5, 3), np.uint8)),
+        ("motion.motions", np.zeros((4, 5, 5, 3), np.float32)),
         ("activity", np.zeros((3, 4), np.float32)),
         ("activity", np.zeros(3, np.float16)),
         ("activity", np.full((3, 4), np.inf, np.float16)),
@@ -180,12 +186,13 @@ def test_a_missing_part_is_named(saved, missing):
     ],
 )
 def test_wrong_shapes_and_numbers_are_named(saved, name, array):
-    refused(rewritten(saved, arrays={name: np.asarray(array)}), ModelFormatError, name if array.size else "centres")
+    told = name.rpartition(".")[2] if array.size else "centres"
+    refused(rewritten(saved, arrays={name: np.asarray(array)}), ModelFormatError, told)
 
 
 def test_weights_that_do_not_fit_the_settings_are_one_line(saved):
     refused(
-        rewritten(saved, arrays={"encoder.trunk.0.bias": np.full(32, np.inf, np.float32)}),
+        rewritten(saved, arrays={"motion.encoder.trunk.0.bias": np.full(32, np.inf, np.float32)}),
         ModelFormatError,
         "nan or inf",
     )

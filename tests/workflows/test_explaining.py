@@ -70,9 +70,8 @@ def test_a_graph_tells_the_same_reasons_as_torch(name: str, run: Run, strongest:
 
 
 def test_a_model_from_before_motion_was_kept_explains_by_subjects(run: Run, strongest: Event, tmp_path: Path) -> None:
-    scene = SceneModel.load(
-        run.scene.with_stream(replace(run.scene.motion, motions=None)).save(tmp_path / "old.safetensors")
-    )
+    bare = run.scene.with_stream(replace(run.scene.motion, motions=None))
+    scene = SceneModel.load(bare.save(tmp_path / "old.safetensors"))
     assert scene.motion.motions is None
     reason = reasons_for(replace(run, scene=scene), [strongest])[strongest.event_id]
     assert [motion for *_, motion in reason.nearest] == [None] * 3
