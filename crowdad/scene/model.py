@@ -54,17 +54,41 @@ Array = npt.NDArray[np.float32]
 
 @dataclass(eq=False)
 class SceneModel:
-    """One camera's normality.
+    """What is normal in one camera's footage: made by `fit`, kept in one safetensors file, used by `score`.
 
-    settings: what it was fitted with.  scale: the scene's geometry.  calibration: tail of normal anomaly.
-    weights: the encoder's state, name -> array.  centres: float32 (K, D), unit rows.  shares: float32 (K,), the share
-    of tubes nearest to each centre.  mean, spread: float32 (C, 1, rows, 1), standardisation of tube features.
-    tube_normality: float32 (101,), percentiles of the normality of tubes that were held out.
-    thumbnails: uint8 (K, h, w), the most typical subject of each centre.  motions: uint8 (K, T, rows, columns), how it
-    moves, see `patches.motion_of`; None in files from before it was kept.  activity: float16 (rows, columns) >= 0, mean
-    number of tubes that ended in each cell of a grid over the picture, per step; None as with motions.
-    background: uint8 (h, w), the camera's view without people, see `viewpoint`; None as with motions.
-    provenance: how, when and from what it was fitted.
+    Parameters
+    ----------
+    settings : Settings
+        What it was fitted with.
+    scale : SceneScale
+        The scene's geometry: picture, people's height and speed, perspective.
+    calibration : Calibration
+        The tail of normal anomaly, which the threshold comes from.
+    weights : dict of str to array
+        The encoder's state.
+    centres : float32 array of shape (K, D), rows of length 1
+    shares : float32 array of shape (K,)
+        Share of the tubes nearest to each centre.
+    mean, spread : float32 array of shape (C, 1, rows, 1)
+        Standardisation of tube features.
+    tube_normality : float32 array of shape (101,)
+        Percentiles of the normality of tubes that were held out.
+    thumbnails : uint8 array of shape (K, h, w)
+        The most typical subject of each centre.
+    provenance : dict
+        How, when and from what it was fitted.
+    motions : uint8 array of shape (K, T, rows, columns), optional
+        How the typical subjects move, see `patches.motion_of`; None in files from before it was kept.
+    activity : float16 array of shape (rows, columns), at least 0, optional
+        Mean number of tubes that ended in each cell of a grid over the picture, per step; None as with `motions`.
+    background : uint8 array of shape (h, w), optional
+        The camera's view without people, see `viewpoint`; None as with `motions`.
+
+    Examples
+    --------
+    >>> scene = crowdad.SceneModel.load("gate3.safetensors")
+    >>> scene.scale.size_hw
+    (240, 360)
     """
 
     settings: Settings
@@ -86,19 +110,52 @@ class SceneModel:
         self._encoder: Any = None
         self._device = "cpu"
 
+    def __repr__(self) -> str:
+        (height, width), fps = self.scale.size_hw, self.scale.fps
+        person_px = self.scale.person_px(width / 2, height / 2)
+        return (
+            f"SceneModel({self.provenance.get('how', 'not fitted')}, {width}x{height} at {fps:.3g} fps, "
+            f"people {float(person_px):.0f} px tall, {len(self.centres)} centres, "
+            f"fitted on {self.provenance.get('frames', 0)} frames)"
+        )
+
     @property
     def device(self) -> str:
         """ "cpu" or "cuda": where torch scores."""
         return self._device
 
     def to(self, device: str) -> SceneModel:
-        """Score on "cpu" or "cuda" from now on; returns self."""
+        """Score on another device from now on.
+
+        Parameters
+        ----------
+        device : {"cpu", "cuda"}
+
+        Returns
+        -------
+        SceneModel
+            Itself.
+        """
         self._device = device
         self._encoder = None
         return self
 
     def codes(self, features: Array) -> Array:
-        """Unit codes float32 (N, D) of tube features float32 (N, C, T, rows, columns)."""
+        """What the encoder makes of tubes.
+
+        Parameters
+        ----------
+        features : float32 array of shape (N, C, T, rows, columns)
+
+        Returns
+        -------
+        float32 array of shape (N, D), rows of length 1
+
+        Raises
+        ------
+        ModelError
+            Where the weights do not fit the settings (ModelFormatError).
+        """
         import torch
 
         if self._encoder is None:
@@ -125,7 +182,16 @@ class SceneModel:
         return np.concatenate(parts)
 
     def normality(self, features: Array) -> Array:
-        """Normality of tubes: float32 (N,) in [-1, 1], higher = normal, from features (N, C, T, rows, columns)."""
+        """How normal tubes are: the largest cosine of each one's code to a centre.
+
+        Parameters
+        ----------
+        features : float32 array of shape (N, C, T, rows, columns)
+
+        Returns
+        -------
+        float32 array of shape (N,), in [-1, 1], higher = normal
+        """
         from crowdad.scene.normality import normality
 
         if not len(features):
@@ -144,7 +210,22 @@ class SceneModel:
     def fitted_to(self, size_hw: tuple[int, int], fps: float) -> SceneModel:
         """This scene for footage of another size or frame rate.
 
-        Raises ModelError where the shape differs, or where the pictures are too few to follow anybody.
+        Parameters
+        ----------
+        size_hw : tuple of int
+            Height and width of the footage's pictures, in pixels.
+        fps : float
+            New pictures a second.
+
+        Returns
+        -------
+        SceneModel
+            Another one; this one stays as it is.
+
+        Raises
+        ------
+        ModelError
+            Where the pictures have another shape, or are too few to follow anybody.
         """
         own_h, own_w = self.scale.size_hw
         if abs(size_hw[1] / size_hw[0] * own_h / own_w - 1) > 0.03:
@@ -180,7 +261,26 @@ class SceneModel:
         return replace(self, thumbnails=blank, background=None).to(self._device)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write one safetensors file, whole or not at all."""
+        """Write one safetensors file, whole or not at all.
+
+        Parameters
+        ----------
+        path : path or str
+
+        Returns
+        -------
+        Path
+
+        Raises
+        ------
+        OutputError
+            Where it cannot be written (OutputNotWritableError).
+
+        Examples
+        --------
+        >>> scene.save("copy.safetensors").name
+        'copy.safetensors'
+        """
         path = Path(path)
         arrays = {f"encoder.{name}": np.asarray(array, order="C") for name, array in self.weights.items()}
         arrays |= {name: np.asarray(getattr(self, name), order="C") for name in _ARRAYS}
@@ -210,7 +310,22 @@ class SceneModel:
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> SceneModel:
-        """Read a model file; raises ModelFormatError or ModelVersionError with one line for anything else."""
+        """Read a model file.
+
+        Parameters
+        ----------
+        path : path or str
+
+        Returns
+        -------
+        SceneModel
+
+        Raises
+        ------
+        ModelError
+            For a missing file, one that is no whole scene model (ModelFormatError), and one of another version
+            (ModelVersionError).
+        """
         path = Path(path)
         if not path.is_file():
             raise ModelError(f"{path}: no such model file; make one with: crowdad fit FOOTAGE -o {path.name}")
