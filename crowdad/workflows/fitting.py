@@ -143,7 +143,7 @@ def fit(
     --------
     >>> scene = crowdad.fit("normal.mp4", output="gate4.safetensors", settings=settings)
     >>> scene
-    SceneModel(one-class, 360x240 at 10 fps, people 30 px tall, 16 centres, fitted on 160 frames)
+    SceneModel(one-class, 360x240 at 10 fps, people ... px tall, 16 centres, fitted on 160 frames)
     """
     chosen = chosen_options(FitOptions, options).but(**keywords)
     path = None if output is None else _free_path(Path(output), overwrite)

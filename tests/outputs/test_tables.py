@@ -66,11 +66,11 @@ def test_a_table_without_rows_is_empty(tmp_path: Path) -> None:
 def test_another_file_is_one_clear_line(tmp_path: Path, text: str | bytes) -> None:
     path = tmp_path / "frames.csv"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    with pytest.raises(OutputNotReadableError, match=r"frames\.csv: .*crowdad detect") as error:
+    with pytest.raises(OutputNotReadableError, match=r"frames\.csv: .*crowdad.detect") as error:
         read_frames_csv(path)
     assert "\n" not in str(error.value)
 
 
 def test_a_missing_file_is_one_clear_line(tmp_path: Path) -> None:
-    with pytest.raises(OutputNotReadableError, match="run crowdad detect"):
+    with pytest.raises(OutputNotReadableError, match="run crowdad.detect"):
         read_frames_csv(tmp_path / "frames.csv")
