@@ -18,6 +18,8 @@ import pytest
 
 import crowdad
 from crowdad import errors
+from crowdad.config import load_settings
+from crowdad.sources import open_source
 from crowdad.workflows.detect_options import DetectKeywords
 from crowdad.workflows.fitting import FitKeywords
 from crowdad.workflows.footage import Part, PartKeywords
@@ -109,7 +111,7 @@ def test_options_in_a_record_and_as_keywords_are_one() -> None:
 
 
 def test_a_keyword_that_is_not_there_and_options_that_are_none_are_refused() -> None:
-    with pytest.raises(TypeError, match="'treshold'.*'threshold'"):
+    with pytest.raises(TypeError, match=r"'treshold'.*'threshold'"):
         crowdad.detect("a.mp4", treshold=1.0)
     with pytest.raises(TypeError, match="threshold"):
         next(crowdad.score("a.mp4", "b.safetensors", threshold=1.0))
@@ -201,6 +203,23 @@ def test_what_is_shown_of_an_object_is_a_line_or_two() -> None:
         assert all(word in repr(thing) for word in words), repr(thing)
 
 
+def test_five_lines_fit_and_score_a_generator(tiny_camera: TinyCamera) -> None:
+    pictures = [frame.luma for frame in open_source(tiny_camera.normal).frames()]
+    settings = tiny_camera.settings
+
+    def frames() -> list[np.ndarray]:
+        return pictures
+
+    scene = crowdad.fit(frames, fps=10, settings=settings)
+    scores = [result.anomaly for result in crowdad.score((picture for picture in pictures), scene, fps=10)]
+    assert len(scores) == len(pictures)
+    assert 0 <= min(scores) < max(scores) <= 1
+
+
+def test_the_package_says_that_it_is_typed() -> None:
+    assert (Path(crowdad.__file__).parent / "py.typed").is_file()
+
+
 @pytest.fixture
 def workplace(tiny_camera: TinyCamera, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
     """Works in a folder with the footage and the model of the examples; gives the names that they take for granted."""
@@ -215,7 +234,7 @@ def workplace(tiny_camera: TinyCamera, tmp_path: Path, monkeypatch: pytest.Monke
     return {
         "crowdad": crowdad,
         "scene": tiny_camera.scene,
-        "settings": tiny_camera.settings,
+        "settings": load_settings(overrides=["encoder.epochs=1"], base=tiny_camera.settings),
         "frames": np.repeat(grey[..., None], 3, axis=3),
         "grey_frames": grey,
     }

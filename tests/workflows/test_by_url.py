@@ -356,7 +356,7 @@ def test_learning_by_url(bucket: Bucket, clip: Path, tmp_path: Path, monkeypatch
 
 
 def test_addresses_that_became_paths_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(OutputNotWritableError, match="only crowdad.detect puts"):
+    with pytest.raises(OutputNotWritableError, match=r"only crowdad\.detect puts"):
         RunFolder(Path("s3://bucket/watch"))
     assert isinstance(RemoteRun.of("s3://bucket/a"), RemoteRun)
     assert RemoteRun.of(tmp_path) is None

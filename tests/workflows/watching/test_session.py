@@ -271,7 +271,7 @@ def test_a_watch_goes_on_in_its_folder_and_another_camera_or_run_does_not(model:
         watch(other.open, options_of(model), output=folder)
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "results.json").write_text("{}")
-    with pytest.raises(OutputExistsError, match="holds a run of crowdad.detect"):
+    with pytest.raises(OutputExistsError, match=r"holds a run of crowdad\.detect"):
         watch(FakeCamera(walk(20)).open, options_of(model), output=tmp_path / "run")
 
 
