@@ -158,7 +158,35 @@ class EventSettings(_Section):
 
 
 class Settings(_Section):
-    """All settings of one scene."""
+    """All settings of one scene, in sections; each field has its range, and its unit in its description.
+
+    Attributes
+    ----------
+    seed : int
+        Of every random choice.
+    scale : ScaleSettings
+        Working resolution and step.
+    motion : MotionSettings
+        Optical flow.
+    tubes : TubeSettings
+        Patches that follow their subject.
+    encoder : EncoderSettings
+        The auto-encoder over tubes.
+    normality : NormalitySettings
+        k-means over the codes.
+    heatmap : HeatmapSettings
+        Voting along the tubes' paths.
+    calibration : CalibrationSettings
+        From raw anomaly to [0, 1].
+    events : EventSettings
+        From heatmaps to events.
+
+    Examples
+    --------
+    >>> settings = crowdad.Settings(seed=3, events={"gap_s": 1.0})
+    >>> settings.events.gap_s
+    1.0
+    """
 
     seed: int = Field(0, ge=0, lt=2**32, description="seed of every random choice")
     scale: ScaleSettings = ScaleSettings()

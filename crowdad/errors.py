@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 
-from crowdad.wording import one_line, without_login
+from crowdad.wording import one_line, reader_text, without_login
 
 __all__ = [
     "ConfigError",
@@ -64,12 +64,24 @@ _NO_FILES = "too many files are open (ulimit -n); raise the limit, or use fewer 
 class CrowdadError(Exception):
     """Anything crowdad refuses to do; `str(error)` is the one line a person should read.
 
-    message: names of files and addresses in it may hold anything; what breaks lines or steers a terminal is escaped,
-    and logins of addresses are left out.
+    Parameters
+    ----------
+    message : str
+        Names options of the command line (`--overwrite`); who reads it in Python reads arguments (`overwrite=True`).
+        Names of files and addresses in it may hold anything: what breaks lines or steers a terminal is escaped, and
+        logins of addresses are left out.
+
+    Examples
+    --------
+    >>> str(crowdad.OutputError("runs/monday: holds another run; give another folder with -o, or --overwrite"))
+    'runs/monday: holds another run; give another folder with output, or overwrite=True'
     """
 
     def __init__(self, message: str = "") -> None:
         super().__init__(one_line(without_login(message)))
+
+    def __str__(self) -> str:
+        return reader_text(self.args[0])
 
 
 class SourceError(CrowdadError):

@@ -5,8 +5,40 @@ Here, too, how a place in the footage is written."""
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-__all__ = ["address_shown", "clock_text", "one_line", "without_login"]
+__all__ = ["ARGUMENTS", "address_shown", "clock_text", "one_line", "options_named", "reader_text", "without_login"]
+
+ARGUMENTS = {
+    "--also-normal": "also_normal",
+    "--device": "device",
+    "--end": "end_s",
+    "--false-alarms-per-hour": "false_alarms_per_hour",
+    "--fps": "fps",
+    "--max-pixels": "max_pixels",
+    "--model": "model",
+    "--mqtt": "mqtt",
+    "--name": "name",
+    "--no-heatmaps": "heatmaps=False",
+    "--no-picture": "picture=False",
+    "--overwrite": "overwrite=True",
+    "--person-height": "person_height",
+    "--realtime": "realtime=True",
+    "--resume": "resume=True",
+    "--roi": "roi",
+    "--runtime": "runtime",
+    "--start": "start_s",
+    "--stride": "stride",
+    "--topic": "topic",
+    "--webhook": "webhook",
+    "-o": "output",
+}
+"""Options of the command line that messages name -> what they are in Python."""
+
+_COMMAND = re.compile(r"\bcrowdad (fit|detect|watch)\b(?: FOOTAGE -o (\S+))?")
+_OPTION = re.compile(r"(?<![\w/.-])(?:--[a-z-]+|-o)(?![\w-])")
+_names_options = False
 
 _STORES = ("s3", "gs", "file")
 _WEB = ("http", "https")
@@ -67,6 +99,29 @@ def one_line(text: str) -> str:
 
 def _escaped(sign: str) -> str:
     return sign.encode("unicode_escape", "backslashreplace").decode()
+
+
+def reader_text(text: str) -> str:
+    """A message, written with the names of options, as its reader knows them: within `options_named` as it is, else
+    with the arguments of Python's functions."""
+    if _names_options:
+        return text
+    return _OPTION.sub(lambda found: ARGUMENTS.get(found[0], found[0]), _COMMAND.sub(_call, text))
+
+
+def _call(found: re.Match[str]) -> str:
+    return f"crowdad.{found[1]}" + ("" if found[2] is None else f"(FOOTAGE, output={found[2]!r})")
+
+
+@contextmanager
+def options_named() -> Iterator[None]:
+    """Messages are for somebody at the command line, in all threads of this process."""
+    global _names_options
+    before, _names_options = _names_options, True
+    try:
+        yield
+    finally:
+        _names_options = before
 
 
 def clock_text(time_s: float, tenths: bool = True) -> str:

@@ -69,6 +69,34 @@ def test_an_event_does_not_end_before_it_starts():
         Event(1, 0.0, 0.0, 4, 3, 0.0, 4, 0.9, box)
 
 
+def test_a_heatmap_in_pixels_is_the_middle_of_its_cells_and_linear_between():
+    heatmap = Heatmap(np.array([[0.0, 1.0], [0.5, 0.5]], np.float32), 4.0, (6, 8))  # the last row reaches past it
+    pixels = heatmap.resized()
+    assert (pixels.shape, pixels.dtype) == ((6, 8), np.float32)
+    assert pixels[0].tolist() == pytest.approx([0, 0, 0.125, 0.375, 0.625, 0.875, 1, 1])
+    assert pixels[5, 0] == pytest.approx(0.4375)
+    assert heatmap.resized((3, 4)).shape == (3, 4)
+    assert Heatmap(np.full((1, 1), 0.25, np.float32), 9.0, (2, 2)).resized((5, 7)).tolist() == [[0.25] * 7] * 5
+    with pytest.raises(ValueError, match="size_hw"):
+        heatmap.resized((0, 4))
+
+
+def test_heat_over_a_picture_leaves_the_rest_as_it_is():
+    heatmap = Heatmap(np.array([[0.0, 0.0, 1.0, 1.0]], np.float32), 4.0, (4, 16))
+    grey = np.full((4, 16), 90, np.uint8)
+    over = heatmap.overlay(grey)
+    assert (over.shape, over.dtype) == ((4, 16, 3), np.uint8)
+    assert (over[:, :6] == 90).all()
+    assert (over[:, 12:] != 90).any()
+    blue_first = np.stack([grey, grey + 9, grey + 30], axis=2)
+    assert (heatmap.overlay(blue_first[..., ::-1], rgb=True) == heatmap.overlay(blue_first)[..., ::-1]).all()
+    assert (heatmap.overlay(Frame(0, 0.0, grey, blue_first)) == heatmap.overlay(blue_first)).all()
+    assert (heatmap.overlay(Frame(0, 0.0, grey)) == over).all()
+    assert (heatmap.overlay(grey, strength=0.0) == 90).all()
+    with pytest.raises(ValueError, match="float64"):
+        heatmap.overlay(np.zeros((4, 16)))
+
+
 def test_a_heatmap_has_rows_and_columns():
     assert Heatmap(np.zeros((2, 3), np.float32), 8.0, (16, 24)).cell_px == 8.0
     with pytest.raises(ValueError, match="rows, columns"):

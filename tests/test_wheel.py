@@ -44,6 +44,7 @@ def test_the_wheel_detects_from_another_folder(tiny_camera: TinyCamera, elsewher
     (wheel,) = elsewhere.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     assert "crowdad/py.typed" in names
+    assert "crowdad/__init__.pyi" in names
     assert "crowdad/outputs/report/assets/page.html.j2" in names
     assert "crowdad/page/assets/live.html.j2" in names
     assert not [name for name in names if name.startswith(("tests", "benchmarks"))]

@@ -176,7 +176,7 @@ def detect(
             overlay=not no_overlay,
             heatmaps=not no_heatmaps,
             report=not no_report,
-            footage=footage_beside.value,
+            footage_beside=footage_beside.value,
             part=chosen_part(start, end, stride, fps, max_pixels),
             recorded_at=recorded_at,
             device=device,

@@ -15,6 +15,7 @@ import typer
 
 from crowdad.cli.terminal import notice
 from crowdad.errors import ConfigError, CrowdadError, line_of
+from crowdad.wording import options_named
 
 __all__ = ["FAILED", "INTERRUPTED", "USAGE", "guarded", "tell_failure"]
 
@@ -31,7 +32,7 @@ def guarded(verb: Callable[..., int], *, private: bool = True) -> Callable[..., 
 
     @functools.wraps(verb)
     def command(**arguments: Any) -> None:
-        with _private_files(private), _ended_by_signals():
+        with _private_files(private), _ended_by_signals(), options_named():
             raise typer.Exit(_ended(verb, arguments))
 
     return command

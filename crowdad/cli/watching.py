@@ -225,9 +225,7 @@ def watch(
 
 
 @contextmanager
-def _page(
-    address: str | None, token: str | None, name: str, line: _LiveLine, quiet: bool
-) -> Iterator[dict[str, Callable[[Any], None]]]:
+def _page(address: str | None, token: str | None, name: str, line: _LiveLine, quiet: bool) -> Iterator[dict[str, Any]]:
     """What the watch tells of its frames, events and status: the line in the terminal, and a page if there is one."""
     if address is None:
         if token is not None:

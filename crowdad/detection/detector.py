@@ -20,25 +20,48 @@ __all__ = ["BatchCounts", "Detector"]
 
 
 class Detector:
-    """Scores footage of one scene.
+    """Scores footage of one scene: frames in, one result for each out, in order and in bounded memory.
 
-    scene: the fitted model, already of the footage's size and frame rate (`SceneModel.fitted_to`).
-    threshold_raw: raw anomaly that reads 0.5; default: the calibration's, for the wanted false alarms an hour.
-    roi: bool (H, W) of the scene's size, True where footage is scored, or None for everywhere.
-    batch_steps: steps encoded at once at most; more is faster, fewer is prompter.
-    lag: frames after which a result is given at the latest, with the votes that are in by then; 0: at once, so that
-        nothing later than a frame has a say in its result.  Default: once all votes are in, whenever that is.
-        Steps are then encoded one by one, as they come.
-    runtime: what scores the scene's tubes; default: the scene itself, by torch.
+    Parameters
+    ----------
+    scene : SceneModel
+        Already of the footage's size and frame rate (`SceneModel.fitted_to`).
+    threshold_raw : float, optional
+        Raw anomaly that reads 0.5; default: the calibration's, for the wanted false alarms an hour.
+    roi : bool array of shape (H, W), optional
+        Of the scene's size, True where footage is scored; None: everywhere.
+    batch_steps : int
+        Steps encoded at once at most; more is faster, fewer is prompter.
+    lag : int, optional
+        Frames after which a result is given at the latest, with the votes that are in by then; 0: at once, so that
+        nothing later than a frame has a say in its result.  Default: once all votes are in, whenever that is.  Steps
+        are then encoded one by one, as they come.
+    runtime : Runtime, optional
+        What scores the scene's tubes; default: the scene itself, by torch.
 
-        detector = Detector(scene)
-        for result in detector.run(source.frames()):
-            print(result.time_s, result.anomaly)
+    Attributes
+    ----------
+    cuts : list of float
+        Times of cuts so far, in seconds.
+    strangeness : float, in [0, 1]
+        Share of tubes so far that are less normal than all but 5 % of the fitting footage's: about 0.05 on the scene
+        that it was fitted on.
+    drift : float
+        Distance of the tubes' mean motion from the fitting footage's, in its spreads: well under 1 on that scene.
+    batches : list of BatchCounts, optional
+        Where set to a list, collects what each batch adds to these counts.
 
-    `scene` and `runtime` are what scores.  After or during a run: `cuts` (times of cuts, seconds), `strangeness`
-    (share of tubes less normal than all but 5 % of the fitting footage's: about 0.05 on the scene it was fitted on),
-    `drift` (distance of the tubes' mean motion from the fitting footage's, in its spreads: well under 1 on the scene it
-    was fitted on).  `batches`, where set to a list, collects what each batch adds to these counts.
+    Raises
+    ------
+    ConfigError
+        For a negative lag, and a `roi` of another size than the scene.
+
+    Examples
+    --------
+    >>> detector = crowdad.Detector(scene)
+    >>> results = list(detector.run(crowdad.Frame(i, i / 10, picture) for i, picture in enumerate(grey_frames)))
+    >>> len(results) == len(grey_frames)
+    True
     """
 
     def __init__(
@@ -85,6 +108,9 @@ class Detector:
     def batches(self, collected: list[BatchCounts] | None) -> None:
         self._scorer.motion.batches = collected
 
+    def __repr__(self) -> str:
+        return f"Detector({self.scene!r}, threshold_raw={self.threshold_raw:.4g})"
+
     @property
     def strangeness(self) -> float:
         """Share of the tubes so far that are less normal than the fitting footage's 5 % quantile."""
@@ -109,14 +135,29 @@ class Detector:
         began: int | None = None,
         finder: CutFinder | None = None,
     ) -> Iterator[FrameResult]:
-        """One result for every frame, in order; frames of a size unlike the scene's are scored as still.  A repeated
-        picture is not scored again: its frame has the result of the one it repeats.
+        """Score frames.
 
-        checkpoint: of an earlier run of such a detector over the same frames, which are given again from the first;
-        what it then `told` is given again as it was, and not computed.
-        began: with a checkpoint of `entrance`: frames are given from its `from_frame` on, of footage that is unbroken
-        since the frame of that number, and results from the frame `told` on.
-        finder: of cuts; default: one that knows none of what comes before.
+        Frames of a size unlike the scene's are scored as still.  A repeated picture is not scored again: its frame has
+        the result of the one that it repeats.
+
+        Parameters
+        ----------
+        frames : iterable of Frame
+            In order.
+        checkpoint : Checkpoint, optional
+            Of an earlier run of such a detector over the same frames, which are given again from the first.
+        told : iterable of FrameResult
+            What the earlier run gave; it is given again as it was, and not computed.
+        began : int, optional
+            With a checkpoint of `entrance`: frames are given from its `from_frame` on, of footage that is unbroken
+            since the frame of that number, and results from the frame `told` on.
+        finder : CutFinder, optional
+            Of cuts; default: one that knows none of what comes before.
+
+        Yields
+        ------
+        FrameResult
+            One for each frame, in order.
         """
         told = iter(told)
         finder = CutFinder() if finder is None else finder

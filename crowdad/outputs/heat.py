@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crowdad.errors import ConfigError
-from crowdad.records import Heatmap
+from crowdad.records import HEAT_RISE, Heatmap, glow
 
 __all__ = ["COLOUR_MAPS", "HeatPaint", "raw_colours"]
 
@@ -19,16 +19,14 @@ COLOUR_MAPS = {
     "viridis": cv2.COLORMAP_VIRIDIS,
 }
 
-_RISE = 0.2
-_DARKEST, _BRIGHTEST = 0.35, 0.86
 _MARGIN_CELLS = 2
 
 
 class HeatPaint:
     """Paints heatmaps over pictures.
 
-    colour_map: a name of COLOUR_MAPS.  threshold: anomaly around which the heat appears (transparent up to 0.2 below,
-    in full from 0.2 above).  strength: opacity of the full heat, 0..1.
+    colour_map: a name of COLOUR_MAPS.  threshold: anomaly around which the heat appears, see `records.glow`.
+    strength: opacity of the full heat, 0..1.
 
     Raises ConfigError for an unknown colour map.
     """
@@ -36,14 +34,10 @@ class HeatPaint:
     def __init__(self, colour_map: str = "inferno", threshold: float = 0.5, strength: float = 0.65) -> None:
         if colour_map not in COLOUR_MAPS:
             raise ConfigError(f"colour map {colour_map!r} is unknown; choose one of {', '.join(COLOUR_MAPS)}")
-        self.first_visible = threshold - _RISE
-        anomaly = np.arange(256) / 255
-        rise = np.clip((anomaly - self.first_visible) / (2 * _RISE), 0, 1)
-        alpha = strength * rise**2 * (3 - 2 * rise)
-        # The dark ends of the colour maps would read as shade and the pale ones as light; between them they glow.
-        reach = np.clip((anomaly - self.first_visible) / max(1 - self.first_visible, 0.01), 0, 1)
-        ramp = _DARKEST + (_BRIGHTEST - _DARKEST) * reach
-        levels = np.rint(ramp * 255).astype(np.uint8)[:, None]
+        self.first_visible = threshold - HEAT_RISE
+        place, opacity = glow(np.arange(256) / 255, threshold)
+        alpha = strength * opacity
+        levels = np.rint(place * 255).astype(np.uint8)[:, None]
         self.colours = np.asarray(cv2.applyColorMap(levels, COLOUR_MAPS[colour_map]), dtype=np.uint8)[:, 0]
         self._ink = np.rint(self.colours * alpha[:, None]).astype(np.uint8)[:, None]
         self._through = np.repeat(np.rint(255 * (1 - alpha)).astype(np.uint8)[:, None, None], 3, axis=2)

@@ -23,7 +23,7 @@ from crowdad.errors import OutputNotReadableError
 from crowdad.files import Npz
 from crowdad.records import MOST_CELLS, Heatmap
 
-__all__ = ["HeatmapReader", "HeatmapWriter", "MapChunk"]
+__all__ = ["HeatmapReader", "HeatmapWriter", "MapChunk", "read_heatmaps"]
 
 _CHUNK_FRAMES = 256
 _LEVELS = 255
@@ -203,6 +203,34 @@ class HeatmapReader:
 
     def _unreadable(self) -> OutputNotReadableError:
         return OutputNotReadableError(f"{self._path}: not a whole heatmaps.npz of a run; run crowdad detect again")
+
+
+def read_heatmaps(path: str | os.PathLike[str]) -> Iterator[tuple[int, Heatmap]]:
+    """Read heatmaps.npz of a run back, one map after the other, in bounded memory.
+
+    Parameters
+    ----------
+    path : path or str
+
+    Yields
+    ------
+    index : int
+        Place of the frame in the footage, counted from 0.
+    heatmap : Heatmap
+        Its anomaly in steps of 1/255.
+
+    Raises
+    ------
+    OutputError
+        For a file that is missing, unfinished or damaged (OutputNotReadableError).
+
+    Examples
+    --------
+    >>> for index, heatmap in crowdad.read_heatmaps("runs/monday/heatmaps.npz"):
+    ...     hottest = heatmap.anomaly.max()
+    """
+    with HeatmapReader(path) as maps:
+        yield from maps
 
 
 def _alike(first: Heatmap, second: Heatmap) -> bool:

@@ -218,7 +218,28 @@ class TimingRecord(_Record):
 
 
 class RunResults(_Record):
-    """A run of crowdad detect."""
+    """What results.json says of a run.
+
+    Attributes
+    ----------
+    source, model : SourceRecord, ModelRecord
+        The footage, and what scored it.
+    events, candidates : list of EventRecord
+        What is unusual, in order of start; of a short clip also its most unusual moments that are no event.
+    threshold : ThresholdRecord
+        Where normal ends, and how that was chosen.
+    counts : CountsRecord
+        How many frames there were, and what became of them.
+    warnings : list of str
+        What a person should know of the run.
+    settings : dict
+        What the scene was fitted with, and under "run" how the footage was read.
+    cuts : list of float
+        Times in seconds at which the footage jumps; nothing was followed across.
+    timing : TimingRecord
+        The only part that differs between two runs of the same command.
+    schema_version, crowdad_version
+    """
 
     schema_version: Literal[1] = SCHEMA_VERSION
     crowdad_version: Text
@@ -238,6 +259,15 @@ class RunResults(_Record):
         "most unusual first; numbered on from the events",
     )
     timing: TimingRecord
+
+    def __repr__(self) -> str:
+        found = f"{len(self.events)} events" + (f", {len(self.candidates)} candidates" if self.candidates else "")
+        return (
+            f"RunResults({self.source.name}: {found} in {self.counts.scored} scored frames, "
+            f"threshold {self.threshold.raw:.4g} ({self.threshold.grade}), {len(self.warnings)} warnings)"
+        )
+
+    __str__ = __repr__
 
 
 def event_records(
@@ -322,9 +352,26 @@ def write_results(path: str | os.PathLike[str], results: RunResults) -> None:
 
 
 def read_results(path: str | os.PathLike[str]) -> RunResults:
-    """Read results.json back.
+    """Read results.json of a run back.
 
-    Raises OutputNotReadableError for a missing or damaged file, or one of another schema version.
+    Parameters
+    ----------
+    path : path or str
+
+    Returns
+    -------
+    RunResults
+
+    Raises
+    ------
+    OutputError
+        For a missing or damaged file, or one of another schema version (OutputNotReadableError).
+
+    Examples
+    --------
+    >>> results = crowdad.read_results("runs/monday/results.json")
+    >>> results.source.frames
+    120
     """
     try:
         blob = read_bytes(path, MOST_RESULTS_BYTES)

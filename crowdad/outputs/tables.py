@@ -8,13 +8,17 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from crowdad.errors import OutputNotReadableError
+from crowdad.errors import OutputError, OutputNotReadableError
 from crowdad.files import KB, MB, text_lines
 from crowdad.records import FrameResult
+
+if TYPE_CHECKING:
+    import pandas
 
 __all__ = ["FRAME_COLUMNS", "FrameTable", "FramesCsv", "read_frames_csv"]
 
@@ -26,10 +30,22 @@ FRAME_COLUMNS = ("frame", "time_s", "normality", "anomaly", "flagged", "warm_up"
 
 @dataclass(frozen=True, eq=False)
 class FrameTable:
-    """The columns of frames.csv, each (N,), one entry a frame.
+    """The columns of frames.csv, one entry a frame.
 
-    frame, n_tubes: int64.  time_s: float64.  normality: float64 in [-1, 1].  anomaly: float64 in [0, 1].
-    flagged, warm_up: bool.
+    Parameters
+    ----------
+    frame : int64 array of shape (N,)
+        Places in the footage, counted from 0.
+    time_s : float64 array of shape (N,)
+        Seconds since the footage's first frame.
+    normality : float64 array of shape (N,), in [-1, 1]
+        Higher = normal.
+    anomaly : float64 array of shape (N,), in [0, 1]
+        Higher = abnormal, 0.5 at the threshold.
+    flagged, warm_up : bool array of shape (N,)
+        At or above the threshold; scored before a full window was there.
+    n_tubes : int64 array of shape (N,)
+        Tubes that voted.
     """
 
     frame: npt.NDArray[np.int64]
@@ -42,6 +58,33 @@ class FrameTable:
 
     def __len__(self) -> int:
         return len(self.frame)
+
+    def __repr__(self) -> str:
+        if not len(self):
+            return "FrameTable(no frames)"
+        return (
+            f"FrameTable({len(self)} frames, {self.time_s[0]:.3f} to {self.time_s[-1]:.3f} s, "
+            f"{np.count_nonzero(self.flagged)} flagged, anomaly up to {self.anomaly.max():.2f})"
+        )
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """The table as a DataFrame of pandas, which must be installed.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a frame, its columns those of frames.csv.
+
+        Raises
+        ------
+        OutputError
+            Where pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError:
+            raise OutputError("pandas is not installed; pip install pandas") from None
+        return pandas.DataFrame({name: getattr(self, name) for name in FRAME_COLUMNS})
 
 
 class FramesCsv:
@@ -81,9 +124,26 @@ class FramesCsv:
 
 
 def read_frames_csv(path: str | os.PathLike[str]) -> FrameTable:
-    """Read frames.csv back; a last row that was cut short is left out.
+    """Read frames.csv of a run back; a last row that was cut short is left out.
 
-    Raises OutputNotReadableError for a missing file, other columns, or a row that is not numbers.
+    Parameters
+    ----------
+    path : path or str
+
+    Returns
+    -------
+    FrameTable
+
+    Raises
+    ------
+    OutputError
+        For a missing file, other columns, or a row that is not numbers (OutputNotReadableError).
+
+    Examples
+    --------
+    >>> table = crowdad.read_frames_csv("runs/monday/frames.csv")
+    >>> len(table)
+    120
     """
     refused = f"{path}: holds a row that is not numbers; run crowdad detect again"
     try:

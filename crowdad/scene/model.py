@@ -48,14 +48,30 @@ _DAMAGE = (
 
 @dataclass(eq=False)
 class SceneModel:
-    """One camera's normality.
+    """What is normal in one camera's footage: made by `fit`, kept in one safetensors file, used by `score`.
 
-    settings: what it was fitted with.  scale: the scene's geometry.  calibration: tail of normal anomaly.
-    streams: name -> what each kind of evidence has learned, see `scene.streams`; those that the footage was too short
-    for are missing.
-    activity: float16 (rows, columns) >= 0, mean number of tubes that ended in each cell of a grid over the picture, per
-    step; None where that is not known.  background: uint8 (h, w), the camera's view without people,
-    see `viewpoint`; None as with activity.  provenance: how, when and from what it was fitted.
+    Parameters
+    ----------
+    settings : Settings
+        What it was fitted with.
+    scale : SceneScale
+        The scene's geometry: picture, people's height and speed, perspective.
+    calibration : Calibration
+        The tail of normal anomaly, which the threshold comes from.
+    streams : dict of str to Stream
+        What each kind of evidence has learned, by its name; those that the footage was too short for are missing.
+    provenance : dict
+        How, when and from what it was fitted.
+    activity : float16 array of shape (rows, columns), at least 0, optional
+        Mean number of tubes that ended in each cell of a grid over the picture, per step; None where it is not known.
+    background : uint8 array of shape (h, w), optional
+        The camera's view without people, see `viewpoint`; None where it is not known.
+
+    Examples
+    --------
+    >>> scene = crowdad.SceneModel.load("gate3.safetensors")
+    >>> scene.scale.size_hw
+    (240, 360)
     """
 
     settings: Settings
@@ -65,6 +81,15 @@ class SceneModel:
     provenance: dict[str, Any] = field(default_factory=dict)
     activity: npt.NDArray[np.float16] | None = None
     background: npt.NDArray[np.uint8] | None = None
+
+    def __repr__(self) -> str:
+        (height, width), fps = self.scale.size_hw, self.scale.fps
+        person_px = self.scale.person_px(width / 2, height / 2)
+        return (
+            f"SceneModel({self.provenance.get('how', 'not fitted')}, {width}x{height} at {fps:.3g} fps, "
+            f"people {float(person_px):.0f} px tall, {len(self.motion.centres)} centres, "
+            f"fitted on {self.provenance.get('frames', 0)} frames)"
+        )
 
     @property
     def motion(self) -> Motion:
@@ -80,7 +105,22 @@ class SceneModel:
     def fitted_to(self, size_hw: tuple[int, int], fps: float) -> SceneModel:
         """This scene for footage of another size or frame rate.
 
-        Raises ModelError where the shape differs, or where the pictures are too few to follow anybody.
+        Parameters
+        ----------
+        size_hw : tuple of int
+            Height and width of the footage's pictures, in pixels.
+        fps : float
+            New pictures a second.
+
+        Returns
+        -------
+        SceneModel
+            Another one; this one stays as it is.
+
+        Raises
+        ------
+        ModelError
+            Where the pictures have another shape, or are too few to follow anybody.
         """
         own_h, own_w = self.scale.size_hw
         if abs(size_hw[1] / size_hw[0] * own_h / own_w - 1) > 0.03:
@@ -104,7 +144,26 @@ class SceneModel:
         return replace(self, streams=bare, background=None)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write one safetensors file, whole or not at all."""
+        """Write one safetensors file, whole or not at all.
+
+        Parameters
+        ----------
+        path : path or str
+
+        Returns
+        -------
+        Path
+
+        Raises
+        ------
+        OutputError
+            Where it cannot be written (OutputNotWritableError).
+
+        Examples
+        --------
+        >>> scene.save("copy.safetensors").name
+        'copy.safetensors'
+        """
         path = Path(path)
         arrays = {
             f"{name}.{part}": np.asarray(array, order="C")
@@ -138,7 +197,22 @@ class SceneModel:
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> SceneModel:
-        """Read a model file; raises ModelFormatError or ModelVersionError with one line for anything else."""
+        """Read a model file.
+
+        Parameters
+        ----------
+        path : path or str
+
+        Returns
+        -------
+        SceneModel
+
+        Raises
+        ------
+        ModelError
+            For a missing file, one that is no whole scene model (ModelFormatError), and one of another version
+            (ModelVersionError).
+        """
         path = Path(path)
         if not path.is_file():
             raise ModelError(f"{path}: no such model file; make one with: crowdad fit FOOTAGE -o {path.name}")

@@ -9,10 +9,10 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
-from crowdad.errors import CrowdadError, UnreadableSourceError
+from crowdad.errors import ConfigError, CrowdadError, UnreadableSourceError
 from crowdad.sources._ahead import read_ahead
 from crowdad.sources._base import MAX_PIXELS, MIN_SIDE_PX, Playable, Source
-from crowdad.sources._expand import Spec, expand, path_of, refuse_run, require_existing
+from crowdad.sources._expand import Footage, Spec, expand, path_of, refuse_run, require_existing
 from crowdad.sources._fetched import Fetched, OnBytes, fetch
 from crowdad.sources._listing import Entry, Listing
 from crowdad.sources._remote import RemoteFootage, object_at
@@ -33,6 +33,7 @@ __all__ = [
     "Break",
     "Entry",
     "Fetched",
+    "Footage",
     "ImageFolder",
     "Listing",
     "LiveFrame",
@@ -67,13 +68,14 @@ SOURCES: tuple[type[Source], ...] = (
 
 
 def open_source(
-    spec: Any,
+    footage: Footage,
     *,
     fps: float | None = None,
     start_s: float | None = None,
     end_s: float | None = None,
     stride: int = 1,
     max_pixels: int = MAX_PIXELS,
+    rgb: bool = False,
     on_bytes: OnBytes | None = None,
 ) -> Source:
     """The source for a video file, a folder of pictures, or numpy frames (array, sequence, generator, function).
@@ -84,21 +86,22 @@ def open_source(
     start_s, end_s: the part to read, start_s <= time < end_s, in seconds from the first frame.
     stride: keep every n-th frame.
     max_pixels: footage with larger pictures is refused; arrays, which are in memory already, are not.
+    rgb: the colours of numpy frames are red, green, blue, not blue, green, red.
     on_bytes: told how far fetching is, (bytes here, bytes in all).
 
     The footage is opened and its first frame decoded, so that what cannot be read says so here.
     Raises SourceError with one clear line, ConfigError for a setting that makes no sense, StorageError where an object
     store refuses.
     """
-    if isinstance(spec, Source):
-        return spec
-    spec = local_spec(spec)
+    if isinstance(footage, Source):
+        return footage
+    spec = local_spec(footage)
     if is_stored(spec):
         found = expand([spec])
         if len(found) != 1:
             raise UnreadableSourceError(f"{spec}: is {len(found)} videos; give one at a time here")
         spec = found[0]
-    part: dict[str, Any] = {"fps": fps, "start_s": start_s, "end_s": end_s, "stride": stride, "max_pixels": max_pixels}
+    part = {"fps": fps, "start_s": start_s, "end_s": end_s, "stride": stride, "max_pixels": max_pixels, "rgb": rgb}
     return _fetched_source(spec, part, on_bytes) if isinstance(spec, RemoteFootage) else _source(spec, part)
 
 
@@ -107,7 +110,7 @@ def _fetched_source(footage: RemoteFootage, part: dict[str, Any], on_bytes: OnBy
     try:
         source = _source(copy.path, part)
     except CrowdadError as error:
-        error.args = (str(error).replace(str(copy.path), str(footage)),)
+        error.args = (error.args[0].replace(str(copy.path), str(footage)),)
         raise
     source.held = copy
     return source
@@ -123,8 +126,12 @@ def _source(spec: Any, part: dict[str, Any]) -> Source:
             raise UnreadableSourceError(f"{spec}: is a single picture; give the folder of frames {spec.parent} instead")
     for kind in SOURCES:
         if kind.accepts(spec):
-            known = {name: value for name, value in part.items() if name != "max_pixels" or kind is not ArraySource}
-            source: Source = kind(spec, **known)
+            if part["rgb"] and kind is not ArraySource:
+                raise ConfigError(
+                    f"{spec}: rgb is for numpy frames; files carry the order of their colours, leave it out"
+                )
+            unknown = "max_pixels" if kind is ArraySource else "rgb"
+            source: Source = kind(spec, **{name: value for name, value in part.items() if name != unknown})
             _ = source.info
             return source
     if isinstance(spec, Path):

@@ -6,11 +6,15 @@ import difflib
 import glob
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from os import PathLike
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from crowdad.errors import SourceNotFoundError, UnreadableSourceError
+from crowdad.sources._base import Source
 from crowdad.sources._matching import matching
 from crowdad.sources._names import MASK_SUFFIX, is_video
 from crowdad.sources._remote import RemoteFootage, expand_url
@@ -18,10 +22,21 @@ from crowdad.sources.images import is_picture, natural_order
 from crowdad.sources.storage import SCHEMES, is_stored, local_spec
 from crowdad.wording import address_shown
 
-__all__ = ["LIVE_SCHEMES", "Spec", "expand", "path_of", "refuse_address", "refuse_run", "require_existing"]
+__all__ = ["LIVE_SCHEMES", "Footage", "Spec", "expand", "path_of", "refuse_address", "refuse_run", "require_existing"]
 
 Spec = Path | RemoteFootage
 """A piece of footage that has a name: a file or a folder of pictures, here or in an object store."""
+
+_Named = str | PathLike[str] | RemoteFootage | Source
+_Picture = npt.NDArray[np.uint8]
+
+Footage = (
+    _Named | Sequence[_Named] | _Picture | Sequence[_Picture] | Iterator[_Picture] | Callable[[], Iterable[_Picture]]
+)
+"""What a library user may give: a video file, a folder of pictures, a glob, an address in an object store, a list of
+these, or numpy frames: an array (T, H, W) or (T, H, W, 3), a list of frames, a generator (which can be read once), or a
+function that returns a fresh one.  Each frame is uint8 (H, W), or (H, W, 3) in the order blue, green, red unless `rgb`
+is given."""
 
 LIVE_SCHEMES = ("rtsp", "rtsps", "http", "https", "tcp", "udp")
 """Of cameras and streams."""

@@ -22,7 +22,7 @@ Array = npt.NDArray[np.uint8]
 
 
 class ArraySource(Source):
-    """numpy frames, each uint8 (H, W) grey or uint8 (H, W, 3) in BGR order.
+    """numpy frames, each uint8 (H, W) grey or uint8 (H, W, 3) in BGR order, in RGB order with `rgb`.
 
     frames: an array (T, H, W) or (T, H, W, 3), a sequence of frames, or a function without arguments that returns a
         fresh iterator.  A generator works for a single pass; a second one raises UnreadableSourceError.
@@ -45,6 +45,7 @@ class ArraySource(Source):
         start_s: float | None = None,
         end_s: float | None = None,
         stride: int = 1,
+        rgb: bool = False,
     ) -> None:
         if fps is None:
             raise ConfigError("arrays carry no frame rate; give fps, the number of frames a second")
@@ -52,6 +53,7 @@ class ArraySource(Source):
         super().__init__(name, Cut(start_s, end_s, stride))
         self._fps = float(fps)
         self._frames = frames
+        self._rgb = rgb
         self._peeked: list[Array] = []
         self._used_up = False
 
@@ -92,7 +94,7 @@ class ArraySource(Source):
         try:
             for index, array in enumerate(chain(self._peeked, opened)):
                 self._check(index, array)
-                yield Picture(index, index / self._fps, partial(_load, array))
+                yield Picture(index, index / self._fps, partial(_load, array, self._rgb))
         finally:
             if callable(self._frames) and hasattr(opened, "close"):
                 opened.close()
@@ -111,7 +113,8 @@ class ArraySource(Source):
         ):
             found = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
             raise UnreadableSourceError(
-                f"{self.name}: frame {index} is {found}; uint8 (H, W) grey or uint8 (H, W, 3) BGR is needed"
+                f"{self.name}: frame {index} is {found}; uint8 (H, W) grey or uint8 (H, W, 3) "
+                f"{'RGB' if self._rgb else 'BGR'} is needed"
             )
 
 
@@ -119,9 +122,10 @@ def _is_frame_sequence(spec: Any) -> bool:
     return isinstance(spec, Sequence) and bool(spec) and isinstance(spec[0], np.ndarray)
 
 
-def _load(array: Array, color: bool) -> Pixels:
+def _load(array: Array, rgb: bool, color: bool) -> Pixels:
     if array.ndim == 2:
         luma = array.copy(order="C")
         return luma, cv2.cvtColor(luma, cv2.COLOR_GRAY2BGR) if color else None  # type: ignore[return-value]
-    luma = cv2.cvtColor(np.ascontiguousarray(array), cv2.COLOR_BGR2GRAY)  # type: ignore[assignment]
-    return luma, array.copy(order="C") if color else None
+    bgr = np.ascontiguousarray(array[..., ::-1] if rgb else array)
+    luma = cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY)  # type: ignore[assignment]
+    return luma, array[..., :: -1 if rgb else 1].copy(order="C") if color else None

@@ -7,18 +7,18 @@ import os
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, Unpack, get_args
 
 from crowdad.config import Settings
 from crowdad.errors import ConfigError
 from crowdad.scene.model import SceneModel
 from crowdad.sources import RemoteFootage, at_hand
 from crowdad.tubes.scale import GivenHeights
-from crowdad.workflows.footage import Part
+from crowdad.workflows.footage import Part, PartKeywords, split_keywords
 from crowdad.workflows.grading import RATES, Sensitivity, check_sensitivity
 from crowdad.workflows.progress import Progress, in_bytes, silent
 
-__all__ = ["DetectOptions", "FootageBeside", "Model"]
+__all__ = ["DetectKeywords", "DetectOptions", "FootageBeside", "Heights", "Model"]
 
 _LEAST_RAW, _MOST_RAW = 1e-9, 1e6
 
@@ -29,13 +29,59 @@ no links), a copy of its own, or nothing."""
 Model = SceneModel | RemoteFootage | str | os.PathLike[str]
 """A fitted scene or its file, which may lie in an object store."""
 
+Heights = GivenHeights | float | str | os.PathLike[str]
+"""People's height, head to feet: pixels (`95`), pixels at rows of people's middle (`"95@110,100@230"`), or the file
+that "Set people's size" of a report page saves."""
+
+
+class DetectKeywords(PartKeywords, total=False):
+    """The fields of `DetectOptions`, as keywords."""
+
+    model: Model | None
+    settings: Settings | None
+    person_height: Heights | None
+    threshold: float | None
+    false_alarms_per_hour: float | None
+    sensitivity: Sensitivity | None
+    roi: str | os.PathLike[str] | None
+    overlay: bool
+    heatmaps: bool
+    report: bool
+    footage_beside: FootageBeside
+    recorded_at: str | None
+    device: str
+    runtime: str
+
 
 @dataclass(frozen=True, eq=False)
 class DetectOptions:
-    """How footage is scored and what is written of it; each field as `workflows.detect` describes it.
+    """How footage is scored and what is written of it; each field as `detect` describes it.
 
-    part: what of the footage is read.
-    Raises ConfigError for values that make no sense; whether runtime and device are there is seen when a run starts.
+    Parameters
+    ----------
+    model : SceneModel, path or str, optional
+    settings : Settings, optional
+    person_height : GivenHeights, optional
+    threshold, false_alarms_per_hour : float, optional
+    sensitivity : {"low", "normal", "high"}, optional
+    roi : path or str, optional
+    overlay, heatmaps, report : bool
+    footage_beside : {"link", "copy", "none"}
+    part : Part
+        What of the footage is read: start_s, end_s, stride, fps, max_pixels, rgb.
+    recorded_at : str, optional
+    device, runtime : str
+
+    Raises
+    ------
+    ConfigError
+        For values that make no sense; whether device and runtime are there is seen when a run starts.
+
+    Examples
+    --------
+    >>> options = crowdad.DetectOptions(model="gate3.safetensors", sensitivity="low")
+    >>> options.but(start_s=60.0, overlay=False).part.start_s
+    60.0
     """
 
     model: Model | None = None
@@ -48,7 +94,7 @@ class DetectOptions:
     overlay: bool = True
     heatmaps: bool = True
     report: bool = True
-    footage: FootageBeside = "link"
+    footage_beside: FootageBeside = "link"
     part: Part = field(default_factory=Part)
     recorded_at: str | None = None
     device: str = "auto"
@@ -71,8 +117,10 @@ class DetectOptions:
                 raise ConfigError(f"{name} is {value}; a number above 0 is needed")
         if self.threshold is not None and not _LEAST_RAW <= self.threshold <= _MOST_RAW:
             raise ConfigError(f"threshold is {self.threshold:g}; raw anomaly is {_LEAST_RAW:g} to {_MOST_RAW:g}")
-        if self.footage not in get_args(FootageBeside):
-            raise ConfigError(f"footage {self.footage!r} is unknown; choose {', '.join(get_args(FootageBeside))}")
+        if self.footage_beside not in get_args(FootageBeside):
+            raise ConfigError(
+                f"footage {self.footage_beside!r} is unknown; choose {', '.join(get_args(FootageBeside))}"
+            )
         if self.recorded_at is not None:
             try:
                 datetime.fromisoformat(self.recorded_at)
@@ -80,6 +128,16 @@ class DetectOptions:
                 raise ConfigError(
                     f"recorded at {self.recorded_at!r} is no date and time; write it as 2024-05-17T08:30:00"
                 ) from None
+
+    def but(self, **keywords: Unpack[DetectKeywords]) -> DetectOptions:
+        """The same with some fields set, those of its part and people's height as users give them.
+
+        Raises ConfigError.
+        """
+        part, rest = split_keywords(keywords, DetectKeywords)
+        if "person_height" in rest:
+            rest["person_height"] = GivenHeights.of(rest["person_height"])
+        return replace(self, part=replace(self.part, **part), **rest)
 
     @property
     def has_level(self) -> bool:

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
+from itertools import chain, islice, pairwise
 from pathlib import Path
-from typing import Any
+from statistics import fmean
+from typing import Any, Unpack
 
 from crowdad.config import Settings
 from crowdad.detection.detector import Detector
+from crowdad.detection.events import find_events
 from crowdad.errors import ConfigError, OutputExistsError, TooLittleMotionError
 from crowdad.outputs.folder import JOURNAL, RunFolder, held_files
 from crowdad.outputs.remote import RemoteRun
 from crowdad.outputs.results import RunResults, write_results
-from crowdad.records import FrameResult
+from crowdad.records import Event, FrameResult
 from crowdad.scene.model import SceneModel
-from crowdad.sources import MAX_PIXELS, Source
+from crowdad.sources import Footage, Source
 from crowdad.sources.storage import local_spec
-from crowdad.tubes.scale import GivenHeights
 from crowdad.workflows.camera_check import camera_verdict, warned
-from crowdad.workflows.detect_options import DetectOptions, FootageBeside, Model
-from crowdad.workflows.footage import Part, one_spec
-from crowdad.workflows.grading import Sensitivity
+from crowdad.workflows.detect_options import DetectKeywords, DetectOptions, Model
+from crowdad.workflows.footage import Part, PartKeywords, chosen_options, one_spec, split_keywords
 from crowdad.workflows.progress import Progress, silent
 from crowdad.workflows.reporting import write_report
 from crowdad.workflows.resuming import finished_results, folder_to_resume
@@ -36,127 +38,246 @@ from crowdad.workflows.second_look import TIMELINE_PICTURES, SecondLook, look_ag
 from crowdad.workflows.still_footage import still_run
 from crowdad.workflows.upload import put_when_whole
 
-__all__ = ["check_apart", "detect", "detect_with", "maps_path", "score", "sighted", "write_run"]
+__all__ = ["check_apart", "detect", "detect_with", "events", "maps_path", "score", "sighted", "write_run"]
+
+
+_MEASURED_FRAMES = 250
+"""Results that the frame rate is measured from, where nobody gave it."""
 
 
 def _nobody(_line: str) -> None:
     pass
 
 
-def score(
-    spec: Any,
-    model: Model,
-    *,
-    start_s: float | None = None,
-    end_s: float | None = None,
-    stride: int = 1,
-    fps: float | None = None,
-    max_pixels: int = MAX_PIXELS,
-    device: str = "auto",
-    runtime: str = "auto",
-) -> Iterator[FrameResult]:
-    """Score footage and write nothing: one `FrameResult` for every frame, in order, in bounded memory.
+class ScoreKeywords(PartKeywords, total=False):
+    """What `score` takes beside footage and scene."""
 
-    spec: a video file, a folder of pictures, or numpy frames (an array, a generator or a function that returns one;
-        each uint8 (H, W) or (H, W, 3) BGR) with their `fps`.  model: a fitted scene or its file.
-    runtime: "auto" (torch on a GPU, ONNX Runtime on a CPU), "torch" or "onnx".
-    Warns (`UserWarning`) after the first seconds where they are not the view that the model was fitted on.
-    Raises SourceError, ModelError, ConfigError.
+    device: str
+    runtime: str
+
+
+def score(footage: Footage, scene: Model, **keywords: Unpack[ScoreKeywords]) -> Iterator[FrameResult]:
+    """Score footage and write nothing: one result for each frame, in order, in bounded memory.
+
+    Parameters
+    ----------
+    footage : path, str, or numpy frames
+        A video file, a folder of pictures, its address in an object store, or frames: an array of shape (T, H, W) or
+        (T, H, W, 3), a list of frames, a generator, or a function that returns one; each frame is uint8 (H, W), or
+        (H, W, 3) in the order blue, green, red.
+    scene : SceneModel, path or str
+        The fitted scene, or its file.
+    fps : float, optional
+        Frames a second of numpy frames (needed), and of folders of pictures and raw streams (default: 10 of folders).
+    rgb : bool
+        The colours of the numpy frames are red, green, blue.
+    start_s, end_s : float, optional
+        The part to score, start_s <= time < end_s, in seconds since the first frame.
+    stride : int
+        Score every n-th frame.
+    max_pixels : int
+        Footage with larger pictures is refused; default: 25 million.
+    device : {"auto", "cpu", "cuda"}
+        Where to compute.
+    runtime : {"auto", "torch", "onnx"}
+        What computes the scores; "auto" is torch on a GPU and ONNX Runtime on a CPU.
+
+    Yields
+    ------
+    FrameResult
+        Anomaly in [0, 1], 0.5 at the threshold, normality in [-1, 1], and the heatmap of one frame.
+
+    Raises
+    ------
+    SourceError
+        The footage cannot be read, or is shorter than one window (TooShortError).
+    ModelError
+        The file is no scene model, or the footage has another shape than the scene.
+    ConfigError
+        A keyword has a value that makes no sense.
+
+    Warns
+    -----
+    UserWarning
+        After the first seconds, where the footage does not show the view that the scene was fitted on.
+
+    Examples
+    --------
+    >>> anomalies = [result.anomaly for result in crowdad.score(frames, scene, fps=10, rgb=True)]
+    >>> len(anomalies) == len(frames)
+    True
     """
-    check_runtime(runtime, device)
-    source = Part(start_s, end_s, stride, fps, max_pixels).open(one_spec(spec))
-    options = DetectOptions(model).at_hand()
+    part, rest = split_keywords(keywords, ScoreKeywords)
+    options = DetectOptions(scene, part=Part(**part), **rest)
+    check_runtime(options.runtime, options.device)
+    source = options.part.open(one_spec(footage))
+    options = options.at_hand()
     fitted = options.scene()
     assert fitted is not None, "a model was given"
-    scene = fitted.fitted_to(source.info.size_hw, source.new_fps)
-    _, scorer = open_runtime(scene, runtime, device)
-    with closing(long_enough(source, scene)) as frames:
-        yield from Detector(scene, runtime=scorer).run(warned(frames, scene))
+    own = fitted.fitted_to(source.info.size_hw, source.new_fps)
+    _, scorer = open_runtime(own, options.runtime, options.device)
+    with closing(long_enough(source, own)) as frames:
+        yield from Detector(own, runtime=scorer).run(warned(frames, own))
+
+
+def events(results: Iterable[FrameResult], scene: Model | None = None, *, fps: float | None = None) -> list[Event]:
+    """The events among scored frames: what stands above the threshold, followed from frame to frame.
+
+    Parameters
+    ----------
+    results : iterable of FrameResult
+        In order, such as `score` yields them; each is used once.
+    scene : SceneModel, path or str, optional
+        What scored them: its `settings.events`, and the size of people, without which a strip at the picture's border
+        may be an event.  None: the default settings.
+    fps : float, optional
+        Frames a second, repeated ones included; None: measured from the times of the first results.
+
+    Returns
+    -------
+    list of Event
+        In order of start, numbered from 1.
+
+    Raises
+    ------
+    ModelError
+        The file is no scene model.
+    ConfigError
+        `fps` is not above 0.
+
+    Examples
+    --------
+    >>> found = crowdad.events(crowdad.score("monday.mp4", scene), scene)
+    >>> all(event.start_s < event.end_s for event in found)
+    True
+    """
+    fitted = None if scene is None else DetectOptions(scene).at_hand().scene()
+    if fps is not None and not (math.isfinite(fps) and fps > 0):
+        raise ConfigError(f"fps is {fps}; frames a second must be above 0")
+    coming = iter(results)
+    first = list(islice(coming, _MEASURED_FRAMES))
+    rate = _rate_of(first) if fps is None else fps
+    if rate is None:
+        return []
+    chosen = (Settings() if fitted is None else fitted.settings).events
+    return find_events(
+        chain(first, coming),
+        rate,
+        low=chosen.low,
+        min_duration_s=chosen.min_duration_s,
+        gap_s=chosen.gap_s,
+        person_px=None if fitted is None else fitted.scale.person_px,
+    )
+
+
+def _rate_of(results: Sequence[FrameResult]) -> float | None:
+    """Frames a second; breaks in the footage do not count.  None where fewer than two frames follow each other."""
+    steps = [later.time_s - one.time_s for one, later in pairwise(results) if later.segment == one.segment]
+    steps = [step for step in steps if step > 0]
+    return 1 / fmean(steps) if steps else None
 
 
 def detect(
-    spec: Any,
+    footage: Footage,
+    options: DetectOptions | None = None,
     *,
-    model: Model | None = None,
     output: RunFolder | RemoteRun | str | os.PathLike[str] | None = None,
-    settings: Settings | None = None,
-    person_height: GivenHeights | float | str | os.PathLike[str] | None = None,
-    threshold: float | None = None,
-    false_alarms_per_hour: float | None = None,
-    sensitivity: Sensitivity | None = None,
-    roi: str | os.PathLike[str] | None = None,
-    overlay: bool = True,
-    heatmaps: bool = True,
-    report: bool = True,
-    footage: FootageBeside = "link",
-    start_s: float | None = None,
-    end_s: float | None = None,
-    stride: int = 1,
-    fps: float | None = None,
-    max_pixels: int | None = None,
-    recorded_at: str | None = None,
-    device: str = "auto",
-    runtime: str = "auto",
     overwrite: bool = False,
     resume: bool = False,
     progress: Progress = silent,
     notice: Callable[[str], None] = _nobody,
+    **keywords: Unpack[DetectKeywords],
 ) -> RunResults:
     """Find what is unusual in one piece of footage and write all that is known of it into a run's folder.
 
-    spec: a video file, a folder of pictures, also by its address in an object store (`s3://..`), or numpy frames that
-        can be read again, with their `fps`.
-    model: a fitted scene or its file; None: a scene is first fitted on the footage itself, anomalies inside, and saved
+    Parameters
+    ----------
+    footage : path, str, or numpy frames
+        A video file, a folder of pictures, its address in an object store, or frames that can be read again, see
+        `score`.
+    options : DetectOptions, optional
+        All that follows `notice` here in one record; a keyword beside it replaces the record's.
+    output : path or str, optional
+        Folder of the run; default: runs/<name>, numbered where that is taken.  Or an address in an object store, where
+        the run is put when it is whole.
+    overwrite : bool
+        Replace the run that is in `output`.
+    resume : bool
+        Go on with the interrupted run of the same footage and settings in `output` (default: the footage's last one in
+        runs/).  What it had scored is not scored again; a whole run is left as it is, and its results are returned.
+    progress : callable, optional
+        Given a `Stage` each time the work has moved on.
+    notice : callable, optional
+        Given a line at once that a person should read before the scoring ends; it is among the results' warnings, too.
+    model : SceneModel, path or str, optional
+        The fitted scene, or its file; None: a scene is first fitted on the footage itself, anomalies inside, and saved
         as scene.safetensors in the folder.
-    output: the folder, by default runs/<name>, never another run's unless `overwrite`; or an address in an object
-        store, where the run is put when it is whole.
-    resume: go on with the run of the same footage and settings that was interrupted in the folder, by default the
-        footage's last one in runs/; what it had scored is not scored again, and the results are those of a run that
-        was never interrupted.  A whole run is left as it is and its results are returned.
-    settings: of the fit; with a model only its `events` section and false alarms an hour may differ from the model's.
-    person_height: of people, head to feet, where the footage is learned from itself: as in `fit`.
-    threshold: raw anomaly that reads 0.5, as `threshold.raw` in results.json; or false_alarms_per_hour wanted on normal
-        footage, from which it is then chosen; or sensitivity "low", "normal", "high": 0.2, 1, 5 false alarms an hour.
-        Footage of less than five minutes without a model is too short for a rate: its most unusual moments are ranked,
-        those that stand out clearly (more with a higher sensitivity) are events, the others candidates.
-    roi: a mask picture, white where the footage is scored.  overlay, heatmaps, report: write overlay.mp4, heatmaps.npz,
-        report.html.
-    footage: what lies beside the page: "link", a second name of the original file (a copy where browsers need one, or
-        on another disk), "copy", or "none".
-    recorded_at: wall clock of the first frame, ISO 8601.
-    runtime: what scores: "auto" (torch on a GPU, ONNX Runtime on a CPU), "torch" or "onnx".
+    settings : Settings, optional
+        Of the fit; with a model only `events` and the false alarms an hour may differ from the model's.
+    person_height : float, str or path, optional
+        People's height, head to feet, where the footage is learned from itself: pixels (95), pixels at rows of people's
+        middle ("95@110,100@230"), or a file that a report page saved.
+    threshold : float, optional
+        Raw anomaly that reads 0.5, `threshold.raw` of an earlier results.json.
+    false_alarms_per_hour : float, optional
+        Choose the threshold for so many on normal footage; default: the model's, 1.
+    sensitivity : {"low", "normal", "high"}, optional
+        0.2, 1 or 5 false alarms an hour.  Footage of less than five minutes without a model is too short for a rate:
+        its most unusual moments are ranked, and those that stand out clearly (more of them with a higher sensitivity)
+        are events, the others candidates.
+    roi : path or str, optional
+        A mask picture, white where the footage is scored.
+    overlay, heatmaps, report : bool
+        Write overlay.mp4, heatmaps.npz and report.html.
+    footage_beside : {"link", "copy", "none"}
+        What lies beside report.html: a second name of the original file (a copy where browsers need one, or on another
+        disk), a copy, or nothing.
+    recorded_at : str, optional
+        Wall clock of the first frame, ISO 8601.
+    start_s, end_s, stride, fps, max_pixels, rgb, device, runtime
+        As in `score`.
 
-    max_pixels: footage with larger pictures is refused; None: 25 million.
-    notice: told at once of what a person should read before the scoring ends; it is among the results' warnings too.
+    Returns
+    -------
+    RunResults
+        What results.json holds: events, threshold, counts, warnings.
 
+    Raises
+    ------
+    SourceError
+        The footage cannot be read, or is shorter than one window (TooShortError).
+    FitError
+        Nothing can be learned from the footage itself.
+    ModelError
+        The file is no scene model, or the footage has another shape than the scene.
+    OutputError
+        The folder holds another run, or cannot be written.
+    ConfigError
+        A keyword has a value that makes no sense.
+
+    Notes
+    -----
     An interrupted or failed run leaves what it had under `.part` names; its last few scores may be missing there.
-    Raises CrowdadError: SourceError (TooShortError for less than one window), FitError, ModelError, OutputError,
-    ConfigError.
+
+    Examples
+    --------
+    >>> results = crowdad.detect("monday.mp4", model=scene, output="runs/monday", overlay=False)
+    >>> results.counts.scored
+    120
     """
-    options = DetectOptions(
-        model=model,
-        settings=settings,
-        person_height=GivenHeights.of(person_height),
-        threshold=threshold,
-        false_alarms_per_hour=false_alarms_per_hour,
-        sensitivity=sensitivity,
-        roi=roi,
-        overlay=overlay,
-        heatmaps=heatmaps,
-        report=report,
-        footage=footage,
-        part=Part(start_s, end_s, stride, fps, MAX_PIXELS if max_pixels is None else max_pixels),
-        recorded_at=recorded_at,
-        device=device,
-        runtime=runtime,
-    )
     return detect_with(
-        spec, options, output=output, overwrite=overwrite, resume=resume, progress=progress, notice=notice
+        footage,
+        chosen_options(DetectOptions, options).but(**keywords),
+        output=output,
+        overwrite=overwrite,
+        resume=resume,
+        progress=progress,
+        notice=notice,
     )
 
 
 def detect_with(
-    spec: Any,
+    footage: Footage,
     options: DetectOptions,
     *,
     output: RunFolder | RemoteRun | str | os.PathLike[str] | None = None,
@@ -169,14 +290,14 @@ def detect_with(
     if overwrite and resume:
         raise ConfigError("both overwrite and resume were given; give one of them")
     if (run := RemoteRun.of(output)) is not None:
-        spec = one_spec(spec)
+        spec = one_spec(footage)
 
         def score_here(folder: RunFolder) -> RunResults:
             return _detect_here(spec, options, folder, overwrite, resume, progress, notice)
 
         return put_when_whole(run, spec, score_here, overwrite=overwrite, resume=resume, progress=progress)
     assert not isinstance(output, RemoteRun)
-    return _detect_here(spec, options, output, overwrite, resume, progress, notice)
+    return _detect_here(footage, options, output, overwrite, resume, progress, notice)
 
 
 def _detect_here(

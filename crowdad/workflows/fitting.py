@@ -6,103 +6,185 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any
+from typing import Any, Unpack
 
 from crowdad.config import Settings
 from crowdad.errors import CrowdadError, FitError, OutputExistsError, OutputNotWritableError, TooShortError
 from crowdad.scene.model import SceneModel
-from crowdad.sources import MAX_PIXELS, Source
+from crowdad.sources import Footage, Source
 from crowdad.tubes.patches import Span
 from crowdad.tubes.scale import GivenHeights
+from crowdad.workflows.detect_options import Heights
 from crowdad.workflows.false_alarms import ticked_spans
-from crowdad.workflows.footage import Part, check_device, expand_specs, learning_sources
+from crowdad.workflows.footage import (
+    Part,
+    PartKeywords,
+    check_device,
+    chosen_options,
+    expand_specs,
+    learning_sources,
+    split_keywords,
+)
 from crowdad.workflows.model_picture import picture_beside, portray
 from crowdad.workflows.progress import Progress, silent, told_by_share
 
-__all__ = ["fit", "fit_sources"]
+__all__ = ["FitKeywords", "FitOptions", "fit", "fit_sources"]
 
 _MAX_FPS_RATIO = 1.1
 _LEAST_FPS = 2.0
 
 
+class FitKeywords(PartKeywords, total=False):
+    """The fields of `FitOptions`, as keywords."""
+
+    unlabelled: bool
+    also_normal: Sequence[str | os.PathLike[str]]
+    person_height: Heights | None
+    settings: Settings | None
+    pictures: bool
+    device: str
+
+
+@dataclass(frozen=True, eq=False)
+class FitOptions:
+    """How a scene is learned; each field as `fit` describes it.
+
+    part: what of each piece of footage is read.
+    """
+
+    unlabelled: bool = False
+    also_normal: Sequence[str | os.PathLike[str]] = ()
+    person_height: GivenHeights | None = None
+    settings: Settings | None = None
+    pictures: bool = True
+    part: Part = field(default_factory=Part)
+    device: str = "auto"
+
+    def but(self, **keywords: Unpack[FitKeywords]) -> FitOptions:
+        """The same with some fields set, those of its part and people's height as users give them.
+
+        Raises ConfigError.
+        """
+        part, rest = split_keywords(keywords, FitKeywords)
+        if "person_height" in rest:
+            rest["person_height"] = GivenHeights.of(rest["person_height"])
+        return replace(self, part=replace(self.part, **part), **rest)
+
+
 def fit(
-    specs: Any,
+    footage: Footage,
+    options: FitOptions | None = None,
     *,
-    unlabelled: bool = False,
-    also_normal: Sequence[str | os.PathLike[str]] = (),
-    person_height: GivenHeights | float | str | os.PathLike[str] | None = None,
-    settings: Settings | None = None,
     output: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     picture: bool = False,
-    pictures: bool = True,
-    start_s: float | None = None,
-    end_s: float | None = None,
-    stride: int = 1,
-    fps: float | None = None,
-    max_pixels: int = MAX_PIXELS,
-    device: str = "auto",
     progress: Progress = silent,
     on_bad_input: Callable[[CrowdadError], None] | None = None,
+    **keywords: Unpack[FitKeywords],
 ) -> SceneModel:
     """Learn what is normal in one camera's footage.
 
-    specs: video files, folders of pictures, globs, also as addresses in an object store, a list of these, or numpy
-        frames (array, or a function that returns a fresh generator; each uint8 (H, W) or (H, W, 3) BGR) with their
-        `fps`.
-    unlabelled: the footage may hold anomalies; what is rare in it is then left out.
-    also_normal: files of false alarms saved by the report page of runs; what they tick is learned as normal, from the
-        footage they name.
-    person_height: of people, head to feet, where it cannot be measured: pixels (`95`), pixels at rows of their middle
-        (`"95@110,100@230"`), or the file that the report page's "Set people's size" saves.
-    output: where to save the model, or None to keep it in memory.  overwrite: let an earlier file there go.
-    picture: also draw what was learned into a PNG beside it, see `portray`.
-    pictures: keep the small pictures of people and of the empty view in the model; without them it cannot show what is
-        normal, nor see that the camera was moved.
-    start_s, end_s, stride, fps: the part of each piece of footage to read; fps for what carries no times.
-    max_pixels: footage with larger pictures is refused.
-    device: "auto", "cpu" or "cuda".  on_bad_input: told of each piece that cannot be read, while others go on.
+    Parameters
+    ----------
+    footage : path, str, a list of these, or numpy frames
+        Video files, folders of pictures, globs, also as addresses in an object store; or frames that can be read again,
+        see `score`.
+    options : FitOptions, optional
+        All that follows `on_bad_input` here in one record; a keyword beside it replaces the record's.
+    output : path or str, optional
+        File to save the model in; None: it is kept in memory.
+    overwrite : bool
+        Replace what is in `output`.
+    picture : bool
+        Draw what was learned into a PNG beside the model, too.
+    progress : callable, optional
+        Given a `Stage` each time the work has moved on.
+    on_bad_input : callable, optional
+        Given the error of each piece of footage that cannot be read, while others go on; None: it is raised.
+    unlabelled : bool
+        The footage may hold anomalies: what is rare in it is left out.
+    also_normal : sequence of path or str
+        Files of false alarms that report pages saved; what they tick is learned as normal, from the footage they name.
+    person_height : float, str or path, optional
+        People's height, head to feet, where it cannot be measured: pixels (95), pixels at rows of people's middle
+        ("95@110,100@230"), or a file that a report page saved.
+    settings : Settings, optional
+        Everything else that can be chosen.
+    pictures : bool
+        Keep small pictures of people and of the empty view in the model; without them it cannot show what is normal,
+        nor notice that the camera was moved.
+    start_s, end_s, stride, fps, max_pixels, rgb, device
+        As in `score`, for each piece of footage.
 
-    More than an hour in all is learned from in 60 s windows spread evenly over the footage.
-    Raises SourceError, FitError (TooLittleMotionError where people hardly move), OutputError, ConfigError.
+    Returns
+    -------
+    SceneModel
+
+    Raises
+    ------
+    SourceError
+        The footage cannot be read, or is shorter than one window (TooShortError).
+    FitError
+        Nothing can be learned from it: people hardly move (TooLittleMotionError), or their size cannot be measured
+        (UnclearSizeError).
+    OutputError
+        `output` is taken, or cannot be written.
+    ConfigError
+        A keyword has a value that makes no sense.
+
+    Notes
+    -----
+    Of more than an hour in all, windows of 60 s are read, spread evenly over the footage.
+
+    Examples
+    --------
+    >>> scene = crowdad.fit("normal.mp4", output="gate4.safetensors", settings=settings)
+    >>> scene
+    SceneModel(one-class, 360x240 at 10 fps, people ... px tall, 16 centres, fitted on 160 frames)
     """
-    heights = GivenHeights.of(person_height)
+    chosen = chosen_options(FitOptions, options).but(**keywords)
     path = None if output is None else _free_path(Path(output), overwrite)
     beside = None if path is None or not picture else _free_path(picture_beside(path), overwrite, "--no-picture")
-    part = Part(start_s, end_s, stride, fps, max_pixels)
-    device = check_device(device)
-    readable, opened = [], []  # kept open: what was fetched stays as long
-    for spec in expand_specs(specs):
-        try:
-            opened.append(part.open(spec, progress))
-            readable.append(spec)
-        except CrowdadError as error:
-            if on_bad_input is None:
-                raise
-            on_bad_input(error)
-    if not readable:
-        raise FitError("none of the footage can be read; nothing to learn from")
-    sources, sampled = learning_sources(readable, part)
-    spans = ticked_spans(also_normal)
+    device = check_device(chosen.device)
+    opened = _readable(footage, chosen.part, progress, on_bad_input)  # kept: what was fetched stays as long
+    sources, sampled = learning_sources([spec for spec, _ in opened], chosen.part)
     scene = fit_sources(
         sources,
-        settings or Settings(),
-        unlabelled=unlabelled,
-        also_normal=spans,
-        heights=heights,
+        chosen.settings or Settings(),
+        unlabelled=chosen.unlabelled,
+        also_normal=ticked_spans(chosen.also_normal),
+        heights=chosen.person_height,
         device=device,
         progress=progress,
     )
     scene.provenance["sampled"] = sampled
-    if not pictures:
+    if not chosen.pictures:
         scene = scene.without_pictures()
     if path is not None:
         scene.save(path)
         if beside is not None:
             portray(scene, beside, name=path.name)
     return scene
+
+
+def _readable(
+    footage: Footage, part: Part, progress: Progress, on_bad_input: Callable[[CrowdadError], None] | None
+) -> list[tuple[Any, Source]]:
+    """Each piece of footage that can be read, opened.  Raises FitError where none can."""
+    opened = []
+    for spec in expand_specs(footage):
+        try:
+            opened.append((spec, part.open(spec, progress)))
+        except CrowdadError as error:
+            if on_bad_input is None:
+                raise
+            on_bad_input(error)
+    if not opened:
+        raise FitError("none of the footage can be read; nothing to learn from")
+    return opened
 
 
 def fit_sources(

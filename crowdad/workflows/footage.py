@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
-from typing import Any
+from typing import Any, TypedDict, TypeVar
 
 from crowdad.errors import ConfigError
-from crowdad.sources import MAX_PIXELS, RemoteFootage, Source, expand, named, open_source
+from crowdad.sources import MAX_PIXELS, Footage, RemoteFootage, Source, expand, named, open_source
 from crowdad.workflows.progress import Progress, in_bytes, silent
 
-__all__ = ["Part", "check_device", "check_device_name", "expand_specs", "learning_sources", "one_spec"]
+__all__ = [
+    "Part",
+    "PartKeywords",
+    "check_device",
+    "check_device_name",
+    "check_keywords",
+    "chosen_options",
+    "expand_specs",
+    "learning_sources",
+    "one_spec",
+    "split_keywords",
+]
 
 LEARN_AT_MOST_S = 3600.0
 """Longer footage is learned from in windows spread evenly over it."""
@@ -21,11 +33,14 @@ LEARN_AT_MOST_S = 3600.0
 WINDOW_S = 60.0
 
 
+Options = TypeVar("Options")
+
+
 @dataclass(frozen=True)
 class Part:
     """What to read of the footage: start_s <= time < end_s, every `stride`-th frame; fps for what has no times.
 
-    max_pixels: footage with larger pictures is refused.
+    max_pixels: footage with larger pictures is refused.  rgb: numpy frames are red, green, blue.
     """
 
     start_s: float | None = None
@@ -33,24 +48,64 @@ class Part:
     stride: int = 1
     fps: float | None = None
     max_pixels: int = MAX_PIXELS
+    rgb: bool = False
 
-    def open(self, spec: Any, progress: Progress = silent) -> Source:
+    def open(self, footage: Footage, progress: Progress = silent) -> Source:
         """The source, fetched where it lies elsewhere, its first frame already decoded.
 
         Raises SourceError, StorageError, ConfigError.
         """
         return open_source(
-            spec,
+            footage,
             fps=self.fps,
             start_s=self.start_s,
             end_s=self.end_s,
             stride=self.stride,
             max_pixels=self.max_pixels,
+            rgb=self.rgb,
             on_bytes=in_bytes(progress, "fetching"),
         )
 
 
-def expand_specs(specs: Any) -> list[Any]:
+class PartKeywords(TypedDict, total=False):
+    """The fields of `Part`, as keywords."""
+
+    start_s: float | None
+    end_s: float | None
+    stride: int
+    fps: float | None
+    max_pixels: int
+    rgb: bool
+
+
+def chosen_options(kind: type[Options], given: Options | None) -> Options:
+    """The record of options that a verb was given, or the defaults.  Raises ConfigError for anything else."""
+    if given is None:
+        return kind()
+    if not isinstance(given, kind):
+        raise ConfigError(f"options is {given!r:.80}; a {kind.__name__} is needed, or keywords such as model=...")
+    return given
+
+
+def check_keywords(keywords: Mapping[str, Any], known: type) -> None:
+    """Raise TypeError, as Python does, for a keyword that the TypedDict `known` does not have."""
+    names: frozenset[str] = known.__optional_keys__  # type: ignore[attr-defined]
+    for name in keywords:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1)
+            raise TypeError(f"unknown keyword argument {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+
+
+def split_keywords(keywords: Mapping[str, Any], known: type) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Keywords of a verb, all of the TypedDict `known`: those of `Part`, and the others."""
+    check_keywords(keywords, known)
+    parts: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
+    for name, value in keywords.items():
+        parts[name not in Part.__dataclass_fields__][name] = value
+    return parts
+
+
+def expand_specs(specs: Footage) -> list[Any]:
     """Each piece of footage that `specs` means: paths, folders and globs are expanded, numpy frames are one piece.
 
     specs: one of these or a list of them.  Raises SourceNotFoundError, UnreadableSourceError.
@@ -63,7 +118,7 @@ def expand_specs(specs: Any) -> list[Any]:
     return [specs]
 
 
-def one_spec(spec: Any) -> Any:
+def one_spec(spec: Footage) -> Any:
     """The single piece of footage that `spec` means.  Raises ConfigError where it is several."""
     found = expand_specs(spec)
     if len(found) != 1:

@@ -18,7 +18,7 @@ from crowdad.outputs.heatmaps import HeatmapReader
 from crowdad.outputs.results import RunResults, read_results
 from crowdad.outputs.tables import FrameTable, read_frames_csv
 from crowdad.records import Event, Frame, FrameResult, Heatmap
-from crowdad.sources import Source, read_ahead
+from crowdad.sources import Footage, Source, read_ahead
 from crowdad.tubes.scale import SceneScale
 from crowdad.workflows.footage import Part, one_spec
 from crowdad.workflows.progress import Progress, counted, silent
@@ -37,7 +37,7 @@ Checked = TypeVar("Checked")
 
 
 def overlay(
-    spec: Any,
+    footage: Footage,
     run_folder: str | os.PathLike[str],
     *,
     output: str | os.PathLike[str] | None = None,
@@ -46,13 +46,43 @@ def overlay(
     strength: float = 0.65,
     progress: Progress = silent,
 ) -> Path:
-    """Draw a run's overlay again from its maps, without scoring again; returns where it is.
+    """Draw a run's overlay again from its maps, without scoring again.
 
-    spec: the footage that the run was made from.  run_folder: of that run.  output: default its overlay.mp4.
-    colour_map: inferno, magma, plasma, turbo or viridis.  level: anomaly in (0, 1) from which heat is shown and events
-        are found anew; None keeps the run's events (0.5).  strength: opacity of full heat, 0..1.
-    Raises OutputNotReadableError where the run is unfinished or was made with --no-heatmaps, SourceError, ConfigError,
-    OutputNotWritableError.
+    Parameters
+    ----------
+    footage : path, str, or numpy frames
+        The footage that the run was made from, as it was given to `detect`.
+    run_folder : path or str
+        Folder of that run.
+    output : path or str, optional
+        Video to write; default: overlay.mp4 of the run.
+    colour_map : {"inferno", "magma", "plasma", "turbo", "viridis"}
+    level : float, in (0, 1), optional
+        Anomaly from which heat is shown and events are found anew; None keeps the run's events (0.5).
+    strength : float, in [0, 1]
+        Opacity of full heat.
+    progress : callable, optional
+        Given a `Stage` each time the work has moved on.
+
+    Returns
+    -------
+    Path
+        Where the video is.
+
+    Raises
+    ------
+    OutputError
+        The run is unfinished or was made with `heatmaps=False` (OutputNotReadableError), or the video cannot be written
+        (OutputNotWritableError).
+    SourceError
+        The footage cannot be read.
+    ConfigError
+        A keyword has a value that makes no sense.
+
+    Examples
+    --------
+    >>> crowdad.overlay("monday.mp4", "runs/monday", output="warm.mp4", colour_map="turbo", level=0.4).name
+    'warm.mp4'
     """
     from crowdad.outputs.overlay import OverlaySettings
 
@@ -60,7 +90,7 @@ def overlay(
         raise ConfigError(f"level is {level}; an anomaly above 0 and below 1 is needed (0.5 is the run's threshold)")
     folder = Path(run_folder)
     results = read_results(folder / "results.json")
-    source = _footage_of(results, spec, progress)
+    source = _footage_of(results, footage, progress)
     table = read_frames_csv(folder / "frames.csv")
     look = OverlaySettings(colour_map, 0.5 if level is None else level, strength)
     if level is None:
@@ -106,13 +136,13 @@ def passing(source: Source, progress: Progress, watchers: Sequence[Watcher]) -> 
         yield watched
 
 
-def _footage_of(results: RunResults, spec: Any, progress: Progress) -> Source:
+def _footage_of(results: RunResults, footage: Footage, progress: Progress) -> Source:
     """The footage of a run, read as the run read it.  Raises OutputNotReadableError where it is another."""
     chosen = results.settings.get("run")
     known = chosen if isinstance(chosen, dict) else {}
     read = {name: value for name, value in known.items() if name in Part.__dataclass_fields__}
     part = _checked(Part, read, results)
-    source = part.open(one_spec(spec), progress)
+    source = part.open(one_spec(footage), progress)
     own, given = results.source.sha256, source.sha256()
     if own is not None and given is not None and own != given:
         raise OutputNotReadableError(

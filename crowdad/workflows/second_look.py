@@ -60,7 +60,7 @@ def look_again(
 
     told = [*scored.events, *scored.candidates]
     peaks = PeakThumbnails(told, MOST_PICTURES if report else TIMELINE_PICTURES)
-    beside = run.options.footage if report else "none"
+    beside = run.options.footage_beside if report else "none"
     playable = run.source.playable() if beside != "none" and _is_whole(scored) else None
     with ExitStack() as stack:
         watchers: list[Watcher] = [peaks.watch]

@@ -30,7 +30,7 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     "text.mp4": (lambda path: path.write_text("no footage\n" * 50), "not a video file that can be read (550 bytes)"),
     "unfinished.mp4": (footage.without_index, "the mp4 has no index (moov)"),
     "sound.mp4": (footage.sound, "holds audio but no video; give a file with a video stream"),
-    "raw.h264": (plain, "a raw stream carries no timestamps; say how many frames a second it has with --fps"),
+    "raw.h264": (plain, "a raw stream carries no timestamps; say how many frames a second it has with"),
     "one.mp4": (lambda path: plain(path, 1), "1 frame, one window of this scene takes 6; use longer footage"),
     "two.mp4": (lambda path: plain(path, 2), "2 frames, one window of this scene takes 6"),
     "five.mp4": (lambda path: plain(path, 5), "5 frames, one window of this scene takes 6"),

@@ -37,7 +37,7 @@ def others_may(path: Path) -> list[str]:
 def test_a_run_is_for_its_owner_alone(tiny_model: Path, tmp_path: Path) -> None:
     clip = plain(tmp_path / "clip.mp4", 20, container_options={"movflags": "faststart"})
     clip.chmod(0o644)
-    crowdad.detect(clip, model=tiny_model, output=tmp_path / "run", footage="copy")
+    crowdad.detect(clip, model=tiny_model, output=tmp_path / "run", footage_beside="copy")
     assert {path.name for path in (tmp_path / "run").iterdir()} >= {"report.html", "overlay.mp4", "footage.mp4"}
     assert others_may(tmp_path / "run") == []
     assert mode(clip) == 0o644
@@ -139,7 +139,7 @@ def test_footage_beside_the_page(footage: str, tiny_model: Path, tmp_path: Path,
 
 def test_another_word_for_the_footage_is_refused() -> None:
     with pytest.raises(ConfigError, match="choose link, copy, none"):
-        DetectOptions(footage="hidden")  # type: ignore[arg-type]
+        DetectOptions(footage_beside="hidden")  # type: ignore[arg-type]
 
 
 def test_a_model_without_pictures_scores_the_same_and_shows_nobody(tmp_path: Path) -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-import crowdad
 from crowdad.errors import CrowdadError
 from crowdad.outputs.folder import run_name
 from crowdad.outputs.results import SourceRecord
 from crowdad.outputs.tables import FRAME_COLUMNS
+from crowdad.sources import open_source
 from tests.hostile import footage
 from tests.hostile.conftest import Program
 
@@ -71,7 +71,7 @@ def test_a_playlist_opens_no_other_file(name: str, tmp_path: Path) -> None:
     os.mkfifo(secret)  # whoever opened it would wait for ever
     make = footage.concat_list if name in ("list.mp4", "list.ffconcat") else footage.playlist
     with pytest.raises(CrowdadError, match="is a playlist, not footage") as refusal:
-        crowdad.open_source(make(tmp_path / name, secret))
+        open_source(make(tmp_path / name, secret))
     assert "secret" not in str(refusal.value)
 
 
@@ -91,7 +91,7 @@ def test_a_login_is_never_told(address: str, tmp_path: Path, crowdad_program: Pr
         assert "camera.local" in ended.errors[0]
         assert not any("hunter2" in line or "admin" in line for line in (*ended.errors, ended.shown))
     with pytest.raises(CrowdadError) as refusal:
-        crowdad.open_source(address)
+        open_source(address)
     assert "hunter2" not in str(refusal.value)
     assert "hunter2" not in run_name(address)
     record = SourceRecord(name=address, size_hw=(1, 1), fps=1, frames=1, duration_s=1)

@@ -103,7 +103,7 @@ def test_no_frames_at_all_is_an_empty_file(tmp_path: Path) -> None:
 
 
 def test_other_files_are_one_clear_line(tmp_path: Path) -> None:
-    with pytest.raises(OutputNotReadableError, match="--no-heatmaps"):
+    with pytest.raises(OutputNotReadableError, match="heatmaps=False"):
         HeatmapReader(tmp_path / "missing.npz")
     whole = write(tmp_path / "h.npz", maps(30)).read_bytes()
     np.savez(tmp_path / "foreign.npz", x=np.zeros(3))

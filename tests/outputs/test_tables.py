@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from crowdad.errors import OutputNotReadableError
-from crowdad.outputs.tables import FramesCsv, read_frames_csv
+from crowdad.errors import OutputError, OutputNotReadableError
+from crowdad.outputs.tables import FRAME_COLUMNS, FramesCsv, FrameTable, read_frames_csv
 from crowdad.records import FrameResult, Heatmap
 
 HEADER = "frame,time_s,normality,anomaly,flagged,warm_up,n_tubes"
@@ -66,11 +68,21 @@ def test_a_table_without_rows_is_empty(tmp_path: Path) -> None:
 def test_another_file_is_one_clear_line(tmp_path: Path, text: str | bytes) -> None:
     path = tmp_path / "frames.csv"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    with pytest.raises(OutputNotReadableError, match=r"frames\.csv: .*crowdad detect") as error:
+    with pytest.raises(OutputNotReadableError, match=r"frames\.csv: .*crowdad.detect") as error:
         read_frames_csv(path)
     assert "\n" not in str(error.value)
 
 
+def test_a_table_for_pandas(monkeypatch: pytest.MonkeyPatch) -> None:
+    columns = {name: np.zeros(3) for name in FRAME_COLUMNS}
+    table = FrameTable(**columns)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "pandas", SimpleNamespace(DataFrame=dict))
+    assert list(table.to_pandas().items()) == list(columns.items())
+    monkeypatch.setitem(sys.modules, "pandas", None)  # as where it is not installed
+    with pytest.raises(OutputError, match="pip install pandas"):
+        table.to_pandas()
+
+
 def test_a_missing_file_is_one_clear_line(tmp_path: Path) -> None:
-    with pytest.raises(OutputNotReadableError, match="run crowdad detect"):
+    with pytest.raises(OutputNotReadableError, match=r"run crowdad\.detect"):
         read_frames_csv(tmp_path / "frames.csv")

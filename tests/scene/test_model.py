@@ -102,7 +102,7 @@ def test_a_place_that_cannot_be_written_is_one_line_and_leaves_nothing(tmp_path)
 
 
 def test_a_missing_file_and_a_folder_say_how_to_make_one(tmp_path):
-    refused(tmp_path / "none.safetensors", ModelError, "no such model file", "crowdad fit")
+    refused(tmp_path / "none.safetensors", ModelError, "no such model file", "crowdad.fit")
     refused(tmp_path, ModelError, "no such model file")
 
 
@@ -110,7 +110,7 @@ def test_a_missing_file_and_a_folder_say_how_to_make_one(tmp_path):
 def test_a_foreign_file_is_one_line(tmp_path, content):
     path = tmp_path / "foreign.safetensors"
     path.write_bytes(content)
-    refused(path, ModelFormatError, "crowdad fit")
+    refused(path, ModelFormatError, "crowdad.fit")
 
 
 def test_a_safetensors_file_of_somebody_else_is_one_line(tmp_path):

@@ -78,12 +78,12 @@ def test_a_webcam(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_files_are_played_only_when_asked_for(tiny_video: Path, tmp_path: Path) -> None:
     assert live_file(str(tiny_video), realtime=True) == tiny_video
-    with pytest.raises(UnreadableSourceError, match="or play it at its own pace with --realtime"):
+    with pytest.raises(UnreadableSourceError, match="or play it at its own pace with realtime=True"):
         live_file(str(tiny_video), realtime=False)
     for spec, words in ((tmp_path / "missing.mp4", "no such file"), (tmp_path, "is no stream and no video file")):
         with pytest.raises(CrowdadError, match=words):
             live_file(str(spec), realtime=True)
-    with pytest.raises(ConfigError, match="--realtime is for files"):
+    with pytest.raises(ConfigError, match="realtime=True is for files"):
         live_file("rtsp://camera/1", realtime=True)
     with pytest.raises(ConfigError) as told:
         live_file("rtsp://camera/user=admin_password=s3cret", realtime=True)

@@ -126,7 +126,11 @@ BAD: dict[str, tuple[Callable[[Path], Path], type[SourceError], str]] = {
         NoVideoError,
         "audio and a cover picture but no",
     ),
-    "raw without fps": (lambda folder: write_video(folder / "a.h264", moving_square()), UnreadableSourceError, "--fps"),
+    "raw without fps": (
+        lambda folder: write_video(folder / "a.h264", moving_square()),
+        UnreadableSourceError,
+        "with fps",
+    ),
     "playlist": (playlist, UnreadableSourceError, "is a playlist"),
     "disguised playlist": (disguised_playlist, UnreadableSourceError, "is a playlist"),
     "text that could be drawn": (subtitles, UnreadableSourceError, "not a video file"),
@@ -411,7 +415,7 @@ def test_hash_is_that_of_the_file(tiny_video: Path) -> None:
 
 
 def test_huge_pictures_are_refused(tiny_video: Path) -> None:
-    with pytest.raises(UnreadableSourceError, match=r"64x48, more than 3000 pixels are not read; .*--max-pixels"):
+    with pytest.raises(UnreadableSourceError, match=r"64x48, more than 3000 pixels are not read; .*max_pixels"):
         _ = VideoFile(tiny_video, max_pixels=3000).info
 
 

@@ -96,7 +96,7 @@ def test_files_that_cannot_be_played(tiny_video: Path, tmp_path: Path) -> None:
         Stream(str(tmp_path / "missing.mp4"), realtime=True)
     with pytest.raises(UnreadableSourceError, match="not a video file"):
         Stream(str(tmp_path / "text.mp4"), realtime=True)
-    with pytest.raises(UnreadableSourceError, match="--realtime"):
+    with pytest.raises(UnreadableSourceError, match="realtime=True"):
         Stream(str(tiny_video))
     with pytest.raises(ConfigError, match="queue_frames"):
         Stream(str(tiny_video), realtime=True, queue_frames=0)

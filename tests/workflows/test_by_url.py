@@ -157,14 +157,16 @@ def test_what_cannot_be_put_stays_here(
     (local,) = (here / "runs").iterdir()
     assert str(caught.value) == (
         f"{place}: cannot be written (access is denied (Forbidden); check the credentials and what they may do); "
-        f"the run is whole in {local}, the same command with --resume puts it there"
+        f"the run is whole in {local}, the same command with resume=True puts it there"
     )
     assert (local / "results.json").is_file()
     assert bucket.names("runs/night") == ["frames.csv", "heatmaps.npz"], "no reader takes that for a whole run"
-    with pytest.raises(OutputExistsError, match=r"holds another run .*--resume to go on with it"):
+    with pytest.raises(OutputExistsError, match=r"holds another run .*resume=True"):
         detect_with(clip, plain(model), output=place)
     bucket.files.rm(f"{bucket.name}/runs", recursive=True)
-    with pytest.raises(OutputExistsError, match=f"a whole run for it lies in {local} and was not put there; --resume"):
+    with pytest.raises(
+        OutputExistsError, match=f"a whole run for it lies in {local} and was not put there; resume=True"
+    ):
         detect_with(clip, plain(model), output=place)
     text = (local / "results.json").read_text()
     results = f"{bucket.name}/runs/night/results.json"
@@ -193,7 +195,7 @@ def test_an_unfinished_run_goes_on(
     monkeypatch.setattr(detecting, "write_run", original)
     (local,) = (here / "runs").iterdir()
     assert not bucket.files.exists(f"{bucket.name}/runs")
-    with pytest.raises(OutputExistsError, match=f"^{place}: an unfinished run for it lies in {local}; --resume to go"):
+    with pytest.raises(OutputExistsError, match=f"^{place}: an unfinished run for it lies in {local}; resume=True"):
         detect_with(clip, plain(model), output=place)
     detect_with(clip, plain(model), output=place, resume=True)
     assert run_of(got(bucket, "runs/night", tmp_path / "got")) == run_of(tmp_path / "local")
@@ -210,7 +212,7 @@ def test_a_place_that_cannot_be_written_is_refused_at_once(
         raise PermissionError("Forbidden")
 
     monkeypatch.setattr(bucket.files, "pipe_file", denied)
-    with pytest.raises(OutputNotWritableError, match=r"cannot be written \(access is denied.*\); give another -o"):
+    with pytest.raises(OutputNotWritableError, match=r"cannot be written \(access is denied.*\); give another output"):
         detect_with(clip, plain(model), output=f"{bucket.url}/night")
     assert not here.exists() or not list(here.rglob("results*"))
 
@@ -354,7 +356,7 @@ def test_learning_by_url(bucket: Bucket, clip: Path, tmp_path: Path, monkeypatch
 
 
 def test_addresses_that_became_paths_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(OutputNotWritableError, match="only crowdad detect puts"):
+    with pytest.raises(OutputNotWritableError, match=r"only crowdad\.detect puts"):
         RunFolder(Path("s3://bucket/watch"))
     assert isinstance(RemoteRun.of("s3://bucket/a"), RemoteRun)
     assert RemoteRun.of(tmp_path) is None

@@ -22,7 +22,7 @@ from crowdad.workflows import detect, score, watch
 from crowdad.workflows.camera_check import CameraWatch, camera_verdict
 from crowdad.workflows.detect_options import DetectOptions
 from crowdad.workflows.progress import Stage
-from crowdad.workflows.watching.session import WatchOptions
+from crowdad.workflows.watching.watch_options import WatchOptions
 from tests.conftest import TinyCamera, write_video
 from tests.live_camera import FakeCamera
 from tests.scene.viewpoint.made_up import peopled, view

@@ -47,7 +47,7 @@ def test_a_picture_never_lies_where_its_model_does() -> None:
 
 def test_an_earlier_picture_is_kept_before_minutes_are_spent(tiny_camera: TinyCamera, tmp_path: Path) -> None:
     (tmp_path / "gate.png").write_text("mine")
-    with pytest.raises(OutputExistsError, match=r"gate\.png: exists; .* or --no-picture"):
+    with pytest.raises(OutputExistsError, match=r"gate\.png: exists; .* or picture=False"):
         fit(tiny_camera.normal, output=tmp_path / "gate.safetensors", picture=True)
     assert not (tmp_path / "gate.safetensors").exists()
     assert (tmp_path / "gate.png").read_text() == "mine"

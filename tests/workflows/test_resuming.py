@@ -126,7 +126,7 @@ def test_a_run_goes_on_where_it_was(clip: Path, model: Path, whole: Path, tmp_pa
     with pytest.raises(StopError):
         workflows.detect(clip, model=model, output=folder, progress=stopping_at(100), **PLAIN)
     assert {path.name for path in folder.iterdir()} == {"frames.csv.part", "heatmaps.npz.part", JOURNAL}
-    with pytest.raises(OutputExistsError, match="--resume to go on"):
+    with pytest.raises(OutputExistsError, match="resume=True"):
         workflows.detect(clip, model=model, output=folder, **PLAIN)
     workflows.detect(clip, model=model, output=folder, resume=True, **PLAIN)
     assert {path.name for path in folder.iterdir()} == {path.name for path in whole.iterdir()}

@@ -39,8 +39,28 @@ _MOST_GB = 1e6
 class AlertOptions:
     """Where alerts go beside events.jsonl.
 
-    webhook: http(s) address that each message is POSTed to.  mqtt: broker, see `MqttSink`; topic: under which.
-    save_clips: keep a few seconds around each event as mp4.  keep_gb: the oldest clips go where they take more.
+    Parameters
+    ----------
+    webhook : str, optional
+        http(s) address that each message is POSTed to.
+    mqtt : str, optional
+        Broker: HOST, HOST:PORT or mqtts://user:password@HOST.
+    topic : str, optional
+        What the broker gets them under.
+    save_clips : bool
+        Keep a few seconds around each event as mp4.
+    keep_gb : float
+        The oldest clips are removed where all take more gigabytes.
+
+    Raises
+    ------
+    ConfigError
+        For a broker without a topic, and sizes that make no sense.
+
+    Examples
+    --------
+    >>> crowdad.AlertOptions(webhook="https://host/path", save_clips=True).keep_gb
+    5.0
     """
 
     webhook: str | None = None

@@ -7,14 +7,15 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 
 from crowdad.config import Settings
 from crowdad.detection.live import EventChange, LiveScore, LiveScorer, LiveUpdate
-from crowdad.errors import ConfigError, OutputError, OutputExistsError
+from crowdad.errors import OutputError, OutputExistsError
 from crowdad.files import MB, read_bytes
 from crowdad.outputs.folder import RunFolder, run_name
 from crowdad.outputs.watch_status import WatchStatus
@@ -23,7 +24,7 @@ from crowdad.scene.model import SceneModel
 from crowdad.sources import LiveFrame, Stream, StreamStatus, read_mask
 from crowdad.wording import without_login
 from crowdad.workflows.camera_check import CameraWatch
-from crowdad.workflows.detect_options import DetectOptions
+from crowdad.workflows.footage import chosen_options
 from crowdad.workflows.people_size import doubts_of
 from crowdad.workflows.progress import Stage
 from crowdad.workflows.run_records import camera_record
@@ -31,9 +32,10 @@ from crowdad.workflows.run_start import save_scene, wanting
 from crowdad.workflows.runtime_choice import check_runtime, open_runtime
 from crowdad.workflows.watching.arrivals import Arrivals, Camera, OpenCamera
 from crowdad.workflows.watching.counts import Board
-from crowdad.workflows.watching.notify import AlertOptions, Teller
+from crowdad.workflows.watching.notify import Teller
 from crowdad.workflows.watching.thinning import Breaks, Thinning
 from crowdad.workflows.watching.warm_up import WarmUp
+from crowdad.workflows.watching.watch_options import WatchKeywords, WatchOptions
 
 __all__ = ["WatchOptions", "watch"]
 
@@ -49,38 +51,6 @@ def _nobody(*_: object) -> None:
     pass
 
 
-@dataclass(frozen=True, eq=False)
-class WatchOptions:
-    """How a camera is watched.
-
-    scoring: model, settings, people's height, threshold, mask, device and runtime, each as `workflows.detect` describes
-        it, and of `part` fps and max_pixels; the rest does not apply.
-    warm_up_s: without a model, so much footage is learned from first, anomalies inside.
-    lag: frames by which results come late; None: one tube; 0: nothing later than a frame has a say in its result.
-    alerts: where events go beside events.jsonl.
-    duration_s: the watch ends by itself after so long; None: never.
-    realtime: a file is played at its own pace.
-    name: what the camera is called wherever it is told of; default: scheme and host of its address.
-    """
-
-    scoring: DetectOptions = field(default_factory=DetectOptions)
-    warm_up_s: float = 300.0
-    lag: int | None = None
-    alerts: AlertOptions = field(default_factory=AlertOptions)
-    duration_s: float | None = None
-    realtime: bool = False
-    name: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.name is not None and not self.name.strip():
-            raise ConfigError("the camera's name is empty; leave out --name, or give one")
-        for name, value in (("warm-up", self.warm_up_s), ("duration", self.duration_s)):
-            if value is not None and not 0 < value < float("inf"):
-                raise ConfigError(f"the {name} is {value} s; more than 0 is needed")
-        if self.lag is not None and self.lag < 0:
-            raise ConfigError(f"the lag is {self.lag} frames; 0 or more is needed")
-
-
 def watch(
     camera: str | OpenCamera,
     options: WatchOptions | None = None,
@@ -90,22 +60,75 @@ def watch(
     on_change: Callable[[EventChange], None] = _nobody,
     on_status: Callable[[WatchStatus], None] = _nobody,
     notice: Callable[[str], None] = _nobody,
+    **keywords: Unpack[WatchKeywords],
 ) -> WatchStatus:
     """Score a camera as its frames come and tell of every event while it lasts.
 
-    camera: an address, a webcam's number, a file with `realtime`, or a function that opens a `Camera`.
-    output: the folder, by default runs/<name>; a watch that was there before is gone on with: its scene is used where
-        no model is given, and events.jsonl is appended to.
-    on_update: told of each scored frame, its picture included; on_change: of what becomes of events; on_status: a few
-        times a second, also where no frame comes; notice: what a person should read, one line each, from any thread.
-        What the first three raise ends the watch.
+    Writes events.jsonl and status.json, scene.safetensors where it learns its own, and what `alerts` asks for.
 
-    Writes events.jsonl and status.json, scene.safetensors where it learns its own, and what `options.alerts` asks for.
-    Returns how it went once the camera is at its end (a file) or `duration_s` is over.  An interrupt or an error ends
-    open events and closes what was opened, and is raised.
-    Raises CrowdadError: SourceError, FitError, ModelError, OutputError, ConfigError.
+    Parameters
+    ----------
+    camera : str or callable
+        An address (rtsp://, http://, tcp://, udp://), the number of a webcam ("0"), a file with `realtime`, or a
+        function that opens a camera, given what is to be told when it is found or lost.
+    options : WatchOptions, optional
+        All that follows `notice` here in one record; a keyword beside it replaces the record's.
+    output : path or str, optional
+        Folder; default: runs/<name>.  A watch that was there before is gone on with: its scene is used where no model
+        is given, and events.jsonl is appended to.
+    on_update : callable, optional
+        Given a `LiveUpdate` for each scored frame, its picture included.
+    on_change : callable, optional
+        Given an `EventChange` when an event begins, goes on, joins another or ends.
+    on_status : callable, optional
+        Given a `WatchStatus` a few times a second, also where no frame comes.
+    notice : callable, optional
+        Given a line that a person should read, from any thread.  What it raises is ignored; what the other three raise
+        ends the watch.
+    warm_up_s : float
+        Without a model, so many seconds of footage are learned from first, anomalies inside; default: 300.
+    lag : int, optional
+        Frames by which results come late; None: one tube; 0: nothing later than a frame has a say in its result.
+    alerts : AlertOptions, optional
+        Where events go beside events.jsonl: a webhook, an MQTT broker, clips.
+    duration_s : float, optional
+        The watch ends by itself after so long; None: never.
+    realtime : bool
+        A file is played at its own pace.
+    name : str, optional
+        What the camera is called wherever it is told of; default: scheme and host of its address.
+    model, settings, person_height, threshold, false_alarms_per_hour, sensitivity, roi, fps, max_pixels, device, runtime
+        As in `detect`.
+
+    Returns
+    -------
+    WatchStatus
+        How it went, once the camera is at its end (a file) or `duration_s` is over.
+
+    Raises
+    ------
+    SourceError
+        The camera cannot be reached at the start.
+    FitError
+        Nothing can be learned from its first minutes.
+    ModelError
+        The file is no scene model.
+    OutputError
+        The folder holds something else, or cannot be written.
+    ConfigError
+        A keyword has a value that makes no sense.
+
+    Notes
+    -----
+    An interrupt or an error ends open events and closes what was opened, and is raised.
+
+    Examples
+    --------
+    >>> status = crowdad.watch("monday.mp4", model=scene, realtime=True, duration_s=1, output="watches/gate3")
+    >>> status.ended
+    'its time was over'
     """
-    options = options or WatchOptions()
+    options = chosen_options(WatchOptions, options).but(**keywords)
     notice = _unfailing(notice)
     check_runtime(options.scoring.runtime, options.scoring.device)
     scene = options.scoring.scene()

@@ -273,5 +273,5 @@ def test_without_its_library_one_line_says_what_to_install(monkeypatch: pytest.M
     for name in [name for name in sys.modules if name.startswith("paho")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "paho", None)
-    with pytest.raises(ConfigError, match=r'--mqtt needs paho-mqtt.*pip install "crowdad\[alerts\]"'):
+    with pytest.raises(ConfigError, match=r'mqtt needs paho-mqtt.*pip install "crowdad\[alerts\]"'):
         MqttSink("broker", "t")

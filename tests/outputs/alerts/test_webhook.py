@@ -210,5 +210,5 @@ def test_proxies_of_the_environment_are_used_as_the_environment_says(monkeypatch
 
 def test_without_its_library_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "httpx", None)
-    with pytest.raises(ConfigError, match=r'--webhook needs httpx.*pip install "crowdad\[alerts\]"'):
+    with pytest.raises(ConfigError, match=r'webhook needs httpx.*pip install "crowdad\[alerts\]"'):
         WebhookSink("https://host/x")

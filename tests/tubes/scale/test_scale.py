@@ -243,7 +243,7 @@ def test_people_on_real_cameras_are_as_tall_as_they_were_read_by_eye(name):
 
 def test_a_few_cars_are_refused_and_not_taken_for_people():
     pictures = walkers(150, speeds=(6.0,), size_hw=(180, 160))
-    with pytest.raises(TooLittleMotionError, match=r"\(only .*--person-height"):
+    with pytest.raises(TooLittleMotionError, match=r"\(only .*person_height"):
         measured(np.concatenate([pictures[:20], pictures[:1].repeat(130, axis=0)]), 10.0)
 
 
@@ -254,7 +254,7 @@ def test_what_is_wider_than_tall_is_not_taken_for_people():
         for index, picture in enumerate(pictures):
             left = round(50 + speed * index) % 120
             picture[top : top + 16, left : left + 40] = body
-    with pytest.raises(UnclearSizeError, match="--person-height"):
+    with pytest.raises(UnclearSizeError, match="person_height"):
         measured(pictures, 10.0)
 
 
@@ -280,7 +280,7 @@ def test_footage_without_people_is_one_clear_line(pictures):
     with pytest.raises(TooLittleMotionError) as told:
         measured(pictures, 10.0)
     assert "\n" not in str(told.value)
-    assert "--person-height" in str(told.value)
+    assert "person_height" in str(told.value)
 
 
 def test_no_frame_at_all_is_one_clear_line():

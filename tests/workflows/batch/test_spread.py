@@ -119,7 +119,7 @@ def test_what_is_whole_is_not_scored_again(model: Path, tmp_path: Path) -> None:
         detect_many({clip: tmp_path / "spread"}, options, Stopping(), piece_s=PIECE_S)
     ends = detect_many({clip: tmp_path / "spread"}, options, HereFleet(), piece_s=PIECE_S)
     assert isinstance(ends[clip], Failure)
-    assert "--resume to go on" in ends[clip].reason
+    assert "resume=True" in ends[clip].reason
     before = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "spread" / "pieces.part").glob("*.json")}
     assert len(before) == 2
 
