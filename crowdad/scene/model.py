@@ -19,11 +19,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from crowdad.config import Settings
-from crowdad.errors import ModelError, ModelFormatError, ModelVersionError, OutputNotWritableError
+from crowdad.errors import ConfigError, ModelError, ModelFormatError, ModelVersionError, OutputNotWritableError
 from crowdad.files import MB, check_size, parse_json
 from crowdad.scene.arrays import check_arrays
 from crowdad.scene.calibration import Calibration
+from crowdad.scene.encoders import encoder_kind
 from crowdad.scene.heatmap import CellGrid, Voter
+from crowdad.scene.kinds import check_kinds
 from crowdad.tubes.scale import SceneScale, check_cost, views
 
 __all__ = ["FORMAT_VERSION", "SceneModel"]
@@ -102,9 +104,7 @@ class SceneModel:
         import torch
 
         if self._encoder is None:
-            from crowdad.scene.encoders import Conv3dAutoEncoder
-
-            self._encoder = Conv3dAutoEncoder.from_settings(self.settings.encoder, self.settings.tubes)
+            self._encoder = encoder_kind(self.settings.encoder).make(self.settings.encoder, self.settings.tubes)
             try:
                 self._encoder.load_state_dict({name: torch.as_tensor(array) for name, array in self.weights.items()})
             except RuntimeError as error:
@@ -220,11 +220,14 @@ class SceneModel:
                 header = _header(path, file.metadata() or {})
                 arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             scene = _assemble(header, arrays)
+            check_kinds(scene.settings)
             check_arrays(scene)
             _check_digest(header, arrays)
             return scene
         except ModelError:
             raise
+        except ConfigError as error:
+            raise ModelFormatError(f"{path}: {error}; score with the crowdad that fitted it") from error
         except _DAMAGE as error:
             if not _is_safetensors(path):
                 raise ModelFormatError(f"{path}: no crowdad scene model; give one that crowdad fit wrote") from error

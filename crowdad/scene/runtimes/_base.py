@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from crowdad.scene.model import SceneModel
+if TYPE_CHECKING:
+    from crowdad.scene.model import SceneModel
 
 __all__ = ["CHUNK", "Runtime", "fingerprint", "in_chunks"]
 
@@ -45,7 +46,8 @@ def in_chunks(run: Callable[[Array], Array], features: Array) -> Array:
 def fingerprint(scene: SceneModel) -> str:
     """SHA-256 of all that a graph of the scene holds, hexadecimal: another one means another graph."""
     settings = scene.settings
-    told = (_GRAPH_VERSION, settings.encoder.code_norm, settings.encoder.temporal_kernel, settings.tubes.steps)
+    encoder = settings.encoder
+    told = (_GRAPH_VERSION, encoder.kind, encoder.code_norm, encoder.temporal_kernel, settings.tubes.steps)
     digest = hashlib.sha256(repr(told).encode())
     arrays = {**scene.weights, "mean": scene.mean, "spread": scene.spread, "centres": scene.centres}
     for name in sorted(arrays):

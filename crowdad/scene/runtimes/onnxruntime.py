@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from crowdad.errors import GraphFormatError
-from crowdad.scene.model import SceneModel
 from crowdad.scene.runtimes._base import in_chunks
 from crowdad.scene.runtimes.graph import onnx_graph
+
+if TYPE_CHECKING:
+    from crowdad.scene.model import SceneModel
 
 __all__ = ["OnnxRuntime"]
 
