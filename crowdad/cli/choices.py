@@ -30,10 +30,17 @@ def _runtimes() -> Iterable[str]:
     return ("auto", "torch", *RUNTIMES)
 
 
+def _sinks() -> Iterable[str]:
+    from crowdad.outputs.alerts import SINKS
+
+    return SINKS
+
+
 CHOICES: dict[str, Callable[[], Iterable[str]]] = {
     "datasets": _datasets,
     "variants": _variants,
     "runtimes": _runtimes,
+    "sinks": _sinks,
 }
 """What stands in braces in the help of an option -> the names in its place."""
 
