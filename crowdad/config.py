@@ -77,7 +77,9 @@ class MotionSettings(_Section):
 class TubeSettings(_Section):
     """Patches that follow their subject back through time."""
 
-    kind: Literal["tubes", "grid"] = Field("tubes", description="tubes follow their subject, grid patches stay put")
+    kind: str = Field(
+        "tubes", max_length=100, description="a key of EXTRACTORS: tubes follow their subject, grid patches stay put"
+    )
     steps: int = Field(5, ge=1, le=100, description="samples in time, one a step")
     rows: int = Field(5, ge=1, le=100, description="samples down the body")
     columns: int = Field(3, ge=1, le=100, description="samples across the body")
@@ -92,6 +94,7 @@ class TubeSettings(_Section):
 class EncoderSettings(_Section):
     """The auto-encoder over tubes."""
 
+    kind: str = Field("conv3d", max_length=100, description="a key of ENCODERS")
     code_dim: int = Field(
         8, ge=2, le=1024, description="free coordinates of the code; one constant coordinate is added"
     )

@@ -70,7 +70,6 @@ def test_an_unknown_setting_of_a_file_names_the_nearest(tmp_path):
     [
         ("encoder.epochs=0", r"setting encoder\.epochs = 0: .*greater than or equal to 1"),
         ("encoder.epochs=many", r"setting encoder\.epochs = 'many': .*integer"),
-        ("tubes.kind=boxes", r"setting tubes\.kind = 'boxes': .*'tubes' or 'grid'"),
         ("calibration.held_out=1", r"setting calibration\.held_out = 1: .*less than 1"),
         ("scale.person_px=nan", r"setting scale\.person_px = nan"),
         ("motion.moving=inf", r"setting motion\.moving = inf"),

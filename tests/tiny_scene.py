@@ -13,7 +13,7 @@ import torch
 from crowdad.config import Settings, load_settings
 from crowdad.records import Frame
 from crowdad.scene.calibration import Calibration
-from crowdad.scene.encoders import Conv3dAutoEncoder
+from crowdad.scene.encoders.conv3d import Conv3dAutoEncoder
 from crowdad.scene.model import SceneModel
 from crowdad.scene.streams import Motion
 from crowdad.tubes.scale import SceneScale

@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from crowdad.evaluation.digits.experiments import CLUSTERING_METHODS, cluster_codes, train_digits
 from crowdad.evaluation.digits.settings import BeyondSettings, DigitSettings
-from crowdad.scene.encoders import AutoEncoder
+from crowdad.scene.encoders.autoencoder import AutoEncoder
 from crowdad.scene.encoders.fitting import encode_all
 
 __all__ = ["BEYOND_METHODS", "SelfLabels", "augment", "train_augmented", "train_clustered"]

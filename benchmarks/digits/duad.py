@@ -19,7 +19,7 @@ from crowdad.evaluation.datasets.digits import Digits
 from crowdad.evaluation.digits.experiments import Network, digit_tensor, train_digits
 from crowdad.evaluation.digits.purification import distribution_clusters, mixture_clusters, purify
 from crowdad.evaluation.digits.settings import DigitSettings
-from crowdad.scene.encoders import AutoEncoder
+from crowdad.scene.encoders.autoencoder import AutoEncoder
 from crowdad.scene.encoders.fitting import encode_all, reconstruction_errors
 from crowdad.scene.normality import UnitKMeans
 

@@ -27,7 +27,7 @@ from crowdad.evaluation.digits.experiments import (
     mean_auc,
 )
 from crowdad.evaluation.digits.settings import DigitSettings
-from crowdad.scene.encoders import AutoEncoder
+from crowdad.scene.encoders.autoencoder import AutoEncoder
 from crowdad.scene.encoders.fitting import encode_all
 
 __all__ = ["TABLES", "EpochBar", "Runner"]

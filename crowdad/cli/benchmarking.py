@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from crowdad.cli.choices import check_choice
 from crowdad.cli.options import Config, Data, Device, Overrides, Quiet, Verbose
 from crowdad.cli.terminal import Bars
 from crowdad.errors import ConfigError
@@ -18,40 +18,15 @@ from crowdad.errors import ConfigError
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from crowdad.evaluation.datasets.variants import VariantName
     from crowdad.evaluation.video import Outcome
 
 __all__ = ["benchmark"]
 
-
-class Name(StrEnum):
-    """What can be measured: footage as `crowdad.evaluation.datasets.catalogue` names it, and digits."""
-
-    ped2 = "ped2"
-    ped1 = "ped1"
-    avenue = "avenue"
-    shanghaitech = "shanghaitech"
-    mnist = "mnist"
-    usps = "usps"
-
-
-class Variant(StrEnum):
-    """How the footage is changed; crowdad.evaluation.datasets.variants tells what each does."""
-
-    native = "native"
-    double = "double"
-    half = "half"
-    every2 = "every2"
-    twice = "20fps"
-    warp = "warp"
-    jpeg30 = "jpeg30"
-    noise = "noise"
-    shake = "shake"
-    drift = "drift"
+_NATIVE = "native"
 
 
 def benchmark(
-    name: Annotated[Name, typer.Argument(help="The data set.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The data set: {datasets}.")],
     data: Data = None,
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="Number of fits, with seeds 0, 1, ...")] = 3,
     unsupervised: Annotated[
@@ -64,8 +39,13 @@ def benchmark(
         bool, typer.Option("--ablations", help="Ped2 one-class with one part exchanged at a time (many fits).")
     ] = False,
     variant: Annotated[
-        Variant, typer.Option("--variant", help="Change the footage: size, frame rate, perspective or picture.")
-    ] = Variant.native,
+        str,
+        typer.Option(
+            "--variant",
+            metavar="NAME",
+            help="Change the footage: size, frame rate, perspective or picture; {variants}.",
+        ),
+    ] = _NATIVE,
     config: Config = None,
     overrides: Overrides = None,
     device: Device = "auto",
@@ -85,26 +65,30 @@ def benchmark(
       crowdad benchmark shanghaitech --data DIR             thirteen cameras, a scene for each
       crowdad benchmark usps --data DIR                     digits: clusters and anomalies
     """
-    if name in (Name.mnist, Name.usps):
-        if unsupervised or alone or everything or ablations or variant != Variant.native:
+    from crowdad.evaluation.datasets.digits import DIGIT_SETS
+
+    check_choice("datasets", name, "NAME")
+    check_choice("variants", variant, "--variant")
+    if name in DIGIT_SETS:
+        if unsupervised or alone or everything or ablations or variant != _NATIVE:
             raise ConfigError(
-                f"{name.value} holds digits; --unsupervised, --alone, --all, --ablations and --variant are of footage, "
+                f"{name} holds digits; --unsupervised, --alone, --all, --ablations and --variant are of footage, "
                 "leave them out"
             )
-        return _digits(name.value, data, range(seeds), config, overrides, device, json_path, quiet)
+        return _digits(name, data, range(seeds), config, overrides, device, json_path, quiet)
     if ablations:
-        return _ablations(name.value, data, range(seeds), config, overrides, device, json_path, quiet)
+        return _ablations(name, data, range(seeds), config, overrides, device, json_path, quiet)
     protocols = [protocol for protocol, asked in (("unsupervised", unsupervised), ("alone", alone)) if asked]
     if everything:
         protocols = ["one-class", "unsupervised", "alone"]
     return _footage(
-        name.value,
+        name,
         data,
         protocols or ["one-class"],
         range(seeds),
         config=config,
         overrides=overrides,
-        variant=variant.value,
+        variant=variant,
         device=device,
         json_path=json_path,
         quiet=quiet,
@@ -119,7 +103,7 @@ def _footage(
     *,
     config: Path | None,
     overrides: list[str] | None,
-    variant: VariantName,
+    variant: str,
     device: str,
     json_path: Path | None,
     quiet: bool,
@@ -127,8 +111,10 @@ def _footage(
     from crowdad.config import load_settings
     from crowdad.evaluation import video as evaluation
     from crowdad.evaluation.datasets.catalogue import find_dataset
+    from crowdad.scene.kinds import check_kinds
 
     settings = load_settings(config, overrides or ())
+    check_kinds(settings)
     find_dataset(name, data)
     print(f"{name}, {variant}, seeds {seeds[0]} to {seeds[-1]}")
     print(f"  test-informed settings, by Ped2's test labels: {', '.join(evaluation.TEST_INFORMED)}")

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from crowdad.cli.benchmarking import benchmark
+from crowdad.cli.choices import ListingCommand
 from crowdad.cli.detecting import detect
 from crowdad.cli.ending import guarded
 from crowdad.cli.exporting import export
@@ -42,8 +43,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for verb in (detect, fit, watch, overlay, export, info, demo):
-    app.command()(guarded(verb))
-app.command()(guarded(benchmark, private=False))
+    app.command(cls=ListingCommand)(guarded(verb))
+app.command(cls=ListingCommand)(guarded(benchmark, private=False))
 app.add_typer(data_app, name="data")
 
 

@@ -167,8 +167,8 @@ Runtime = Annotated[
     str,
     typer.Option(
         "--runtime",
-        metavar="auto|torch|onnx",
-        help="What computes the scores; auto: torch on a GPU, ONNX Runtime on a CPU.",
+        metavar="NAME",
+        help="What computes the scores: {runtimes}; auto: torch on a GPU, ONNX Runtime on a CPU.",
     ),
 ]
 FalseAlarms = Annotated[
@@ -212,7 +212,12 @@ def chosen_settings(
         items.append(f"seed={seed}")
     if patches is not None:
         items.append(f"tubes.kind={patches}")
-    return load_settings(config, items, base)
+    settings = load_settings(config, items, base)
+    if items or config is not None:
+        from crowdad.scene.kinds import check_kinds
+
+        check_kinds(settings)
+    return settings
 
 
 def chosen_part(start: str | None, end: str | None, stride: int, fps: float | None, max_pixels: int | None) -> Part:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -70,7 +70,7 @@ def watch(
         typer.Argument(
             metavar="CAMERA",
             help="rtsp://, http(s)://, tcp:// or udp://, the number of a webcam, or a file with --realtime; "
-            "@FILE, here and for --webhook, --mqtt and --page-token: what the file holds.",
+            "@FILE, here and for --webhook, --mqtt, --alert and --page-token: what the file holds.",
             envvar="CROWDAD_CAMERA",
             show_default=False,
         ),
@@ -124,6 +124,15 @@ def watch(
     topic: Annotated[
         str | None,
         typer.Option("--topic", help="Publish under it: TOPIC/events, /status, /available.", rich_help_panel=_ALERTS),
+    ] = None,
+    alerts: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--alert",
+            metavar="SINK=ADDRESS",
+            help="Another sink, one of {sinks}; may be given again.",
+            rich_help_panel=_ALERTS,
+        ),
     ] = None,
     save_clips: Annotated[
         bool,
@@ -206,7 +215,7 @@ def watch(
         ),
         warm_up_s=duration(warm_up),
         lag=_lag(lag),
-        alerts=workflows.AlertOptions(given(webhook), given(mqtt), topic, save_clips, keep_gb),
+        alerts=workflows.AlertOptions(given(webhook), given(mqtt), topic, save_clips, keep_gb, _sinks(alerts or ())),
         duration_s=None if limit is None else duration(limit),
         realtime=realtime,
         name=name,
@@ -222,6 +231,17 @@ def watch(
     if not quiet:
         print(_summary(status))
     return 0
+
+
+def _sinks(asked: Sequence[str]) -> dict[str, str]:
+    """Kind of sink -> address, of each SINK=ADDRESS.  Raises ConfigError."""
+    sinks: dict[str, str] = {}
+    for text in asked:
+        name, equals, address = text.partition("=")
+        if not equals or name in sinks:
+            raise ConfigError("--alert takes SINK=ADDRESS, each sink once")
+        sinks[name] = given(address) or ""
+    return sinks
 
 
 @contextmanager

@@ -29,7 +29,8 @@ from crowdad.evaluation.datasets.ucsd import find_clips
 from crowdad.evaluation.datasets.variants import vary
 from crowdad.evaluation.protocols import ClipScores, Metric, mapped, measure, score_clip
 from crowdad.records import Tubes
-from crowdad.scene.encoders import Conv3dAutoEncoder
+from crowdad.scene.encoders import encoder_kind
+from crowdad.scene.encoders.autoencoder import AutoEncoder
 from crowdad.scene.heatmap import StepMap, Voter, anomaly_of, voter_of
 from crowdad.scene.model import SceneModel
 from crowdad.scene.normality import UnitKMeans, normality
@@ -97,8 +98,8 @@ class _Exchanged(Motion):
         return np.asarray((features - self.mean) / self.spread, np.float32)
 
     @cached_property
-    def _network(self) -> Conv3dAutoEncoder:
-        network = Conv3dAutoEncoder.from_settings(self.settings.encoder, self.settings.tubes)
+    def _network(self) -> AutoEncoder:
+        network = encoder_kind(self.settings.encoder).make(self.settings.encoder, self.settings.tubes)
         network.load_state_dict({name: torch.as_tensor(array) for name, array in self.weights.items()})
         return network.eval()
 

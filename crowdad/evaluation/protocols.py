@@ -10,30 +10,24 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from crowdad.errors import DataError
 from crowdad.evaluation.metrics import (
+    METRICS,
     ClipMaps,
+    ClipMetric,
     FrameScores,
     PixelScores,
     RegionCounts,
-    average_precision,
     bootstrap_over_clips,
     count_regions,
     derive_tracks,
-    equal_error_rate,
-    frame_auc_macro,
-    frame_auc_micro,
-    frame_auc_micro_clip_minmax,
-    pixel_auc,
     pixel_scores,
-    rbdc,
     region_thresholds,
-    tbdc,
 )
 from crowdad.scene.model import SceneModel
 from crowdad.sources import Source
@@ -41,7 +35,6 @@ from crowdad.workflows import score
 
 __all__ = ["ClipScores", "Metric", "measure", "metric_table", "provenance", "score_clip"]
 
-AnyClip = TypeVar("AnyClip")
 Floats = npt.NDArray[np.floating]
 Masks = npt.NDArray[np.bool_]
 
@@ -130,47 +123,35 @@ def score_clip(
 
 
 def measure(runs: Sequence[Sequence[ClipScores]], resamples: int = 1000) -> list[Metric]:
-    """Every metric that the truth allows.
+    """Every member of METRICS that the truth allows.
 
     runs: one list of clips a seed, the same clips in the same order.
     resamples: of the bootstrap over clips, 0 for none.
     Raises UndefinedMetricError where all frames are of one class.
     """
     frames = [[FrameScores(clip.name, clip.anomaly, clip.labels) for clip in run] for run in runs]
-    over = partial(_over_seeds, resamples=resamples)
-    found = [
-        over(
-            "frame AUC, micro", "all frames of all clips in one ROC; no smoothing, no scaling", frames, frame_auc_micro
-        ),
-        _macro(frames),
-        over(
-            "frame AUC, micro, clip min-max",
-            "each clip stretched to its own minimum and maximum: looks into the future; no headline",
-            frames,
-            frame_auc_micro_clip_minmax,
-        ),
-        over("EER", "of the micro ROC, lower = better", frames, equal_error_rate),
-        _precision(frames),
-    ]
-    return found + _of_places(runs, over)
-
-
-def _of_places(runs: Sequence[Sequence[ClipScores]], over: Callable[..., Metric]) -> list[Metric]:
-    """Metrics of where, over the clips that have masks; in memory are those of one clip at a time."""
     masked = [place for place, clip in enumerate(runs[0]) if clip.true_masks is not None]
-    if not masked:
-        return []
+    evidence: dict[type, Sequence[Sequence[Any]]] = {FrameScores: frames}
+    if masked:
+        evidence[PixelScores], evidence[RegionCounts] = _of_places(runs, masked)
+    part = "" if len(masked) == len(runs[0]) else f"the {len(masked)} of {len(runs[0])} clips that have masks"
+    found = []
+    for metric in METRICS.values():
+        if metric.over in evidence:
+            of_seeds = _over_seeds(metric, evidence[metric.over], resamples if metric.resampled else 0)
+            found.append(of_seeds if metric.over is FrameScores else replace(of_seeds, note=part))
+    return found
+
+
+def _of_places(
+    runs: Sequence[Sequence[ClipScores]], masked: Sequence[int]
+) -> tuple[list[list[PixelScores]], list[list[RegionCounts]]]:
+    """By seed, what is known of where in the clips that have masks; in memory are the masks of one clip at a time."""
     thresholds = [region_thresholds([run[place].maps for place in masked]) for run in runs]
     by_clip = [_in_places([run[place] for run in runs], thresholds) for place in masked]
     pixels = [list(run) for run in zip(*(of_seeds for of_seeds, _ in by_clip), strict=True)]
     counts = [list(run) for run in zip(*(of_seeds for _, of_seeds in by_clip), strict=True)]
-    found = [
-        over("pixel AUC, 40 % rule", "micro; found: 40 % of the true pixels (Mahadevan 2010)", pixels, pixel_auc),
-        over("RBDC", "regions, IoU 0.1, micro, <= 1 false positive a frame; derived tracks", counts, rbdc),
-        over("TBDC", "tracks derived from the masks, 10 % of their regions", counts, tbdc),
-    ]
-    note = "" if len(masked) == len(runs[0]) else f"the {len(masked)} of {len(runs[0])} clips that have masks"
-    return [replace(metric, note=note) for metric in found]
+    return pixels, counts
 
 
 def _in_places(
@@ -185,35 +166,18 @@ def _in_places(
     return [pixel_scores(one) for one in maps], counts
 
 
-def _over_seeds(
-    name: str,
-    protocol: str,
-    runs: Sequence[Sequence[AnyClip]],
-    metric: Callable[[Sequence[AnyClip]], float],
-    resamples: int,
-) -> Metric:
-    per_seed = tuple(metric(run) for run in runs)
+def _over_seeds(metric: ClipMetric, runs: Sequence[Sequence[Any]], resamples: int) -> Metric:
+    """The metric of each run, with its interval where there are resamples."""
+    values = [metric.of(run) for run in runs]
+    per_seed, note = tuple(map(float, values)), getattr(values[0], "note", "")
     if not resamples:
-        return Metric(name, protocol, per_seed)
+        return Metric(metric.name, metric.protocol, per_seed, note=note)
 
-    def mean_over_seeds(clips: Sequence[tuple[AnyClip, ...]]) -> float:
-        return float(np.mean([metric(run) for run in zip(*clips, strict=True)]))
+    def mean_over_seeds(clips: Sequence[tuple[Any, ...]]) -> float:
+        return float(np.mean([float(metric.of(run)) for run in zip(*clips, strict=True)]))
 
     interval = bootstrap_over_clips(mean_over_seeds, list(zip(*runs, strict=True)), resamples)
-    return Metric(name, protocol, per_seed, interval.low, interval.high)
-
-
-def _macro(frames: Sequence[Sequence[FrameScores]]) -> Metric:
-    found = [frame_auc_macro(run) for run in frames]
-    left_out = found[0].left_out
-    note = f"{found[0].clips_used} clips; left out, all of one class: {', '.join(left_out) or 'none'}"
-    return Metric("frame AUC, macro", "one ROC a clip, averaged", tuple(one.auc for one in found), note=note)
-
-
-def _precision(frames: Sequence[Sequence[FrameScores]]) -> Metric:
-    found = [average_precision(run) for run in frames]
-    values = tuple(one.average_precision for one in found)
-    return Metric("average precision", "micro", values, note=f"chance reaches {found[0].base_rate:.3f}")
+    return Metric(metric.name, metric.protocol, per_seed, interval.low, interval.high, note)
 
 
 def metric_table(metrics: Sequence[Metric]) -> str:

@@ -20,9 +20,10 @@ from crowdad.config import Settings
 from crowdad.errors import ConfigError, DataError
 from crowdad.evaluation.datasets.catalogue import find_dataset
 from crowdad.evaluation.datasets.clips import Dataset
-from crowdad.evaluation.datasets.variants import VARIANTS, VariantName, VariedClip, vary
+from crowdad.evaluation.datasets.variants import VARIANTS, VariedClip, vary
 from crowdad.evaluation.protocols import ClipScores, Metric, mapped, measure, provenance, score_clip
 from crowdad.outputs.h264 import H264Writer
+from crowdad.scene.kinds import check_kinds
 from crowdad.sources import Source, open_source
 from crowdad.workflows import Progress, fit
 from crowdad.workflows.progress import silent
@@ -93,7 +94,7 @@ def benchmark_video(
     name: str = "ped2",
     seeds: Sequence[int] = (0, 1, 2),
     settings: Settings | None = None,
-    variant: VariantName = "native",
+    variant: str = "native",
     device: str = "auto",
     resamples: int = 1000,
     progress: Progress = silent,
@@ -105,8 +106,8 @@ def benchmark_video(
     on_run: given each seed and its scored clips, to keep more of them than the metrics.
     Raises DataError (DatasetNotFoundError where it is not there), ConfigError for an unknown protocol or variant.
     """
-    dataset = _checked(protocol, variant, name, root)
     settings = settings or Settings()
+    dataset = _checked(protocol, variant, name, root, settings)
     runs: list[list[ClipScores]] = [[] for _ in seeds]
     fit_s = [0.0 for _ in seeds]
     for camera in dataset.cameras:
@@ -125,12 +126,13 @@ def benchmark_video(
     return Outcome(protocol, tuple(measure(runs, resamples)), tuple(fit_s), fps, assumed_fps)
 
 
-def _checked(protocol: str, variant: str, name: str, root: Path | None) -> Dataset:
+def _checked(protocol: str, variant: str, name: str, root: Path | None, settings: Settings) -> Dataset:
     """The data set, with all that the protocol needs; told before hours are spent."""
     if protocol not in PROTOCOLS or variant not in VARIANTS:
         raise ConfigError(
             f"protocol {protocol!r}, variant {variant!r}; choose among {', '.join(PROTOCOLS)} and {', '.join(VARIANTS)}"
         )
+    check_kinds(settings)
     dataset = find_dataset(name, root)
     without = [camera for camera in dataset.cameras if not dataset.of_camera(camera).train]
     if without and protocol == "one-class":
@@ -142,7 +144,7 @@ def _checked(protocol: str, variant: str, name: str, root: Path | None) -> Datas
 
 
 @contextmanager
-def _lessons(dataset: Dataset, protocol: str, variant: VariantName) -> Iterator[list[_Lesson]]:
+def _lessons(dataset: Dataset, protocol: str, variant: str) -> Iterator[list[_Lesson]]:
     """What one camera's scenes are fitted on and score; without normal clips both are test clips as video files."""
     tests = [vary(clip, variant) for clip in dataset.test]
     if protocol == "one-class":
@@ -182,13 +184,13 @@ def report(
     name: str,
     seeds: Sequence[int],
     settings: Settings,
-    variant: VariantName,
+    variant: str,
     command: Sequence[str],
 ) -> dict[str, Any]:
     """Everything that a published number needs beside it, ready for JSON."""
     return {
         "benchmark": name,
-        "variant": f"{variant}: {VARIANTS[variant]}",
+        "variant": f"{variant}: {VARIANTS[variant].what}",
         "assumed_fps": outcomes[0].assumed_fps if outcomes else None,
         "frames_dropped": 0,
         "seeds": list(seeds),

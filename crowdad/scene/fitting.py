@@ -9,13 +9,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from crowdad.config import Settings
 from crowdad.errors import FitError, TooLittleMotionError
 from crowdad.scene.cross_fitting import FEWEST_TUBES, calibrate, common_centres
-from crowdad.scene.encoders import AutoEncoder, Conv3dAutoEncoder
+from crowdad.scene.encoders import encoder_kind
+from crowdad.scene.encoders.autoencoder import AutoEncoder
 from crowdad.scene.encoders.fitting import TrainingPlan, fit_autoencoder
+from crowdad.scene.kinds import check_kinds
 from crowdad.scene.model import SceneModel
 from crowdad.scene.normality import UnitKMeans
 from crowdad.scene.sampling import Gathered, Progress, gather, measure_people
@@ -60,6 +61,7 @@ def fit_scene(
     if not sources:
         raise FitError("no footage to learn from; give at least one source")
     settings = settings or Settings()
+    check_kinds(settings)
     scale = measure_people(sources, settings, progress, heights)
     learners = _learners(scale, settings)
     gathered = gather(sources, scale, settings, progress, list(learners.values()))
@@ -128,9 +130,9 @@ def _standard(features: Array) -> tuple[Array, Array]:
 
 def _train(
     features: Array, mean: Array, spread: Array, settings: Settings, device: str, progress: Progress
-) -> tuple[Conv3dAutoEncoder, list[float]]:
+) -> tuple[AutoEncoder, list[float]]:
     torch.manual_seed(settings.seed)
-    encoder = Conv3dAutoEncoder.from_settings(settings.encoder, settings.tubes, features.shape[1])
+    encoder = encoder_kind(settings.encoder).make(settings.encoder, settings.tubes, features.shape[1])
     samples = torch.from_numpy((features - mean) / spread).to(device)
     if settings.encoder.code_norm == "batch" and len(samples) % settings.encoder.batch == 1:
         samples = samples[1:]  # a last batch of one has no variance to normalise by
@@ -140,9 +142,6 @@ def _train(
     def jitter(batch: Tensor) -> Tensor:
         mirrored = torch.rand(len(batch), generator=generator).to(batch.device) < 0.5
         return torch.where(mirrored[:, None, None, None, None], batch.flip(-1), batch)
-
-    def objective(model: AutoEncoder, batch: Tensor, _rows: Tensor) -> Tensor:
-        return functional.mse_loss(model(batch).float(), encoder.target(batch))
 
     def on_epoch(epoch: int, loss: float) -> None:
         losses.append(loss)
@@ -155,7 +154,7 @@ def _train(
         decay="one-cycle",
         bf16=False,  # as fast as float32 at best, five times slower without AVX-512, and rounded by the CPU's own rules
     )
-    fit_autoencoder(encoder, samples, plan, seed=settings.seed, objective=objective, jitter=jitter, on_epoch=on_epoch)
+    fit_autoencoder(encoder, samples, plan, seed=settings.seed, jitter=jitter, on_epoch=on_epoch)
     return encoder, losses
 
 

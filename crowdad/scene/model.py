@@ -17,9 +17,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from crowdad.config import Settings
-from crowdad.errors import ModelError, ModelFormatError, ModelVersionError, OutputNotWritableError
+from crowdad.errors import ConfigError, ModelError, ModelFormatError, ModelVersionError, OutputNotWritableError
 from crowdad.files import MB, check_size, parse_json
 from crowdad.scene.calibration import Calibration
+from crowdad.scene.kinds import check_kinds
 from crowdad.scene.streams import STREAMS, Motion, Stream
 from crowdad.scene.view_arrays import check_activity, check_background
 from crowdad.tubes.scale import SceneScale, check_cost
@@ -226,6 +227,8 @@ class SceneModel:
             return scene
         except ModelError:
             raise
+        except ConfigError as error:
+            raise ModelFormatError(f"{path}: {error}; score with the crowdad that fitted it") from error
         except _DAMAGE as error:
             if not _is_safetensors(path):
                 raise ModelFormatError(f"{path}: no crowdad scene model; give one that crowdad fit wrote") from error
@@ -265,6 +268,7 @@ def _header(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
 
 def _assemble(header: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> SceneModel:
     settings = Settings.model_validate(header["settings"])
+    check_kinds(settings)
     names = header["streams"]
     if not isinstance(names, list) or Motion.name not in names or not set(names) <= STREAMS.keys():
         raise ValueError(f"its streams are {names}; {', '.join(STREAMS)} are known")

@@ -6,6 +6,7 @@ from ctypes.util import find_library
 from dataclasses import replace
 
 from crowdad.errors import ConfigError
+from crowdad.scene.encoders import encoder_kind
 from crowdad.scene.model import SceneModel
 from crowdad.scene.runtimes import RUNTIMES, Runtime
 from crowdad.workflows.footage import check_device, check_device_name
@@ -30,11 +31,13 @@ def check_runtime(runtime: str, device: str) -> None:
 def open_runtime(scene: SceneModel, runtime: str, device: str) -> tuple[str, Runtime]:
     """The name of what scores the scene's tubes, and itself.
 
-    runtime: "auto", "torch" or "onnx"; auto is torch on a GPU and ONNX Runtime on a CPU, where it takes a third of
-    torch's memory and of its start.  device: "auto", "cpu" or "cuda".
+    runtime: "auto", "torch" or a key of RUNTIMES; auto is torch on a GPU and for an encoder without an ONNX graph, and
+    ONNX Runtime on a CPU, where it takes a third of torch's memory and of its start.  device: "auto", "cpu" or "cuda".
+    Raises ConfigError for ONNX Runtime without a graph.
     """
     if runtime == "auto":
-        runtime = "torch" if _is_cuda(device) else _ON_CPUS
+        has_graph = encoder_kind(scene.settings.encoder).graph is not None
+        runtime = _ON_CPUS if has_graph and not _is_cuda(device) else "torch"
     if runtime == "torch":
         return runtime, replace(scene.motion).to(check_device(device))
     return runtime, RUNTIMES[runtime](scene.motion)

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from crowdad.cli import main
-from crowdad.cli.benchmarking import Name, Variant
 from crowdad.evaluation import ablations as evaluation_ablations
 from crowdad.evaluation import video as evaluation
 from crowdad.evaluation.ablations import ABLATIONS, AblationOutcome
@@ -27,9 +26,23 @@ def run(*arguments: object) -> int:
     return leaving.value.code if isinstance(leaving.value.code, int) else int(leaving.value.code is not None)
 
 
-def test_every_data_set_and_variant_can_be_named() -> None:
-    assert set(Name) == {*CLIP_DATASETS, "mnist", "usps"}
-    assert [variant.value for variant in Variant] == list(VARIANTS)
+def test_every_data_set_and_variant_can_be_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("benchmark", "--help") == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert f"The data set: {', '.join([*CLIP_DATASETS, 'mnist', 'usps'])}." in shown
+    assert f"; {', '.join(VARIANTS)}." in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told", "known"),
+    [(["ped3"], "ped3", ["ped2", "usps"]), (["ped2", "--variant", "blue"], "blue", ["native", "drift"])],
+)
+def test_what_there_is_is_told_where_another_is_asked_for(
+    arguments: list[str], told: str, known: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("benchmark", *arguments) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert all(f"'{name}'" in said for name in [told, *known])
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from crowdad.evaluation.ablations import (
     ablation_table,
     ablations,
 )
-from crowdad.scene.encoders import Conv3dAutoEncoder
+from crowdad.scene.encoders.conv3d import Conv3dAutoEncoder
 from crowdad.scene.model import SceneModel
 from crowdad.scene.streams import Motion
 from crowdad.sources import open_source

@@ -28,8 +28,8 @@ from crowdad.outputs.journal import Journal
 from crowdad.outputs.report.false_alarms import read_false_alarms
 from crowdad.outputs.results import parse_results, read_results
 from crowdad.outputs.tables import FRAME_COLUMNS, read_frames_csv
-from crowdad.scene.arrays import weight_shapes
-from crowdad.scene.encoders import Conv3dAutoEncoder
+from crowdad.scene.encoders import ENCODERS
+from crowdad.scene.encoders.conv3d import Conv3dAutoEncoder
 from crowdad.scene.model import SceneModel
 from crowdad.sources import expand, open_source, read_mask
 from crowdad.sources._container import _boxes
@@ -277,7 +277,7 @@ def test_models_that_no_fit_wrote_are_one_line(what: str, tmp_path: Path) -> Non
 def test_the_shapes_of_weights_are_those_of_the_encoder(norm: str) -> None:
     settings = settings_of(f"encoder.code_norm={norm}", "encoder.temporal_kernel=5", "tubes.rows=7")
     encoder = Conv3dAutoEncoder.from_settings(settings.encoder, settings.tubes)
-    assert weight_shapes(settings.encoder, settings.tubes) == {
+    assert ENCODERS["conv3d"].weight_shapes(settings.encoder, settings.tubes) == {
         name: tuple(weight.shape) for name, weight in encoder.state_dict().items()
     }
 

@@ -1,4 +1,4 @@
-"""Every data set of footage by the name that the command line takes."""
+"""Every data set by the name that the command line takes."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from pathlib import Path
 from crowdad.errors import DatasetNotFoundError
 from crowdad.evaluation.datasets.avenue import find_avenue
 from crowdad.evaluation.datasets.clips import Dataset
+from crowdad.evaluation.datasets.digits import DIGIT_SETS
 from crowdad.evaluation.datasets.shanghaitech import find_shanghaitech
 from crowdad.evaluation.datasets.ucsd import find_clips
 
-__all__ = ["CLIP_DATASETS", "find_dataset"]
+__all__ = ["CLIP_DATASETS", "dataset_names", "find_dataset"]
 
 CLIP_DATASETS: dict[str, Callable[[Path | None], Dataset]] = {
     "ped2": partial(find_clips, "ped2"),
@@ -20,6 +21,12 @@ CLIP_DATASETS: dict[str, Callable[[Path | None], Dataset]] = {
     "avenue": find_avenue,
     "shanghaitech": find_shanghaitech,
 }
+"""Those of footage."""
+
+
+def dataset_names() -> list[str]:
+    """All that can be measured: footage, then digits."""
+    return [*CLIP_DATASETS, *DIGIT_SETS]
 
 
 def find_dataset(name: str, root: Path | None = None) -> Dataset:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from torchvision.datasets import MNIST, USPS
 
 from crowdad.errors import DataError, DatasetNotFoundError
 
@@ -64,6 +63,8 @@ def load_mnist(data_dir: Path) -> Digits:
     """
     for name, inner in _MNIST_PARTS:
         _check_idx(data_dir / "MNIST" / "raw" / name, inner, _fetch_command("MNIST", data_dir))
+    from torchvision.datasets import MNIST
+
     splits = [MNIST(str(data_dir), train=train, download=False) for train in (True, False)]
     return _joined("mnist", [(split.data.numpy(), split.targets.numpy()) for split in splits])
 
@@ -73,6 +74,8 @@ def load_usps(data_dir: Path) -> Digits:
 
     Raises DatasetNotFoundError for a missing file, DataError for a damaged one; the message names the file.
     """
+    from torchvision.datasets import USPS
+
     command = _fetch_command("USPS", data_dir)
     splits = []
     for name, train in zip(_USPS_PARTS, (True, False), strict=True):
@@ -89,10 +92,11 @@ def load_usps(data_dir: Path) -> Digits:
 
 
 DIGIT_SETS: dict[str, Callable[[Path], Digits]] = {"mnist": load_mnist, "usps": load_usps}
+"""Every data set of digits by the name that the command line takes."""
 
 
 def load_digits(name: str, data_dir: Path) -> Digits:
-    """The digits called `name` ("mnist" or "usps") from `data_dir`.
+    """The digits called `name`, a key of DIGIT_SETS, from `data_dir`.
 
     Raises DatasetNotFoundError for an unknown name or a missing folder or file, DataError for a damaged file.
     """

@@ -6,7 +6,6 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
 
 import cv2
 import numpy as np
@@ -16,25 +15,9 @@ from scipy.ndimage import gaussian_filter1d
 from crowdad.evaluation.datasets.clips import Clip
 from crowdad.sources import ArraySource, Source
 
-__all__ = ["VARIANTS", "VariantName", "VariedClip", "vary"]
+__all__ = ["VARIANTS", "Variant", "VariedClip", "vary"]
 
 Luma = npt.NDArray[np.uint8]
-VariantName = Literal["native", "double", "half", "every2", "20fps", "warp", "jpeg30", "noise", "shake", "drift"]
-
-VARIANTS: dict[VariantName, str] = {
-    "native": "as published",
-    "double": "pictures twice as wide and high",
-    "half": "pictures half as wide and high",
-    "every2": "every second frame",
-    "20fps": "twice the frames: between two of them the mean of both, each moved half-way along dense (DIS) flow",
-    "warp": "the top edge squeezed to its middle third (3:1 perspective)",
-    "jpeg30": "every frame through JPEG at quality 30",
-    "noise": "Gaussian noise of 8 grey values, drawn anew for every frame",
-    "shake": "the picture wanders smoothly by up to 2 pixels in both directions",
-    "drift": "brightness swells and fades by 15 % in 20 seconds",
-}
-"""Each variant and what it does to the footage; ground truth follows by the same rule."""
-
 _JPEG_QUALITY = 30
 _NOISE_SIGMA = 8.0  # grey values
 _SHAKE_PX = 2.0
@@ -71,11 +54,11 @@ class VariedClip:
         return None if masks is None else self.change.masks(masks)
 
 
-def vary(clip: Clip, variant: VariantName = "native") -> VariedClip:
+def vary(clip: Clip, variant: str = "native") -> VariedClip:
     """The clip as `variant` shows it, the same at every reading.  Raises SourceError where it cannot be read."""
     source = clip.open()
     fps = source.fps
-    change = _CHANGES[variant](len(clip), fps, zlib.crc32(clip.name.encode()))
+    change = VARIANTS[variant].change(len(clip), fps, zlib.crc32(clip.name.encode()))
     if variant != "native":
         source = ArraySource(_reader(clip, change), fps * change.rate, clip.name)
     return VariedClip(clip, change, source)
@@ -234,15 +217,26 @@ class _Drifting(_Change):
         return np.clip(np.rint(luma * (1 + _DRIFT_SHARE * np.sin(phase))), 0, 255).astype(np.uint8)
 
 
-_CHANGES: dict[VariantName, Callable[[int, float, int], _Change]] = {
-    "native": _Change,
-    "double": partial(_Resized, 2.0),
-    "half": partial(_Resized, 0.5),
-    "every2": _EverySecond,
-    "20fps": _InBetween,
-    "warp": _Warped,
-    "jpeg30": _Compressed,
-    "noise": _Noisy,
-    "shake": _Shaken,
-    "drift": _Drifting,
+@dataclass(frozen=True)
+class Variant:
+    """what: it does to the footage; ground truth follows by the same rule.  change: makes that of one clip."""
+
+    what: str
+    change: Callable[[int, float, int], _Change]
+
+
+VARIANTS: dict[str, Variant] = {
+    "native": Variant("as published", _Change),
+    "double": Variant("pictures twice as wide and high", partial(_Resized, 2.0)),
+    "half": Variant("pictures half as wide and high", partial(_Resized, 0.5)),
+    "every2": Variant("every second frame", _EverySecond),
+    "20fps": Variant(
+        "twice the frames: between two of them the mean of both, each moved half-way along dense (DIS) flow", _InBetween
+    ),
+    "warp": Variant("the top edge squeezed to its middle third (3:1 perspective)", _Warped),
+    "jpeg30": Variant("every frame through JPEG at quality 30", _Compressed),
+    "noise": Variant("Gaussian noise of 8 grey values, drawn anew for every frame", _Noisy),
+    "shake": Variant("the picture wanders smoothly by up to 2 pixels in both directions", _Shaken),
+    "drift": Variant("brightness swells and fades by 15 % in 20 seconds", _Drifting),
 }
+"""Every variant by the name that the command line takes."""

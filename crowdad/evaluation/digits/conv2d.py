@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from crowdad.scene.encoders._base import AutoEncoder
+from crowdad.scene.encoders.autoencoder import AutoEncoder
 
 __all__ = ["Conv2dAutoEncoder"]
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from torch import nn
 
-from crowdad.scene.encoders._base import AutoEncoder
+from crowdad.scene.encoders.autoencoder import AutoEncoder
 
 __all__ = ["DenseAutoEncoder"]
 

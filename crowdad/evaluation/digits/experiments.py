@@ -25,7 +25,7 @@ from crowdad.evaluation.digits.dense import DenseAutoEncoder
 from crowdad.evaluation.digits.settings import DigitSettings
 from crowdad.evaluation.metrics import adjusted_rand_index, clustering_accuracy, normalised_mutual_information
 from crowdad.evaluation.protocols import Metric
-from crowdad.scene.encoders import AutoEncoder
+from crowdad.scene.encoders.autoencoder import AutoEncoder
 from crowdad.scene.encoders.fitting import (
     Objective,
     TrainingPlan,

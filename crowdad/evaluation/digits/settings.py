@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from crowdad.config import read_settings
+from crowdad.evaluation.datasets.digits import DIGIT_SETS
 
 __all__ = [
     "AnomalySettings",
@@ -19,6 +20,12 @@ __all__ = [
     "LearningSettings",
     "load_digit_settings",
 ]
+
+
+def _known(name: str) -> str:
+    if name not in DIGIT_SETS:
+        raise ValueError(f"one of {', '.join(DIGIT_SETS)} is needed")
+    return name
 
 
 class _Section(BaseModel):
@@ -96,7 +103,7 @@ class BeyondSettings(_Section):
 class DigitSettings(_Section):
     """All settings of the digit experiments on one data set."""
 
-    dataset: Literal["mnist", "usps"] = Field(default="mnist", description="which digits")
+    dataset: Annotated[str, AfterValidator(_known)] = Field(default="mnist", description="a key of DIGIT_SETS")
     seeds: int = Field(default=3, ge=1, description="runs of each row, with seeds 0, 1, ...")
     learning: LearningSettings = LearningSettings()
     clustering: ClusteringSettings = ClusteringSettings()

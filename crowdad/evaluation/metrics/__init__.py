@@ -6,6 +6,7 @@ tracks: true regions and tracks derived from ground-truth masks.
 regions: RBDC and TBDC.
 clustering: clustering accuracy, NMI, ARI.
 bootstrap: intervals by resampling clips.
+registry: those that every benchmark of clips measures; `@metric` above a function adds it.
 """
 
 from crowdad.evaluation.metrics.bootstrap import Interval, bootstrap_over_clips
@@ -26,11 +27,14 @@ from crowdad.evaluation.metrics.frames import (
 )
 from crowdad.evaluation.metrics.pixels import ClipMaps, PixelScores, pixel_auc, pixel_scores
 from crowdad.evaluation.metrics.regions import RegionCounts, count_regions, rbdc, region_thresholds, tbdc
+from crowdad.evaluation.metrics.registry import METRICS, ClipMetric, metric
 from crowdad.evaluation.metrics.tracks import TrueRegion, TrueTrack, derive_tracks
 
 __all__ = [
+    "METRICS",
     "AveragePrecision",
     "ClipMaps",
+    "ClipMetric",
     "FrameScores",
     "Interval",
     "MacroAuc",
@@ -48,6 +52,7 @@ __all__ = [
     "frame_auc_macro",
     "frame_auc_micro",
     "frame_auc_micro_clip_minmax",
+    "metric",
     "normalised_mutual_information",
     "pixel_auc",
     "pixel_scores",

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 from crowdad.errors import UndefinedMetricError
+from crowdad.evaluation.metrics.registry import metric
 
 __all__ = [
     "AveragePrecision",
@@ -60,6 +61,14 @@ class MacroAuc:
     clips_used: int
     left_out: tuple[str, ...]
 
+    def __float__(self) -> float:
+        return self.auc
+
+    @property
+    def note(self) -> str:
+        """What belongs beside the number."""
+        return f"{self.clips_used} clips; left out, all of one class: {', '.join(self.left_out) or 'none'}"
+
 
 @dataclass(frozen=True)
 class AveragePrecision:
@@ -68,7 +77,16 @@ class AveragePrecision:
     average_precision: float
     base_rate: float
 
+    def __float__(self) -> float:
+        return self.average_precision
 
+    @property
+    def note(self) -> str:
+        """What belongs beside the number."""
+        return f"chance reaches {self.base_rate:.3f}"
+
+
+@metric("frame AUC, micro", "all frames of all clips in one ROC; no smoothing, no scaling", over=FrameScores)
 def frame_auc_micro(clips: Sequence[FrameScores]) -> float:
     """Area under one ROC over all frames of all clips, in [0, 1]; scores are taken as they are.
 
@@ -79,6 +97,7 @@ def frame_auc_micro(clips: Sequence[FrameScores]) -> float:
     return float(roc_auc_score(anomalous, anomaly))
 
 
+@metric("frame AUC, macro", "one ROC a clip, averaged", over=FrameScores, resampled=False)
 def frame_auc_macro(clips: Sequence[FrameScores]) -> MacroAuc:
     """Mean of the clips' own ROC areas; clips with one class have none, are left out and named.
 
@@ -92,6 +111,11 @@ def frame_auc_macro(clips: Sequence[FrameScores]) -> MacroAuc:
     return MacroAuc(float(np.mean(aucs)), len(aucs), left_out)
 
 
+@metric(
+    "frame AUC, micro, clip min-max",
+    "each clip stretched to its own minimum and maximum: looks into the future; no headline",
+    over=FrameScores,
+)
 def frame_auc_micro_clip_minmax(clips: Sequence[FrameScores]) -> float:
     """Micro AUC after each clip's scores were stretched to [0, 1] by the clip's own minimum and maximum.
 
@@ -102,6 +126,7 @@ def frame_auc_micro_clip_minmax(clips: Sequence[FrameScores]) -> float:
     return frame_auc_micro([FrameScores(c.name, _stretch(c.anomaly), c.anomalous) for c in clips])
 
 
+@metric("EER", "of the micro ROC, lower = better", over=FrameScores)
 def equal_error_rate(clips: Sequence[FrameScores]) -> float:
     """The rate at which false positives and false negatives are equal, in [0, 1], lower = better.
 
@@ -116,6 +141,7 @@ def equal_error_rate(clips: Sequence[FrameScores]) -> float:
     return float(false_positive[after - 1] + share * (false_positive[after] - false_positive[after - 1]))
 
 
+@metric("average precision", "micro", over=FrameScores, resampled=False)
 def average_precision(clips: Sequence[FrameScores]) -> AveragePrecision:
     """Average precision (step sum, no interpolation) of the anomalous class, beside its base rate.
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crowdad.evaluation.metrics.frames import FrameScores, frame_auc_micro
+from crowdad.evaluation.metrics.registry import metric
 
 __all__ = ["ClipMaps", "PixelScores", "cell_of_pixel", "pixel_auc", "pixel_scores"]
 
@@ -91,6 +92,7 @@ def pixel_scores(clip: ClipMaps) -> PixelScores:
     return PixelScores(clip.name, levels, anomalous)
 
 
+@metric("pixel AUC, 40 % rule", "micro; found: 40 % of the true pixels (Mahadevan 2010)", over=PixelScores)
 def pixel_auc(clips: Sequence[PixelScores]) -> float:
     """Area under the ROC over frames, where a frame is detected under the 40 % rule; in [0, 1].
 

@@ -19,6 +19,7 @@ from sklearn.metrics import auc
 
 from crowdad.errors import UndefinedMetricError
 from crowdad.evaluation.metrics.pixels import ClipMaps, cell_of_pixel
+from crowdad.evaluation.metrics.registry import metric
 from crowdad.evaluation.metrics.tracks import EIGHT_NEIGHBOURS, TrueTrack, box_iou
 
 __all__ = ["Overlap", "RegionCounts", "count_regions", "rbdc", "region_thresholds", "tbdc"]
@@ -96,6 +97,7 @@ def count_regions(
     return RegionCounts(len(clip.masks), int(lengths.sum()), len(tracks), thresholds, *counts)
 
 
+@metric("RBDC", "regions, IoU 0.1, micro, <= 1 false positive a frame; derived tracks", over=RegionCounts)
 def rbdc(counts: Sequence[RegionCounts]) -> float:
     """Region-based detection criterion, in [0, 1].
 
@@ -107,6 +109,7 @@ def rbdc(counts: Sequence[RegionCounts]) -> float:
     return _area(counts, [c.found_regions for c in counts], sum(c.regions for c in counts))
 
 
+@metric("TBDC", "tracks derived from the masks, 10 % of their regions", over=RegionCounts)
 def tbdc(counts: Sequence[RegionCounts]) -> float:
     """Track-based detection criterion, in [0, 1]; a track is found where >= 10 % of its regions are.
 

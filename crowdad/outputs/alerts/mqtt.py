@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import deque
-from typing import Any
+from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
 from crowdad.errors import ConfigError
@@ -59,6 +59,15 @@ class MqttSink(Sink):
         self._client.reconnect_delay_set(1, 30)
         self._client.connect_async(host, port, _KEEP_ALIVE_S)
         self._client.loop_start()
+
+    @classmethod
+    def at(cls, address: str) -> Self:
+        """The sink of one address: the broker's, a slash, and the topic.  Raises ConfigError."""
+        scheme, mark, place = address.rpartition("://")
+        host, _, topic = place.partition("/")
+        if not topic:
+            raise ConfigError("the broker's address names no topic; write HOST/crowdad/gate3")
+        return cls(f"{scheme}{mark}{host}", topic)
 
     def send(self, line: str) -> None:
         if self._under_way is None or self._under_way[0] != line:

@@ -7,7 +7,7 @@ from typing import Self
 from torch import Tensor, nn
 
 from crowdad.config import EncoderSettings, TubeSettings
-from crowdad.scene.encoders._base import AutoEncoder
+from crowdad.scene.encoders.autoencoder import AutoEncoder
 
 __all__ = ["Conv3dAutoEncoder"]
 

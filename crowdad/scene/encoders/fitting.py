@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from crowdad.errors import FitError
-from crowdad.scene.encoders._base import AutoEncoder
+from crowdad.scene.encoders.autoencoder import AutoEncoder
 
 __all__ = [
     "DECAYS",
@@ -66,7 +66,7 @@ class TrainingPlan:
 
 def reconstruction(model: AutoEncoder, batch: Tensor, _rows: Tensor) -> Tensor:
     """Mean squared error of the reconstruction: the objective where no other is given."""
-    return functional.mse_loss(model(batch).float(), batch)
+    return functional.mse_loss(model(batch).float(), model.target(batch))
 
 
 def fit_autoencoder(

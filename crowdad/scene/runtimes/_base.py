@@ -34,7 +34,8 @@ def in_chunks(run: Callable[[Array], Array], features: Array) -> Array:
 def fingerprint(motion: Motion) -> str:
     """SHA-256 of all that a graph of it holds, hexadecimal: another one means another graph."""
     settings = motion.settings
-    told = (_GRAPH_VERSION, settings.encoder.code_norm, settings.encoder.temporal_kernel, settings.tubes.steps)
+    encoder = settings.encoder
+    told = (_GRAPH_VERSION, encoder.kind, encoder.code_norm, encoder.temporal_kernel, settings.tubes.steps)
     digest = hashlib.sha256(repr(told).encode())
     arrays = {**motion.weights, "mean": motion.mean, "spread": motion.spread, "centres": motion.centres}
     for name in sorted(arrays):

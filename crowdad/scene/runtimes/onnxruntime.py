@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,9 @@ from crowdad.errors import GraphFormatError
 from crowdad.scene.runtimes._base import in_chunks
 from crowdad.scene.runtimes.graph import onnx_graph
 from crowdad.scene.streams import Motion
+
+if TYPE_CHECKING:
+    pass
 
 __all__ = ["OnnxRuntime"]
 

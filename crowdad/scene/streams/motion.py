@@ -14,6 +14,7 @@ from crowdad.config import Settings
 from crowdad.errors import ModelFormatError
 from crowdad.records import Event
 from crowdad.scene.calibration import Calibration
+from crowdad.scene.encoders import encoder_kind
 from crowdad.scene.heatmap import StepMap, Voter, voter_of
 from crowdad.scene.streams._base import Runtime, Step, Stream
 from crowdad.scene.streams.motion_arrays import check_motion
@@ -73,9 +74,7 @@ class Motion(Stream):
         import torch
 
         if self._encoder is None:
-            from crowdad.scene.encoders import Conv3dAutoEncoder
-
-            self._encoder = Conv3dAutoEncoder.from_settings(self.settings.encoder, self.settings.tubes)
+            self._encoder = encoder_kind(self.settings.encoder).make(self.settings.encoder, self.settings.tubes)
             try:
                 self._encoder.load_state_dict({name: torch.as_tensor(array) for name, array in self.weights.items()})
             except RuntimeError as error:

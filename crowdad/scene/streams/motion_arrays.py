@@ -9,36 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from crowdad.config import EncoderSettings, TubeSettings
+from crowdad.scene.encoders import encoder_kind
 
-__all__ = ["check_motion", "weight_shapes"]
+__all__ = ["check_motion"]
 
 _UNIT_SLACK = 1e-3
 _CHANNELS = 3  # what tubes tell of motion, see patches
 _MOST_SIDE_PX = 1024
-_NARROW, _WIDE, _DECODER = 32, 64, 128
-
-
-def weight_shapes(encoder: EncoderSettings, tubes: TubeSettings) -> dict[str, tuple[int, ...]]:
-    """Name -> shape of each weight of the encoder of these settings, as `Conv3dAutoEncoder` has them.
-
-    Known without making one: a forged model could ask for a network of any size.
-    """
-    code, kernel = encoder.code_dim, encoder.temporal_kernel
-    layers = {
-        "trunk.0": (_NARROW, _CHANNELS, kernel, 3, 3),
-        "trunk.2": (_WIDE, _NARROW, kernel, tubes.rows, tubes.columns),
-        "trunk.6": (_WIDE, _WIDE),
-        "trunk.8": (code, _WIDE),
-        "head.0": (_DECODER, code + 1),
-        "head.2": (_DECODER, _DECODER),
-        "head.4": (_CHANNELS * tubes.rows * tubes.columns, _DECODER),
-    }
-    shapes: dict[str, tuple[int, ...]] = {}
-    for name, shape in layers.items():
-        shapes[f"{name}.weight"], shapes[f"{name}.bias"] = shape, shape[:1]
-    if encoder.code_norm == "batch":
-        shapes |= {"norm.running_mean": (code + 1,), "norm.running_var": (code + 1,), "norm.num_batches_tracked": ()}
-    return shapes
 
 
 def check_motion(motion: Any) -> None:
@@ -73,7 +50,7 @@ def check_motion(motion: Any) -> None:
 
 def _check_weights(weights: Mapping[str, npt.NDArray[Any]], encoder: EncoderSettings, tubes: TubeSettings) -> None:
     """Raise ValueError where they are not the encoder's."""
-    needed = weight_shapes(encoder, tubes)
+    needed = encoder_kind(encoder).weight_shapes(encoder, tubes)
     found = {name: array.shape for name, array in weights.items()}
     for name in sorted(found.keys() | needed.keys()):
         if found.get(name) != needed.get(name):

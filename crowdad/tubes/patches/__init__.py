@@ -1,7 +1,16 @@
 """Patch extractors, one a file; a member offers `propose` (where) and `previous_place` (how it goes back in time)."""
 
-from crowdad.tubes.patches.extractor import EXTRACTORS, Extractor
+from crowdad.tubes.patches.extractor import EXTRACTORS, Extractor, extractor_kind
 from crowdad.tubes.patches.spans import Span, tubes_through
 from crowdad.tubes.patches.subjects import SUBJECT_HW, motion_of, subject_of
 
-__all__ = ["EXTRACTORS", "SUBJECT_HW", "Extractor", "Span", "motion_of", "subject_of", "tubes_through"]
+__all__ = [
+    "EXTRACTORS",
+    "SUBJECT_HW",
+    "Extractor",
+    "Span",
+    "extractor_kind",
+    "motion_of",
+    "subject_of",
+    "tubes_through",
+]

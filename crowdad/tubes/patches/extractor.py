@@ -3,22 +3,47 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from crowdad.config import Settings
+from crowdad.config import Settings, TubeSettings
+from crowdad.errors import ConfigError
 from crowdad.records import Tubes
 from crowdad.tubes.flow import BackwardFlow, MotionMaps, motion_maps, steadied
 from crowdad.tubes.patches import grid, tubes
 from crowdad.tubes.patches._sampling import sample
 from crowdad.tubes.scale import SceneScale, View, check_cost, views
 
-__all__ = ["EXTRACTORS", "Extractor"]
+__all__ = ["EXTRACTORS", "Extractor", "Patches", "extractor_kind"]
 
-EXTRACTORS = {"tubes": tubes, "grid": grid}
+
+class Patches(Protocol):
+    """What a module of one kind of patches offers."""
+
+    @property
+    def propose(self) -> Callable[[MotionMaps, float, TubeSettings], npt.NDArray[np.float32]]:
+        """Where patches end in one step, (N, 2)."""
+
+    @property
+    def previous_place(self) -> Callable[[MotionMaps, npt.NDArray[np.float32]], npt.NDArray[np.float32]]:
+        """Where each was one step earlier."""
+
+
+EXTRACTORS: dict[str, Patches] = {"tubes": tubes, "grid": grid}
+"""Every kind by the name that the setting `tubes.kind` takes."""
+
 _SAME_RATE, _CLEARLY_LONGER = 1.1, 1.6
 _CHANNELS = 3  # the fourth map channel only decides which tubes are kept
+
+
+def extractor_kind(settings: TubeSettings) -> Patches:
+    """The kind that the settings ask for.  Raises ConfigError for a name that is no key of `EXTRACTORS`."""
+    if settings.kind not in EXTRACTORS:
+        raise ConfigError(f"setting tubes.kind = {settings.kind!r}: one of {', '.join(EXTRACTORS)} is needed")
+    return EXTRACTORS[settings.kind]
 
 
 class _ViewState:
@@ -39,7 +64,7 @@ class Extractor:
 
     scale: the scene's geometry.  settings: motion, tubes and scale sections are used.
     gap: frames a step, at the rate of the footage since the last `reset`.
-    Raises ConfigError for settings that would take all memory.
+    Raises ConfigError for an unknown `tubes.kind` and for settings that would take all memory.
     """
 
     def __init__(self, scale: SceneScale, settings: Settings) -> None:
@@ -47,7 +72,7 @@ class Extractor:
         self.views = views(scale, settings.scale)
         self._scale = scale
         self._settings = settings
-        self._kind = EXTRACTORS[settings.tubes.kind]
+        self._kind = extractor_kind(settings.tubes)
         self._flow = BackwardFlow(settings.motion.preset)
         self.reset()
 

@@ -1,21 +1,24 @@
-"""Who is told what of a watch: events.jsonl and status.json always, webhook, broker and clips where asked for."""
+"""Who is told what of a watch: events.jsonl and status.json always, other sinks and clips where asked for."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from types import TracebackType
 
 from crowdad.detection.live import EventChange, LiveScore
 from crowdad.errors import ConfigError
 from crowdad.outputs.alerts import (
+    SINKS,
     Courier,
     EventMessage,
     EventsFile,
     MqttSink,
     Outbox,
+    Sink,
     StatusMessage,
     WebhookSink,
     clock_of,
@@ -47,6 +50,8 @@ class AlertOptions:
         Broker: HOST, HOST:PORT or mqtts://user:password@HOST.
     topic : str, optional
         What the broker gets them under.
+    sinks : dict of str to str
+        Further ones, key of SINKS -> address.
     save_clips : bool
         Keep a few seconds around each event as mp4.
     keep_gb : float
@@ -68,12 +73,28 @@ class AlertOptions:
     topic: str | None = None
     save_clips: bool = False
     keep_gb: float = 5.0
+    sinks: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if (self.mqtt is None) != (self.topic is None):
             raise ConfigError("a broker and a topic go together; give both --mqtt HOST and --topic crowdad/gate3")
         if not 0 < self.keep_gb <= _MOST_GB:
             raise ConfigError(f"the clips may take {self.keep_gb} GB; more than 0 and at most {_MOST_GB:g} is needed")
+        for name in self.sinks:
+            if name not in SINKS:
+                raise ConfigError(f"no sink of alerts is called {name!r}; choose among {', '.join(SINKS)}")
+        twice = [name for name in ("webhook", "mqtt") if name in self.sinks and getattr(self, name) is not None]
+        if twice:
+            raise ConfigError(f"alerts go to one {twice[0]}; give --{twice[0]} or --alert {twice[0]}=..., not both")
+
+    def makers(self) -> dict[str, Callable[[], Sink]]:
+        """What makes each sink that is asked for, by its kind."""
+        made: dict[str, Callable[[], Sink]] = {}
+        if self.webhook is not None:
+            made["webhook"] = partial(WebhookSink, self.webhook)
+        if self.mqtt is not None and self.topic is not None:
+            made["mqtt"] = partial(MqttSink, self.mqtt, self.topic)
+        return made | {name: partial(SINKS[name], address) for name, address in self.sinks.items()}
 
 
 class Teller:
@@ -100,12 +121,9 @@ class Teller:
         with ExitStack() as stack:
             stack.callback(self._close_couriers, 0.0)
             # Those that refuse their address first: then nothing is left behind.
-            if options.webhook is not None:
-                sink = WebhookSink(options.webhook)
-                self._couriers.append(Courier(sink, Outbox(folder.file("webhook.queue"), notice=notice), notice))
-            if options.mqtt is not None and options.topic is not None:
-                broker = MqttSink(options.mqtt, options.topic)
-                self._couriers.append(Courier(broker, Outbox(folder.file("mqtt.queue"), notice=notice), notice))
+            for kind, make in options.makers().items():
+                sink = make()
+                self._couriers.append(Courier(sink, Outbox(folder.file(f"{kind}.queue"), notice=notice), notice))
             with folder.one_line_errors():
                 # A disk that hangs or is full for a while must not stop the watch either.
                 self._couriers.insert(0, Courier(EventsFile(folder.file("events.jsonl")), Outbox(), notice))

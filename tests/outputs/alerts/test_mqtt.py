@@ -269,6 +269,17 @@ def test_addresses_of_brokers() -> None:
             MqttSink("broker", topic)
 
 
+def test_one_address_names_broker_and_topic(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[tuple[str, str]] = []
+    monkeypatch.setattr(MqttSink, "__init__", lambda _self, broker, topic: made.append((broker, topic)))
+    MqttSink.at("broker:99/crowdad/gate3")
+    MqttSink.at("mqtts://me:p%2Fss@broker/t")
+    assert made == [("broker:99", "crowdad/gate3"), ("mqtts://me:p%2Fss@broker", "t")]
+    for wrong in ("broker", "mqtt://broker", "mqtt://broker/"):
+        with pytest.raises(ConfigError, match="topic"):
+            MqttSink.at(wrong)
+
+
 def test_without_its_library_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.startswith("paho")]:
         monkeypatch.delitem(sys.modules, name)

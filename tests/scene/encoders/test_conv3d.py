@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from crowdad.config import load_settings
-from crowdad.scene.encoders import Conv3dAutoEncoder
+from crowdad.scene.encoders.conv3d import Conv3dAutoEncoder
 
 
 @pytest.fixture

@@ -308,6 +308,10 @@ def test_options_that_make_no_sense_are_refused(wrong: dict[str, Any], message: 
         AlertOptions(mqtt="broker")
     with pytest.raises(ConfigError, match="the clips may take 0 GB"):
         AlertOptions(keep_gb=0)
+    with pytest.raises(ConfigError, match=r"'pigeon'.*webhook, mqtt"):
+        AlertOptions(sinks={"pigeon": "coop"})
+    with pytest.raises(ConfigError, match="--webhook or --alert webhook="):
+        AlertOptions(webhook="https://host/x", sinks={"webhook": "https://host/y"})
 
 
 def test_without_a_model_it_learns_first_and_goes_on_with_what_it_learned_also_where_the_clock_is_set_back(

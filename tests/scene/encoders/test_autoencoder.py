@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from crowdad.scene.encoders import AutoEncoder
+from crowdad.scene.encoders.autoencoder import AutoEncoder
 
 
 class Plain(AutoEncoder):

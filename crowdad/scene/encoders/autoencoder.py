@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from crowdad.config import EncoderSettings, TubeSettings
 
 __all__ = ["CODE_NORMS", "AutoEncoder"]
 
@@ -14,7 +18,8 @@ CODE_NORMS = ("l2", "none", "batch", "layer")
 class AutoEncoder(nn.Module):
     """encode -> code -> decode, with the code's norm taken inside the network so that gradients flow through it.
 
-    A subclass sets `trunk` (input -> (N, code_dim)) and `head` ((N, code_width) -> input shape).
+    A subclass sets `trunk` (input -> (N, code_dim)) and `head` ((N, code_width) -> the shape of `target`); one that can
+    be chosen for a scene has `from_settings`, too.
 
     code_norm: "l2" divides each code by its length (Aytekin et al. 2018, arXiv:1802.00187); "none", "batch" and
         "layer" are the alternatives of the paper's Table III.
@@ -39,6 +44,16 @@ class AutoEncoder(nn.Module):
         elif code_norm == "layer":
             self.norm = nn.LayerNorm(self.code_width, elementwise_affine=False)
 
+    @classmethod
+    def from_settings(cls, encoder: EncoderSettings, tubes: TubeSettings, channels: int = 3) -> Self:
+        """The auto-encoder for tubes (channels, steps, rows, columns) of these settings, `constant` among its code."""
+        raise NotImplementedError
+
+    @staticmethod
+    def target(samples: Tensor) -> Tensor:
+        """What the decoder is asked for: the samples themselves."""
+        return samples
+
     def encode(self, samples: Tensor) -> Tensor:
         """Codes of `samples`: float (N, code_width), rows of length 1 under "l2"."""
         code = self.trunk(samples)
@@ -51,7 +66,7 @@ class AutoEncoder(nn.Module):
         return code
 
     def decode(self, code: Tensor) -> Tensor:
-        """Reconstruction of the input from codes (N, code_width)."""
+        """Reconstruction of the target from codes (N, code_width)."""
         return self.head(code)
 
     def forward(self, samples: Tensor) -> Tensor:
