@@ -21,7 +21,7 @@ from crowdad.outputs.report.saying import clock_note, learn_line, summary_of
 from crowdad.outputs.results import RunResults
 from crowdad.scene.calibration import Calibration
 from crowdad.sources import LiveFrame, expand, open_source, read_mask
-from crowdad.workflows import warming_up
+from crowdad.workflows.watching import warm_up as warming_up
 from crowdad.workflows.watching.warm_up import WarmUp
 from tests.hostile.conftest import Program
 from tests.hostile.footage import plain
