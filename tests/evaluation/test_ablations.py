@@ -175,7 +175,7 @@ def test_rows_run_on_a_camera_in_ped2s_layout(tmp_path: Path) -> None:
 
 
 def test_unknown_rows_and_missing_data(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no ablation called 'magic'; choose among default"):
+    with pytest.raises(ConfigError, match="'magic'.* default"):
         list(ablations(tmp_path, rows=["magic"]))
     with pytest.raises(DatasetNotFoundError):
         list(ablations(tmp_path))

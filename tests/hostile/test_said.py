@@ -126,7 +126,7 @@ def test_a_runs_folder_is_told_as_a_run_and_is_no_footage(run: Path, crowdad_pro
     shown = crowdad_program("info", run).shown
     assert shown.startswith(f"{run.parent / 'clip.mp4'} (0:01.2): ")
     for read in (open_source, lambda path: expand([path])):
-        with pytest.raises(UnreadableSourceError, match="is the folder of a run, not footage"):
+        with pytest.raises(UnreadableSourceError, match="folder of a run"):
             read(run)
     (run / "001.png").write_bytes((run / "timeline.png").read_bytes())
     assert expand([run]) == [run], "pictures beside a run are footage"

@@ -386,12 +386,12 @@ def test_what_a_file_of_ticks_names_is_not_read_unless_it_is_the_runs_footage(tm
     (tmp_path / "elsewhere").mkdir()
     clip = plain(tmp_path / "elsewhere" / "a.mp4", 12)
     named = footage.playlist(tmp_path / "elsewhere" / "list.m3u8", clip)
-    with pytest.raises(CrowdadError, match="is not here"):
+    with pytest.raises(CrowdadError, match="not here"):
         ticked_spans([ticks(tmp_path / "t.json", str(clip), None)])
-    with pytest.raises(DataError, match="its hash differs"):
+    with pytest.raises(DataError, match="hash"):
         ticked_spans([ticks(tmp_path / "t.json", str(named), "0" * 64)])
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(CrowdadError, match="is not here"):
+    with pytest.raises(CrowdadError, match="not here"):
         ticked_spans([ticks(tmp_path / "t.json", str(tmp_path / "pipe"), "0" * 64)])
     assert len(ticked_spans([ticks(tmp_path / "t.json", str(clip), open_source(clip).sha256())])) == 1
 
@@ -415,5 +415,5 @@ def test_a_file_that_grows_while_it_is_read_is_refused(tmp_path: Path, monkeypat
     path = tmp_path / "growing"
     path.write_bytes(bytes(100))
     monkeypatch.setattr(bounded, "check_size", lambda *_: 1)
-    with pytest.raises(OSError, match="is longer than 10 bytes"):
+    with pytest.raises(OSError, match="10 bytes"):
         bounded.read_bytes(path, 10)

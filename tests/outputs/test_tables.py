@@ -72,5 +72,5 @@ def test_another_file_is_one_clear_line(tmp_path: Path, text: str | bytes) -> No
 
 
 def test_a_missing_file_is_one_clear_line(tmp_path: Path) -> None:
-    with pytest.raises(OutputNotReadableError, match="run crowdad detect"):
+    with pytest.raises(OutputNotReadableError, match="crowdad detect"):
         read_frames_csv(tmp_path / "frames.csv")

@@ -262,10 +262,10 @@ def test_addresses_of_brokers() -> None:
     assert _parts("broker:99") == ("mqtt", "broker", 99, None, None)
     assert _parts("mqtts://me:p%40ss@broker") == ("mqtts", "broker", 8883, "me", "p@ss")
     for wrong in ("", "http://broker", "broker:port", "mqtt://", "broker:99999", "mqtt://[::1", "a" * 300):
-        with pytest.raises(ConfigError, match="the broker is no address"):
+        with pytest.raises(ConfigError, match="broker"):
             _parts(wrong)
     for topic in ("", "a/#", "+/b"):
-        with pytest.raises(ConfigError, match="is no topic to publish to"):
+        with pytest.raises(ConfigError, match="topic"):
             MqttSink("broker", topic)
 
 
@@ -273,5 +273,5 @@ def test_without_its_library_one_line_says_what_to_install(monkeypatch: pytest.M
     for name in [name for name in sys.modules if name.startswith("paho")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "paho", None)
-    with pytest.raises(ConfigError, match=r'--mqtt needs paho-mqtt.*pip install "crowdad\[alerts\]"'):
+    with pytest.raises(ConfigError, match=r'--mqtt .*paho-mqtt.*pip install "crowdad\[alerts\]"'):
         MqttSink("broker", "t")

@@ -267,11 +267,11 @@ def test_a_watch_goes_on_in_its_folder_and_another_camera_or_run_does_not(model:
     assert {line["run"] for line in after[len(before) :]} == {second.run} != {first.run}
     other = FakeCamera(walk(20))
     other.name = "rtsp://other"
-    with pytest.raises(OutputExistsError, match="holds the watch of rtsp://camera; choose another folder"):
+    with pytest.raises(OutputExistsError, match="rtsp://camera"):
         watch(other.open, options_of(model), output=folder)
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "results.json").write_text("{}")
-    with pytest.raises(OutputExistsError, match="holds a run of crowdad detect"):
+    with pytest.raises(OutputExistsError, match="crowdad detect"):
         watch(FakeCamera(walk(20)).open, options_of(model), output=tmp_path / "run")
 
 
@@ -296,17 +296,17 @@ def test_a_camera_of_another_shape_is_told_once_and_counted(model: Path, tmp_pat
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"warm_up_s": 0.0}, "the warm-up is 0.0 s; more than 0"),
-        ({"duration_s": -1.0}, "the duration is -1.0 s; more than 0"),
-        ({"lag": -1}, "the lag is -1 frames; 0 or more"),
+        ({"warm_up_s": 0.0}, r"0\.0 s; .* 0"),
+        ({"duration_s": -1.0}, r"-1\.0 s; .* 0"),
+        ({"lag": -1}, "lag is -1 "),
     ],
 )
 def test_options_that_make_no_sense_are_refused(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         WatchOptions(**wrong)
-    with pytest.raises(ConfigError, match="give both --mqtt HOST and --topic"):
+    with pytest.raises(ConfigError, match="--mqtt HOST and --topic"):
         AlertOptions(mqtt="broker")
-    with pytest.raises(ConfigError, match="the clips may take 0 GB"):
+    with pytest.raises(ConfigError, match="0 GB"):
         AlertOptions(keep_gb=0)
 
 
@@ -432,14 +432,14 @@ def test_where_too_little_moves_it_watches_on_and_leaves_nothing_behind(tmp_path
 
 def test_a_height_that_the_picture_cannot_have_is_told_before_the_warm_up(tmp_path: Path) -> None:
     options = options_of(None, scoring={"person_height": GivenHeights.of(500)})
-    with pytest.raises(ConfigError, match=r"500 px is taller than the picture \(128x96\)"):
+    with pytest.raises(ConfigError, match=r"500 px .*128x96"):
         watch(FakeCamera(walk(10), stays=True).open, options, output=tmp_path / "watch")
 
 
 def test_a_sink_that_cannot_work_is_told_before_the_watch_begins(model: Path, tmp_path: Path) -> None:
     options = options_of(model, alerts=AlertOptions(webhook="no address"))
     camera = FakeCamera(walk(10))
-    with pytest.raises(ConfigError, match="no http:// or https:// address"):
+    with pytest.raises(ConfigError, match="http:// or https://"):
         watch(camera.open, options, output=tmp_path / "watch")
     assert camera.tally.frames_read == 0
     assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("crowdad-")]
