@@ -65,7 +65,7 @@ def test_an_empty_box_is_refused(box):
 def test_an_event_does_not_end_before_it_starts():
     box = (0.0, 0.0, 2.0, 2.0)
     assert Event(1, 0.0, 0.0, 4, 4, 0.0, 4, 0.9, box).boxes == {}
-    with pytest.raises(ValueError, match="frame 3, .* 4"):
+    with pytest.raises(ValueError, match=r"frame 3, .* 4"):
         Event(1, 0.0, 0.0, 4, 3, 0.0, 4, 0.9, box)
 
 

@@ -105,7 +105,7 @@ def test_the_seed_decides(troupe: Troupe) -> None:
 
 
 def test_an_unknown_kind_is_refused(troupe: Troupe) -> None:
-    with pytest.raises(ConfigError, match="'ufo'.* fast"):
+    with pytest.raises(ConfigError, match=r"'ufo'.* fast"):
         troupe.play("clip1", "ufo", 0)
 
 

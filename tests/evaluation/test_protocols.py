@@ -108,7 +108,7 @@ def test_truth_of_another_length_is_refused(tiny_camera: TinyCamera) -> None:
     from crowdad.sources import open_source
 
     source = open_source(tiny_camera.unusual, end_s=3.0)
-    with pytest.raises(DataError, match="30 frames .* 29"):
+    with pytest.raises(DataError, match=r"30 frames .* 29"):
         score_clip(tiny_camera.scene, source, np.zeros(29, bool), None)
 
 

@@ -233,7 +233,7 @@ def test_no_shared_memory_is_told_as_what_it_is(
         raise OSError(38, "Function not implemented")
 
     monkeypatch.setattr(multiprocessing.context.BaseContext, "Lock", refuse)
-    with pytest.raises(FleetError, match="/dev/shm .*--jobs"):
+    with pytest.raises(FleetError, match=r"/dev/shm .*--jobs"):
         LocalFleet(2)
     ended = crowdad_program("detect", plain(tmp_path / "a.mp4", 12), "-m", tiny_model, "--jobs", 2)
     assert (ended.code, len(ended.errors)) == (1, 1)

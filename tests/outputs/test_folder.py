@@ -115,7 +115,7 @@ def test_an_empty_folder_of_its_own_is_removed_again(tmp_path: Path) -> None:
 
 def test_a_path_through_a_file_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputNotWritableError, match="file/run: .* -o"):
+    with pytest.raises(OutputNotWritableError, match=r"file/run: .* -o"):
         RunFolder(tmp_path / "file" / "run")
     with pytest.raises(OutputNotWritableError, match="a file has this name"):
         RunFolder(tmp_path / "file")

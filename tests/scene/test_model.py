@@ -272,7 +272,7 @@ def test_fitted_to_keeps_what_was_learnt_and_refuses_another_shape():
     other = scene.fitted_to((48, 64), 10.0)
     assert np.array_equal(other.normality(tubes_like()), scene.normality(tubes_like()))
     assert scene.fitted_to((97, 128), 10.0).scale.size_hw == (97, 128)
-    with pytest.raises(ModelError, match="128x96 .*96x96"):
+    with pytest.raises(ModelError, match=r"128x96 .*96x96"):
         scene.fitted_to((96, 96), 10.0)
 
 

@@ -205,9 +205,7 @@ def test_room_is_made_on_a_full_disk(bucket: Bucket, cache: Path, monkeypatch: p
         raise OSError(errno.ENOSPC, "No space left on device")
 
     breaking(full, bucket, monkeypatch)
-    with pytest.raises(
-        UnreadableSourceError, match=r"cache \(No space left on device\)"
-    ):
+    with pytest.raises(UnreadableSourceError, match=r"cache \(No space left on device\)"):
         fetch(blob(bucket, "newer.mp4"))
     assert files(cache) == []
 

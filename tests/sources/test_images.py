@@ -145,7 +145,7 @@ def test_pictures_of_too_many_pixels_are_skipped_or_refused(tmp_path: Path) -> N
     source = open_source(write_folder(tmp_path / "grows", pictures), max_pixels=4000)
     assert len(list(source.frames())) == 3
     assert source.report.skip_counts == {"picture of more than 4000 pixels": 1}
-    with pytest.raises(UnreadableSourceError, match="128x96, .*4000 pixels.*--max-pixels"):
+    with pytest.raises(UnreadableSourceError, match=r"128x96, .*4000 pixels.*--max-pixels"):
         open_source(write_folder(tmp_path / "large", pictures[::-1]), max_pixels=4000)
     with pytest.raises(ConfigError, match="max_pixels is 0"):
         open_source(tmp_path / "grows", max_pixels=0)

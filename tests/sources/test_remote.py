@@ -117,5 +117,5 @@ def test_files_by_url_are_files(tmp_path: Path) -> None:
 
 
 def test_other_addresses_are_refused() -> None:
-    with pytest.raises(UnreadableSourceError, match="foo://host: .*s3://"):
+    with pytest.raises(UnreadableSourceError, match=r"foo://host: .*s3://"):
         expand(["foo://host/a.mp4"])

@@ -203,7 +203,7 @@ def test_an_unfinished_run_goes_on(
 def test_a_place_that_cannot_be_written_is_refused_at_once(
     bucket: Bucket, model: Path, clip: Path, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(StorageNotFoundError, match="^s3://no-such-bucket/night: "):
+    with pytest.raises(StorageNotFoundError, match=r"^s3://no-such-bucket/night: "):
         detect_with(clip, plain(model), output="s3://no-such-bucket/night")
 
     def denied(*_: Any, **__: Any) -> None:

@@ -284,7 +284,7 @@ def test_too_short_says_how_much_is_needed(tiny_camera: TinyCamera, tmp_path: Pa
     few = np.stack(frames_of(tiny_camera.unusual, 3))
     with pytest.raises(TooShortError, match=r"3 frames, .* \d+"):
         crowdad.detect(few, model=tiny_camera.scene, output=tmp_path / "few", fps=10)
-    with pytest.raises(TooShortError, match="3 frames, .* 6"):
+    with pytest.raises(TooShortError, match=r"3 frames, .* 6"):
         crowdad.detect(few, output=tmp_path / "few", fps=10)
     assert not (tmp_path / "few").exists()
 

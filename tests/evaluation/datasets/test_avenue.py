@@ -173,7 +173,7 @@ def test_reencoding_takes_the_masks_of_the_archive_first(tmp_path: Path) -> None
     assert two.labels().tolist() == [False, True]
     assert two.has_masks
     save_cells(folder / MATS / "2_label.mat", list(block_masks([False, True, True], (48, 64))))
-    with pytest.raises(DataError, match="02: .* 3 .* 2"):
+    with pytest.raises(DataError, match=r"02: .* 3 .* 2"):
         find_avenue(tmp_path).test[1].labels()
 
 

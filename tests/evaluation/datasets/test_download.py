@@ -202,9 +202,7 @@ def test_only_missing_files_are_asked_for_by_hand(server, nobody, tmp_path):
 
 
 def test_unknown_name(tmp_path):
-    with pytest.raises(
-        DatasetNotFoundError, match="'shanghai'.* ucsd, mnist, usps, avenue, shang"
-    ):
+    with pytest.raises(DatasetNotFoundError, match=r"'shanghai'.* ucsd, mnist, usps, avenue, shang"):
         get("shanghai", tmp_path)
 
 
@@ -397,7 +395,7 @@ def test_usps(server, nobody, tmp_path, monkeypatch):
 def test_usps_offline(nobody, tmp_path, monkeypatch):
     split_list = {"train": [nobody + "usps.bz2", "usps.bz2", "ab"], "test": [nobody + "usps.t.bz2", "usps.t.bz2", "cd"]}
     monkeypatch.setattr(torchvision.datasets.USPS, "split_list", split_list)
-    with pytest.raises(DownloadError, match="md5:ab.*md5:cd.*crowdad data get usps --data"):
+    with pytest.raises(DownloadError, match=r"md5:ab.*md5:cd.*crowdad data get usps --data"):
         get("usps", tmp_path)
 
 

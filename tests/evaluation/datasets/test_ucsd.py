@@ -275,7 +275,7 @@ def test_where_it_looked_and_what_to_do(tmp_path):
     ):
         assert expected in message
     assert "\n" not in message
-    with pytest.raises(DatasetNotFoundError, match="'ped3'.* ped1, ped2"):
+    with pytest.raises(DatasetNotFoundError, match=r"'ped3'.* ped1, ped2"):
         find_clips("ped3", tmp_path)
 
 

@@ -274,16 +274,16 @@ def test_the_threshold_grid_is_fine_enough():
 def test_speed_on_the_size_of_ped2():
     # The whole of Ped2 (2,010 frames) must stay far under a minute; a twelfth of it is timed here.
     (only,) = synthetic(1, 168)
-    started = time.perf_counter()
+    started = time.process_time()
     count_regions(only, derive_tracks(only.masks), region_thresholds([only.anomaly]))
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_bad_input_is_refused():
     one = clip([[[1, 0]]])
     with pytest.raises(ValueError, match="ascending"):
         count_regions(one, [], np.array([2.0, 1.0]))
-    with pytest.raises(ValueError, match="frame 3, .* 1"):
+    with pytest.raises(ValueError, match=r"frame 3, .* 1"):
         count_regions(one, [true_track((3, (0, 0, 1, 1)))], np.array([1.0]))
     with pytest.raises(ValueError, match="thresholds"):
         rbdc([counts([1], [0]), counts([1, 1], [0, 0])])

@@ -85,7 +85,7 @@ def test_people_drawn_with_the_mouse(tmp_path: Path) -> None:
     twice = heights(path)
     assert twice.plane((720, 1280)) == pytest.approx((224.0, 0.0, 0.4)), "the camera's other size"
     assert twice.rows((720, 1280)) == pytest.approx((40.0, 640.0))
-    with pytest.raises(ConfigError, match="640x360, .*640x480"):
+    with pytest.raises(ConfigError, match=r"640x360, .*640x480"):
         twice.plane((480, 640))
 
 
