@@ -1,14 +1,29 @@
-"""Opening pages in a real browser, and waiting in it."""
+"""A real browser, opening pages in it, and waiting in it."""
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, BrowserContext, Page
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-__all__ = ["Opening", "opening", "until"]
+__all__ = ["Opening", "launched", "opening", "until"]
+
+
+@contextmanager
+def launched() -> Iterator[Browser]:
+    """Debian's Chromium, driven by Playwright, which holds the thread's event loop meanwhile."""
+    program = shutil.which("chromium")
+    if program is None:
+        pytest.skip("no chromium here (Debian: apt-get install chromium)")
+    with sync_playwright() as playwright:
+        # Sandboxing needs rights that a container does not give.
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"], headless=True)
+        yield browser
+        browser.close()
 
 
 class Opening:

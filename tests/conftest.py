@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -21,8 +20,6 @@ from crowdad.scene.model import SceneModel
 from crowdad.synthetic import GeneratedClip, write_clip
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
-
     from tests.object_store import Bucket
 
 TINY_FPS = 10
@@ -189,24 +186,6 @@ def tiny_camera(tmp_path_factory: pytest.TempPathFactory) -> TinyCamera:
     write_clip(GeneratedClip("ped2like", seed=2, duration_s=12), unusual)
     settings = load_settings(overrides=TINY_SETTINGS)
     return TinyCamera(normal, unusual, settings, fit(normal, settings=settings, output=model), model)
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """A real browser for pages: Debian's Chromium, driven by Playwright.  Shared: open a page of your own in it.
-
-    No longer than a module, as Playwright holds the thread's event loop, which others may want.
-    """
-    from playwright.sync_api import sync_playwright
-
-    program = shutil.which("chromium")
-    if program is None:
-        pytest.skip("no chromium here (Debian: apt-get install chromium)")
-    with sync_playwright() as playwright:
-        # Sandboxing needs rights that a container does not give.
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"], headless=True)
-        yield browser
-        browser.close()
 
 
 def _note_skip(report: pytest.TestReport | pytest.CollectReport, keywords: Sequence[str]) -> None:

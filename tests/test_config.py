@@ -25,12 +25,12 @@ def test_nothing_given_is_the_defaults():
     assert load_settings() == Settings()
 
 
-@pytest.mark.parametrize(("key", "field", "value"), ALL, ids=[key for key, *_ in ALL])
-def test_every_setting_is_described_and_can_be_set_to_its_own_default(key, field, value):
-    assert field.description
-    assert (
-        load_settings(overrides=[f"{key}={value if not isinstance(value, bool) else str(value).lower()}"]) == Settings()
-    )
+def test_every_setting_is_described_and_can_be_set_to_its_own_default():
+    assert len(ALL) > 40
+    for key, field, value in ALL:
+        assert field.description, key
+        written = str(value).lower() if isinstance(value, bool) else value
+        assert load_settings(overrides=[f"{key}={written}"]) == Settings(), key
 
 
 def test_a_file_wins_over_the_defaults_and_an_override_over_the_file(tmp_path):
@@ -54,23 +54,23 @@ def test_an_override_takes_a_word_with_or_without_quotes_and_the_last_one_counts
     [("tubes.step", "tubes.steps"), ("sed", "seed"), ("encoder.epoch", "encoder.epochs"), ("tubes", "tubes.")],
 )
 def test_an_unknown_setting_names_the_nearest(key, nearest):
-    with pytest.raises(UnknownSettingError, match=f"unknown setting {key!r}; the nearest one is '{nearest}"):
+    with pytest.raises(UnknownSettingError, match=f"{key!r}; .*'{nearest}"):
         load_settings(overrides=[f"{key}=4"])
 
 
 def test_an_unknown_setting_of_a_file_names_the_nearest(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text("[motion]\nmovin = 0.2\n", encoding="utf-8")
-    with pytest.raises(UnknownSettingError, match=r"'motion\.movin'; the nearest one is 'motion\.moving'"):
+    with pytest.raises(UnknownSettingError, match=r"'motion\.movin'; .*'motion\.moving'"):
         load_settings(path)
 
 
 @pytest.mark.parametrize(
     ("override", "told"),
     [
-        ("encoder.epochs=0", r"setting encoder\.epochs = 0: .*greater than or equal to 1"),
+        ("encoder.epochs=0", r"encoder\.epochs = 0: .* 1"),
         ("encoder.epochs=many", r"setting encoder\.epochs = 'many': .*integer"),
-        ("calibration.held_out=1", r"setting calibration\.held_out = 1: .*less than 1"),
+        ("calibration.held_out=1", r"calibration\.held_out = 1: .* 1"),
         ("scale.person_px=nan", r"setting scale\.person_px = nan"),
         ("motion.moving=inf", r"setting motion\.moving = inf"),
         ("seed", r"--set seed: no '=' found; write --set section\.key=value"),
@@ -91,10 +91,10 @@ def test_files_that_are_missing_or_no_toml_are_one_line(tmp_path):
     with pytest.raises(ConfigError, match="cannot be read"):
         load_settings(tmp_path / "none.toml")
     (tmp_path / "bad.toml").write_text("seed = = 3", encoding="utf-8")
-    with pytest.raises(ConfigError, match="not TOML"):
+    with pytest.raises(ConfigError, match="TOML"):
         load_settings(tmp_path / "bad.toml")
     (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ConfigError, match="not TOML"):
+    with pytest.raises(ConfigError, match="TOML"):
         load_settings(tmp_path / "bytes.toml")
 
 

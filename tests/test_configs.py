@@ -5,8 +5,6 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
-import pytest
-
 from crowdad.config import Settings, load_settings
 from crowdad.evaluation.digits.settings import load_digit_settings
 
@@ -18,12 +16,12 @@ def test_there_are_configs() -> None:
     assert {path.stem for path in CONFIGS} >= {"camera", "mnist", "ped2", "usps"}
 
 
-@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
-def test_every_config_loads(path: Path) -> None:
-    if path.stem in DIGITS:
-        assert load_digit_settings(path).dataset == path.stem
-    else:
-        assert load_settings(path) is not None
+def test_every_config_loads() -> None:
+    for path in CONFIGS:
+        if path.stem in DIGITS:
+            assert load_digit_settings(path).dataset == path.stem
+        else:
+            assert isinstance(load_settings(path), Settings), path
 
 
 def test_the_published_numbers_have_every_setting_written_down() -> None:

@@ -98,7 +98,7 @@ def test_an_auto_encoder(
     assert run("fit", tiny_camera.normal, "-o", model, *quick, *settings_words("encoder.kind=flat")) == 0
     scene = SceneModel.load(model)
     assert scene.settings.encoder.kind == "flat"
-    assert scene.weights["trunk.1.weight"].shape == (8, 3 * 5 * 5 * 3)
+    assert scene.motion.weights["trunk.1.weight"].shape == (8, 3 * 5 * 5 * 3)
 
     detect = ("detect", tiny_camera.unusual, "-m", model, "--end", "3", "--no-overlay")
     assert run(*detect, "-o", tmp_path / "run") == 0
@@ -111,7 +111,7 @@ def test_an_auto_encoder(
     with pytest.raises(ConfigError, match="'flat'"):
         export(model)
 
-    weights = {**scene.weights, "trunk.1.weight": np.zeros((8, 7), np.float32)}
+    weights = {**scene.motion.weights, "trunk.1.weight": np.zeros((8, 7), np.float32)}
     forged = replace(scene, weights=weights).save(tmp_path / "forged.safetensors")
     with pytest.raises(ModelFormatError, match=r"trunk\.1\.weight"):
         SceneModel.load(forged)

@@ -56,16 +56,16 @@ def test_where_keeps_the_same_rows_of_every_field():
 
 @pytest.mark.parametrize("box", [(1, 1, 1, 5), (0, 4, 5, 4), (5, 0, 1, 3)])
 def test_an_empty_box_is_refused(box):
-    with pytest.raises(ValueError, match="is empty"):
+    with pytest.raises(ValueError, match="empty"):
         Region(0, 0.0, box, 0.7)
-    with pytest.raises(ValueError, match="is empty"):
+    with pytest.raises(ValueError, match="empty"):
         Event(1, 0.0, 1.0, 0, 10, 0.5, 5, 0.9, box)
 
 
 def test_an_event_does_not_end_before_it_starts():
     box = (0.0, 0.0, 2.0, 2.0)
     assert Event(1, 0.0, 0.0, 4, 4, 0.0, 4, 0.9, box).boxes == {}
-    with pytest.raises(ValueError, match="ends at frame 3, before it starts at 4"):
+    with pytest.raises(ValueError, match=r"frame 3, .* 4"):
         Event(1, 0.0, 0.0, 4, 3, 0.0, 4, 0.9, box)
 
 

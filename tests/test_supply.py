@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import sys
 import tomllib
 from pathlib import Path
 
@@ -30,6 +32,25 @@ SAFE = {
 """First releases in which these are mended."""
 
 
+IMPORTED_AS = {"cv2": "opencv-python-headless", "PIL": "pillow", "sklearn": "scikit-learn", "paho": "paho-mqtt"}
+"""Libraries that are imported by another name than they are installed by."""
+
+
+def imported(tree: ast.AST) -> set[str]:
+    """First names of all absolute imports but those for type checkers, wherever they stand."""
+    found: set[str] = set()
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found.add(str(node.module).split(".")[0])
+        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            found |= imported(ast.Module(node.orelse, []))
+        else:
+            found |= imported(node)
+    return found
+
+
 def canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
@@ -45,6 +66,23 @@ def test_floors_are_releases_without_known_holes() -> None:
         floors = [spec.version for asked in ASKED if canonical(asked.name) == name for spec in asked.specifier]
         assert floors, name
         assert all(Version(floor) >= Version(safe) for floor in floors), name
+
+
+def test_every_library_that_is_imported_is_asked_for() -> None:
+    users = [text for name, extra in PROJECT["optional-dependencies"].items() if name != "dev" for text in extra]
+    asked = {canonical(Requirement(text).name) for text in (*PROJECT["dependencies"], *users)}
+    unasked = {
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in (ROOT / "crowdad").rglob("*.py")
+        for name in imported(ast.parse(path.read_text(encoding="utf-8"))) - sys.stdlib_module_names - {"crowdad"}
+        if canonical(IMPORTED_AS.get(name, name)) not in asked
+    }
+    assert unasked == set()
+
+
+def test_the_search_for_imports_finds_all_that_run() -> None:
+    code = "import a.b\nif TYPE_CHECKING:\n    import c\nelse:\n    import d\ndef f():\n    from e.g import h\n"
+    assert imported(ast.parse(code + "from . import i")) == {"a", "d", "e"}
 
 
 def test_everything_that_is_asked_for_is_pinned_within_its_floor() -> None:

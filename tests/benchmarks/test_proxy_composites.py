@@ -69,7 +69,7 @@ def test_groups_do_not_tilt_the_ground(troupe: Troupe) -> None:
 
 
 def test_too_few_walkers_are_refused() -> None:
-    with pytest.raises(DataError, match="at least 4 are needed"):
+    with pytest.raises(DataError, match="at least 4"):
         Troupe({"one": walkers_clip(1, walkers=1)})
     with pytest.raises(DataError, match="0 single walkers"):
         measure_ground([], SIZE_HW)
@@ -105,7 +105,7 @@ def test_the_seed_decides(troupe: Troupe) -> None:
 
 
 def test_an_unknown_kind_is_refused(troupe: Troupe) -> None:
-    with pytest.raises(ConfigError, match="no kind of pseudo-anomaly is called 'ufo'; one of fast"):
+    with pytest.raises(ConfigError, match=r"'ufo'.* fast"):
         troupe.play("clip1", "ufo", 0)
 
 

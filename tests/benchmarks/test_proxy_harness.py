@@ -161,7 +161,7 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "proxy.json"
     for text in ("{", '{"rows": []}', '{"runs": {}, "cells": [{"candidate": "a"}]}'):
         path.write_text(text, encoding="utf-8")
-        with pytest.raises(DataError, match="not a file of proxy results"):
+        with pytest.raises(DataError, match="proxy results"):
             CellStore(path, {})
 
 

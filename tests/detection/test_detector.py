@@ -211,7 +211,7 @@ def test_a_lag_of_all_votes_gives_what_is_given_offline():
 
 
 def test_a_negative_lag_is_refused():
-    with pytest.raises(ConfigError, match="the lag is -1 frames; 0 or more"):
+    with pytest.raises(ConfigError, match="lag is -1 "):
         Detector(model_of(), lag=-1)
 
 
@@ -279,7 +279,7 @@ def test_a_mask_keeps_tubes_out():
 
 
 def test_a_mask_of_another_size_is_refused():
-    with pytest.raises(ConfigError, match="mask is"):
+    with pytest.raises(ConfigError, match="mask"):
         Detector(model_of(), roi=np.ones((10, 10), bool))
 
 

@@ -14,7 +14,6 @@ from crowdad.config import load_settings
 from crowdad.errors import ConfigError, DatasetNotFoundError
 from crowdad.evaluation.ablations import (
     ABLATIONS,
-    Ablation,
     AblationOutcome,
     ablation_table,
     ablations,
@@ -176,16 +175,16 @@ def test_rows_run_on_a_camera_in_ped2s_layout(tmp_path: Path) -> None:
 
 
 def test_unknown_rows_and_missing_data(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no ablation called 'magic'; choose among default"):
+    with pytest.raises(ConfigError, match=r"'magic'.* default"):
         list(ablations(tmp_path, rows=["magic"]))
     with pytest.raises(DatasetNotFoundError):
         list(ablations(tmp_path))
 
 
-@pytest.mark.parametrize("row", ABLATIONS.values(), ids=ABLATIONS)
-def test_every_row_is_a_setting_that_exists(row: Ablation) -> None:
-    changed = load_settings(overrides=row.overrides)
-    assert (changed != load_settings()) == bool(row.overrides)
+def test_every_row_is_a_setting_that_exists() -> None:
+    for name, row in ABLATIONS.items():
+        changed = load_settings(overrides=row.overrides)
+        assert (changed != load_settings()) == bool(row.overrides), name
     assert row.what
 
 

@@ -108,7 +108,7 @@ def test_truth_of_another_length_is_refused(tiny_camera: TinyCamera) -> None:
     from crowdad.sources import open_source
 
     source = open_source(tiny_camera.unusual, end_s=3.0)
-    with pytest.raises(DataError, match="30 frames could be read, ground truth of 29"):
+    with pytest.raises(DataError, match=r"30 frames .* 29"):
         score_clip(tiny_camera.scene, source, np.zeros(29, bool), None)
 
 
@@ -229,7 +229,7 @@ def test_a_camera_without_training_clips_is_told_before_anything_is_fitted(
     folder = shanghaitech(tmp_path)
     (folder / "training" / "videos" / "02_001.avi").unlink()
     recorder = Recorder(monkeypatch)
-    with pytest.raises(DataError, match="no training clips of camera 02"):
+    with pytest.raises(DataError, match="camera 02"):
         benchmark_video("one-class", tmp_path, name="shanghaitech")
     assert recorder.learned == []
     benchmark_video("unsupervised", tmp_path, name="shanghaitech", seeds=(0,), resamples=0)
@@ -268,7 +268,7 @@ def test_ped1_through_the_same_command(tiny_ped1: Path, tmp_path: Path, capsys: 
 
 
 def test_unknown_protocols_and_data(tiny_ped2: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="choose among one-class"):
+    with pytest.raises(ConfigError, match="one-class"):
         benchmark_video("both", tiny_ped2)
     with pytest.raises(DatasetNotFoundError):
         benchmark_video("one-class", tmp_path)

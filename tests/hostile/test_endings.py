@@ -110,7 +110,7 @@ def test_footage_that_changes_while_it_is_scored_has_no_result(what: str, tiny_m
         else:
             clip.write_bytes((clip.read_bytes() if what == "grown" else b"") + other.read_bytes())
 
-    words = "was removed while" if what == "removed" else r"changed while it was read \(is it still being recorded"
+    words = "removed" if what == "removed" else "changed"
     with pytest.raises(SourceError, match=words):
         crowdad.detect(clip, model=tiny_model, output=tmp_path / "run", progress=changing(change))
     assert not (tmp_path / "run" / "results.json").exists()
@@ -119,7 +119,7 @@ def test_footage_that_changes_while_it_is_scored_has_no_result(what: str, tiny_m
 def test_a_folder_that_loses_pictures_while_it_is_scored_has_no_result(tiny_model: Path, tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "clip", list(walkers(20)))
     gone = changing((folder / "018.png").unlink)
-    with pytest.raises(UnreadableSourceError, match="changed while it was read"):
+    with pytest.raises(UnreadableSourceError, match="changed"):
         crowdad.detect(folder, model=tiny_model, output=tmp_path / "run", progress=gone, report=False)
 
 
@@ -233,7 +233,7 @@ def test_no_shared_memory_is_told_as_what_it_is(
         raise OSError(38, "Function not implemented")
 
     monkeypatch.setattr(multiprocessing.context.BaseContext, "Lock", refuse)
-    with pytest.raises(FleetError, match=r"/dev/shm .*leave out --jobs"):
+    with pytest.raises(FleetError, match=r"/dev/shm .*--jobs"):
         LocalFleet(2)
     ended = crowdad_program("detect", plain(tmp_path / "a.mp4", 12), "-m", tiny_model, "--jobs", 2)
     assert (ended.code, len(ended.errors)) == (1, 1)

@@ -138,7 +138,7 @@ def test_footage_beside_the_page(footage: str, tiny_model: Path, tmp_path: Path,
 
 
 def test_another_word_for_the_footage_is_refused() -> None:
-    with pytest.raises(ConfigError, match="choose link, copy, none"):
+    with pytest.raises(ConfigError, match="link, copy, none"):
         DetectOptions(footage_beside="hidden")  # type: ignore[arg-type]
 
 

@@ -45,9 +45,10 @@ def unsafe(tree: ast.AST) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_nothing_unpickles_or_runs_what_a_file_holds(path: Path) -> None:
-    assert unsafe(ast.parse(path.read_text(encoding="utf-8"))) == []
+def test_nothing_unpickles_or_runs_what_a_file_holds() -> None:
+    assert len(SOURCES) > 100
+    found = {str(path.relative_to(ROOT)): unsafe(ast.parse(path.read_text(encoding="utf-8"))) for path in SOURCES}
+    assert {path: calls for path, calls in found.items() if calls} == {}
 
 
 @pytest.mark.parametrize(
@@ -70,7 +71,7 @@ def test_a_playlist_opens_no_other_file(name: str, tmp_path: Path) -> None:
     secret = tmp_path / "secret.ts"
     os.mkfifo(secret)  # whoever opened it would wait for ever
     make = footage.concat_list if name in ("list.mp4", "list.ffconcat") else footage.playlist
-    with pytest.raises(CrowdadError, match="is a playlist, not footage") as refusal:
+    with pytest.raises(CrowdadError, match="playlist") as refusal:
         open_source(make(tmp_path / name, secret))
     assert "secret" not in str(refusal.value)
 

@@ -21,7 +21,7 @@ from crowdad.outputs.report.saying import clock_note, learn_line, summary_of
 from crowdad.outputs.results import RunResults
 from crowdad.scene.calibration import Calibration
 from crowdad.sources import LiveFrame, expand, open_source, read_mask
-from crowdad.workflows import warming_up
+from crowdad.workflows.watching import warm_up as warming_up
 from crowdad.workflows.watching.warm_up import WarmUp
 from tests.hostile.conftest import Program
 from tests.hostile.footage import plain
@@ -126,7 +126,7 @@ def test_a_runs_folder_is_told_as_a_run_and_is_no_footage(run: Path, crowdad_pro
     shown = crowdad_program("info", run).shown
     assert shown.startswith(f"{run.parent / 'clip.mp4'} (0:01.2): ")
     for read in (open_source, lambda path: expand([path])):
-        with pytest.raises(UnreadableSourceError, match="is the folder of a run, not footage"):
+        with pytest.raises(UnreadableSourceError, match="folder of a run"):
             read(run)
     (run / "001.png").write_bytes((run / "timeline.png").read_bytes())
     assert expand([run]) == [run], "pictures beside a run are footage"

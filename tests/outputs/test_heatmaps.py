@@ -131,7 +131,7 @@ def test_a_zip_that_asks_for_the_impossible_is_one_line(tmp_path: Path) -> None:
     whole = bytearray(path.read_bytes())
     whole[whole.index(b"PK\x01\x02") + 6] = 127  # the version of zip that is needed
     path.write_bytes(whole)
-    with pytest.raises(OutputNotReadableError, match=r"not a whole heatmaps\.npz"):
+    with pytest.raises(OutputNotReadableError, match=r"heatmaps\.npz"):
         HeatmapReader(path)
 
 
@@ -140,5 +140,5 @@ def test_an_array_header_that_is_no_python_is_one_line(tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "w") as file:
         header = b"{'descr': ('|u1', \n".ljust(118)
         file.writestr("meta.npy", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
-    with pytest.raises(OutputNotReadableError, match=r"not a whole heatmaps\.npz"):
+    with pytest.raises(OutputNotReadableError, match=r"heatmaps\.npz"):
         HeatmapReader(path)

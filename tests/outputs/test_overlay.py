@@ -167,7 +167,7 @@ def test_maps_of_other_footage_are_refused(tmp_path: Path) -> None:
     frames = grey_frames(np.arange(3) / FPS, (96, 128))
     scores = table(np.arange(3) / FPS, np.zeros(3))
     maps = [(0, hot_square((48, 64)))]
-    with pytest.raises(OutputNotReadableError, match=r"frame 0 is 128x96, its heatmap 64x48"):
+    with pytest.raises(OutputNotReadableError, match=r"frame 0 .*128x96, .*64x48"):
         write_overlay(frames, maps, scores, [], tmp_path / "o.mp4", fps=FPS)
 
 
@@ -271,5 +271,5 @@ def test_every_colour_map_paints(name: str) -> None:
 
 
 def test_an_unknown_colour_map_is_one_clear_line() -> None:
-    with pytest.raises(ConfigError, match=r"'jet' is unknown; choose one of inferno, magma"):
+    with pytest.raises(ConfigError, match=r"'jet' .* inferno, magma"):
         HeatPaint("jet")

@@ -146,8 +146,8 @@ def test_other_files_are_one_clear_line(tmp_path: Path) -> None:
     cases = {
         "{": "not the results",
         "[]": "schema_version is None",
-        json.dumps({**good, "schema_version": 2}): "schema_version is 2, this crowdad reads 1",
-        json.dumps({**good, "cuts": ["x"]}): r"cuts\.0: .*run crowdad.detect again",
+        json.dumps({**good, "schema_version": 2}): "schema_version is 2, .* 1",
+        json.dumps({**good, "cuts": ["x"]}): r"cuts\.0: .*crowdad.detect",
     }
     for text, message in cases.items():
         path.write_text(text)

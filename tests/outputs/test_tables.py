@@ -84,5 +84,5 @@ def test_a_table_for_pandas(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_missing_file_is_one_clear_line(tmp_path: Path) -> None:
-    with pytest.raises(OutputNotReadableError, match=r"run crowdad\.detect"):
+    with pytest.raises(OutputNotReadableError, match=r"crowdad\.detect"):
         read_frames_csv(tmp_path / "frames.csv")

@@ -9,11 +9,18 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from crowdad.page import LivePage
-from tests.browser import opening
+from tests.browser import launched, opening
 
-__all__ = ["Opener", "opened"]
+__all__ = ["Opener", "chromium", "opened"]
 
 Opener = Callable[..., Page]
+
+
+@pytest.fixture(scope="package")
+def chromium() -> Iterator[Browser]:
+    """One browser for all tests of this folder.  Shared: open a page of your own in it."""
+    with launched() as browser:
+        yield browser
 
 
 @pytest.fixture

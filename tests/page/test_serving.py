@@ -186,13 +186,13 @@ def test_a_token_can_be_chosen_also_on_loopback() -> None:
         assert asked(page, "/")[0] == 401
         assert asked(page, "/?" + urlsplit(page.url).query)[0] == 303
     for token in ("short", "with a blank", "", "müßiggang"):
-        with pytest.raises(ConfigError, match="8 signs or more"):
+        with pytest.raises(ConfigError, match="8 "):
             LivePage("0", name="gate", token=token)
 
 
 def test_an_address_that_is_taken_or_nobodys_is_one_line(page: LivePage) -> None:
     port = urlsplit(page.url).port
-    with pytest.raises(PageAddressError, match=rf"127\.0\.0\.1:{port}: the address is taken by another program"):
+    with pytest.raises(PageAddressError, match=rf"127\.0\.0\.1:{port}: .*taken"):
         LivePage(str(port), name="gate")
     with pytest.raises(PageAddressError, match="not to be had"):
         LivePage("192.0.2.1:8080", name="gate")
@@ -202,7 +202,7 @@ def test_an_address_that_is_taken_or_nobodys_is_one_line(page: LivePage) -> None
 
 def test_without_the_extra_its_name_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serving, "find_spec", lambda module: None)
-    with pytest.raises(PageNotInstalledError, match=r"fastapi and uvicorn: pip install 'crowdad\[page\]'"):
+    with pytest.raises(PageNotInstalledError, match=r"pip install 'crowdad\[page\]'"):
         LivePage("0", name="gate")
 
 

@@ -183,7 +183,7 @@ def test_few_tubes_have_few_centres(footage):
 
 def test_hardly_any_tube_is_one_clear_line(footage):
     still = np.repeat(footage[:1], 60, axis=0)
-    with pytest.raises(TooLittleMotionError, match="0 moving patches in 60 frames, at least 8") as told:
+    with pytest.raises(TooLittleMotionError, match=r"0 .* 60 frames, .* 8") as told:
         fit_scene([source(still)], settings_fast(), heights=GivenHeights.of(40))
     assert "\n" not in str(told.value)
 

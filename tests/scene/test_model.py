@@ -270,7 +270,7 @@ def test_fitted_to_scales_heights_rows_walk_and_gap():
 @pytest.mark.parametrize("fps", [0.2, 1.0, 2.0])
 def test_a_rate_too_low_to_follow_people_is_refused(fps):
     """Who walks 0.75 of their height a second moves on by more than a third of it below 2.25 pictures a second."""
-    with pytest.raises(ModelError, match=f"{fps:g} new pictures a second, too few .* it takes 2.2 or more"):
+    with pytest.raises(ModelError, match=rf"{fps:g} .*2\.2"):
         model_of().fitted_to(SIZE_HW, fps)
 
 
@@ -279,7 +279,7 @@ def test_fitted_to_keeps_what_was_learnt_and_refuses_another_shape():
     other = scene.fitted_to((48, 64), 10.0)
     assert np.array_equal(other.motion.normality(tubes_like()), scene.motion.normality(tubes_like()))
     assert scene.fitted_to((97, 128), 10.0).scale.size_hw == (97, 128)
-    with pytest.raises(ModelError, match="fitted on 128x96 pictures, the footage has 96x96"):
+    with pytest.raises(ModelError, match=r"128x96 .*96x96"):
         scene.fitted_to((96, 96), 10.0)
 
 

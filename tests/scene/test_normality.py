@@ -70,9 +70,9 @@ def test_fewer_distinct_codes_than_clusters_still_fit_without_noise():
 
 
 def test_too_few_codes_and_no_fit_are_told():
-    with pytest.raises(FitError, match=r"\(2, 2\) codes, 3 clusters need at least as many rows"):
+    with pytest.raises(FitError, match=r"\(2, 2\) codes, 3 clusters"):
         UnitKMeans(3).fit(at(0, 90))
-    with pytest.raises(FitError, match="clusters need"):
+    with pytest.raises(FitError, match="clusters"):
         UnitKMeans(1).fit(np.zeros(4, np.float32))
     for ask in (UnitKMeans(3).score, UnitKMeans(3).predict):
         with pytest.raises(NotFittedError, match="call fit"):

@@ -62,7 +62,7 @@ def test_what_cannot_be_a_stream_is_one_clear_line(spec: str) -> None:
 @pytest.mark.parametrize("spec", ["91", "/dev/video91"])
 def test_a_webcam_that_is_not_there(spec: str) -> None:
     assert live_file(spec, realtime=False) is None
-    with pytest.raises(SourceNotFoundError, match="no webcam /dev/video91"):
+    with pytest.raises(SourceNotFoundError, match="/dev/video91"):
         address_of(spec)
 
 
@@ -72,18 +72,18 @@ def test_a_webcam(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (address.name, address.target) == ("2", "/dev/video2")
     assert "v4l2" in str(address.format)
     monkeypatch.setattr("sys.platform", "darwin")
-    with pytest.raises(UnreadableSourceError, match="on Linux only"):
+    with pytest.raises(UnreadableSourceError, match="Linux"):
         address_of("2")
 
 
 def test_files_are_played_only_when_asked_for(tiny_video: Path, tmp_path: Path) -> None:
     assert live_file(str(tiny_video), realtime=True) == tiny_video
-    with pytest.raises(UnreadableSourceError, match="or play it at its own pace with realtime=True"):
+    with pytest.raises(UnreadableSourceError, match="realtime=True"):
         live_file(str(tiny_video), realtime=False)
     for spec, words in ((tmp_path / "missing.mp4", "no such file"), (tmp_path, "is no stream and no video file")):
         with pytest.raises(CrowdadError, match=words):
             live_file(str(spec), realtime=True)
-    with pytest.raises(ConfigError, match="realtime=True is for files"):
+    with pytest.raises(ConfigError, match="realtime=True"):
         live_file("rtsp://camera/1", realtime=True)
     with pytest.raises(ConfigError) as told:
         live_file("rtsp://camera/user=admin_password=s3cret", realtime=True)

@@ -35,7 +35,7 @@ def test_a_generator_serves_one_pass_and_no_second() -> None:
     source = open_source(generated(), fps=10)
     assert source.info.size_hw == (48, 64)
     assert [frame.index for frame in source.frames()] == [0, 1, 2, 3, 4]
-    with pytest.raises(UnreadableSourceError, match="used up by an earlier pass; give a list, or a function"):
+    with pytest.raises(UnreadableSourceError, match="list, or a function"):
         next(source.frames())
 
 
@@ -65,10 +65,10 @@ def test_a_buffer_may_be_used_again() -> None:
 @pytest.mark.parametrize(
     ("frames", "found"),
     [
-        ([np.zeros((4, 4))], r"frame 0 is float64 \(4, 4\)"),
-        ([np.zeros((4, 4), np.uint8), np.zeros((4, 4, 4), np.uint8)], r"frame 1 is uint8 \(4, 4, 4\)"),
-        ([np.zeros((0, 4), np.uint8)], r"frame 0 is uint8 \(0, 4\)"),
-        (["frame.png"], "frame 0 is str"),
+        ([np.zeros((4, 4))], r"frame 0 .*float64 \(4, 4\)"),
+        ([np.zeros((4, 4), np.uint8), np.zeros((4, 4, 4), np.uint8)], r"frame 1 .*uint8 \(4, 4, 4\)"),
+        ([np.zeros((0, 4), np.uint8)], r"frame 0 .*uint8 \(0, 4\)"),
+        (["frame.png"], "frame 0 .*str"),
     ],
 )
 def test_frames_of_another_kind_are_refused(frames: list[Any], found: str) -> None:
@@ -83,7 +83,7 @@ def test_no_frames_at_all(nothing: Any) -> None:
 
 
 def test_arrays_need_a_rate() -> None:
-    with pytest.raises(ConfigError, match="arrays carry no frame rate"):
+    with pytest.raises(ConfigError, match="frame rate"):
         open_source(moving_square(2))
 
 
@@ -97,5 +97,5 @@ def test_there_is_no_hash_of_what_cannot_be_read_twice() -> None:
 
 
 def test_something_else_entirely() -> None:
-    with pytest.raises(UnreadableSourceError, match="neither a file nor a folder nor numpy frames"):
+    with pytest.raises(UnreadableSourceError, match="numpy"):
         open_source(42)

@@ -195,7 +195,7 @@ def test_start_and_end_give_that_part(case: tuple[Footage, object]) -> None:
 
 
 def test_start_past_the_end_says_so(case: tuple[Footage, object]) -> None:
-    with pytest.raises(TooShortError, match="no frame from start 500 s"):
+    with pytest.raises(TooShortError, match="500 s"):
         list(opened(case, start_s=500).frames())
 
 

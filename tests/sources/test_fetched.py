@@ -120,10 +120,10 @@ def test_what_breaks_off_leaves_nothing_that_looks_whole(
 
     with monkeypatch.context() as patch:
         breaking(half, bucket, patch)
-        with pytest.raises(StorageError, match="the store cannot be reached"):
+        with pytest.raises(StorageError, match="reached"):
             fetch(footage)
         breaking(lambda path: path.write_bytes(b"half") and None, bucket, patch)
-        with pytest.raises(StorageError, match="4 of 1000 bytes came"):
+        with pytest.raises(StorageError, match="4 of 1000 bytes"):
             fetch(footage)
         assert files(cache) == []
     # What a killed process leaves is cleared away.
@@ -136,10 +136,10 @@ def test_what_breaks_off_leaves_nothing_that_looks_whole(
 def test_what_changes_meanwhile_is_not_kept(bucket: Bucket, cache: Path) -> None:
     footage = blob(bucket, "a.mp4")
     blob(bucket, "a.mp4")
-    with pytest.raises(UnreadableSourceError, match="changed while it was fetched"):
+    with pytest.raises(UnreadableSourceError, match="changed"):
         fetch(footage)
     bucket.files.rm_file(f"{bucket.name}/a.mp4")
-    with pytest.raises(SourceNotFoundError, match="no such bucket, folder or object"):
+    with pytest.raises(SourceNotFoundError, match="bucket, folder or object"):
         fetch(footage)
     assert files(cache) == []
 
@@ -205,9 +205,7 @@ def test_room_is_made_on_a_full_disk(bucket: Bucket, cache: Path, monkeypatch: p
         raise OSError(errno.ENOSPC, "No space left on device")
 
     breaking(full, bucket, monkeypatch)
-    with pytest.raises(
-        UnreadableSourceError, match=r"cannot be kept in .*cache \(No space left on device\); make room"
-    ):
+    with pytest.raises(UnreadableSourceError, match=r"cache \(No space left on device\)"):
         fetch(blob(bucket, "newer.mp4"))
     assert files(cache) == []
 
@@ -225,7 +223,7 @@ def test_a_disk_that_knows_no_locks(bucket: Bucket, cache: Path, monkeypatch: py
 def test_names_do_not_lead_out_of_the_cache(name: str, cache: Path) -> None:
     from crowdad.sources.storage import Url
 
-    with pytest.raises(UnreadableSourceError, match="is no name for a file"):
+    with pytest.raises(UnreadableSourceError, match="name for a file"):
         fetch(RemoteFootage(Url("s3", f"bucket/{name}"), "", 1))
     assert not cache.exists()
 
@@ -237,5 +235,5 @@ def test_messages_name_the_address(bucket: Bucket, cache: Path, monkeypatch: pyt
         open_source(str(footage))
     assert str(cache) not in str(caught.value)
     blob(bucket, "b.mp4")
-    with pytest.raises(UnreadableSourceError, match="is 2 videos; give one at a time"):
+    with pytest.raises(UnreadableSourceError, match="2 videos"):
         open_source(bucket.url)

@@ -415,7 +415,7 @@ def test_hash_is_that_of_the_file(tiny_video: Path) -> None:
 
 
 def test_huge_pictures_are_refused(tiny_video: Path) -> None:
-    with pytest.raises(UnreadableSourceError, match=r"64x48, more than 3000 pixels are not read; .*max_pixels"):
+    with pytest.raises(UnreadableSourceError, match=r"64x48, .*3000 pixels.*max_pixels"):
         _ = VideoFile(tiny_video, max_pixels=3000).info
 
 

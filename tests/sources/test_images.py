@@ -87,13 +87,13 @@ def test_any_name_will_do(name: str, tmp_path: Path) -> None:
 
 def test_folder_without_pictures(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(UnreadableSourceError, match="holds no pictures"):
+    with pytest.raises(UnreadableSourceError, match="no pictures"):
         open_source(tmp_path)
 
 
 def test_folder_of_broken_pictures(tmp_path: Path) -> None:
     (tmp_path / "1.png").touch()
-    with pytest.raises(UnreadableSourceError, match="none of its 1 pictures can be read"):
+    with pytest.raises(UnreadableSourceError, match="1 pictures"):
         open_source(tmp_path)
 
 
@@ -136,7 +136,7 @@ def test_a_picture_of_a_few_bytes_and_a_thousand_million_pixels_is_refused(tmp_p
         for name, content in ((b"IHDR", header), (b"IDAT", zlib.compress(bytes(4001))))
     ]
     (tmp_path / "1.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
-    with pytest.raises(UnreadableSourceError, match="more than 25000000 pixels are not read"):
+    with pytest.raises(UnreadableSourceError, match="25000000 pixels"):
         open_source(tmp_path)
 
 
@@ -145,7 +145,7 @@ def test_pictures_of_too_many_pixels_are_skipped_or_refused(tmp_path: Path) -> N
     source = open_source(write_folder(tmp_path / "grows", pictures), max_pixels=4000)
     assert len(list(source.frames())) == 3
     assert source.report.skip_counts == {"picture of more than 4000 pixels": 1}
-    with pytest.raises(UnreadableSourceError, match=r"128x96, more than 4000 pixels are not read; .*max_pixels"):
+    with pytest.raises(UnreadableSourceError, match=r"128x96, .*4000 pixels.*max_pixels"):
         open_source(write_folder(tmp_path / "large", pictures[::-1]), max_pixels=4000)
     with pytest.raises(ConfigError, match="max_pixels is 0"):
         open_source(tmp_path / "grows", max_pixels=0)

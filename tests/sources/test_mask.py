@@ -40,9 +40,9 @@ def test_what_is_no_mask_is_refused(tmp_path: Path) -> None:
         read_mask(tmp_path / "text.png", (48, 64))
     with pytest.raises(ConfigError, match="cannot be read"):
         read_mask(tmp_path / "missing.png", (48, 64))
-    with pytest.raises(ConfigError, match="64x64 for footage of 64x48"):
+    with pytest.raises(ConfigError, match=r"64x64 .*64x48"):
         read_mask(picture(tmp_path / "square.png", np.full((64, 64), 255, np.uint8)), (48, 64))
-    with pytest.raises(ConfigError, match="black all over"):
+    with pytest.raises(ConfigError, match="black"):
         read_mask(picture(tmp_path / "black.png", np.zeros((48, 64), np.uint8)), (48, 64))
 
 

@@ -81,7 +81,7 @@ def test_refused_as_on_a_disk(tree: tuple[Path, Bucket], spec: str) -> None:
 
 def test_the_nearest_name_is_told(tree: tuple[Path, Bucket]) -> None:
     _, bucket = tree
-    with pytest.raises(SourceNotFoundError, match=f"did you mean {bucket.url}/day/cam10.mp4"):
+    with pytest.raises(SourceNotFoundError, match=f"{bucket.url}/day/cam10.mp4"):
         expand([f"{bucket.url}/day/cam11.mp4"])
 
 
@@ -117,5 +117,5 @@ def test_files_by_url_are_files(tmp_path: Path) -> None:
 
 
 def test_other_addresses_are_refused() -> None:
-    with pytest.raises(UnreadableSourceError, match=r"foo://host: footage is not read over foo; give s3://"):
+    with pytest.raises(UnreadableSourceError, match=r"foo://host: .*s3://"):
         expand(["foo://host/a.mp4"])

@@ -94,7 +94,7 @@ def test_files_that_cannot_be_played(tiny_video: Path, tmp_path: Path) -> None:
     (tmp_path / "text.mp4").write_text("no video\n" * 50)
     with pytest.raises(SourceNotFoundError, match="no such file"):
         Stream(str(tmp_path / "missing.mp4"), realtime=True)
-    with pytest.raises(UnreadableSourceError, match="not a video file"):
+    with pytest.raises(UnreadableSourceError, match="video"):
         Stream(str(tmp_path / "text.mp4"), realtime=True)
     with pytest.raises(UnreadableSourceError, match="realtime=True"):
         Stream(str(tiny_video))
@@ -109,7 +109,7 @@ def test_what_is_known_only_later_says_so(tiny_video: Path) -> None:
     with pytest.raises(RuntimeError, match="first frame"):
         _ = stream.size_hw
     assert len(taken(stream, 1)) == 1
-    with pytest.raises(RuntimeError, match="read once"):
+    with pytest.raises(RuntimeError, match="once"):
         next(stream.frames())
 
 
@@ -195,7 +195,7 @@ def test_a_playlist_from_the_network_opens_no_file_here(tmp_path: Path) -> None:
     with WebServer(answers) as server:
         assert len(taken(Stream(server.url + "/good.m3u8"), 3)) == 3
         for path in bad:
-            with pytest.raises(UnreadableSourceError, match="what it sends is no video, nor a playlist of"):
+            with pytest.raises(UnreadableSourceError, match="video, nor a playlist"):
                 taken(Stream(server.url + path, open_timeout_s=5), 1)
 
 

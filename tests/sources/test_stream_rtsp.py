@@ -83,7 +83,7 @@ def test_a_wrong_login_is_told_once_and_never_shown(clip: Path, capfd: pytest.Ca
     told: list[StreamStatus] = []
     with RtspServer(clip, FPS, login=("viewer", "s3cret")) as server:
         for login in ("viewer:wr0ng@", ""):
-            with pytest.raises(UnreadableSourceError, match="the login is refused") as caught:
+            with pytest.raises(UnreadableSourceError, match="login") as caught:
                 list(Stream(server.url.replace("://", f"://{login}"), on_status=told.append).frames())
             assert "wr0ng" not in "".join(traceback.format_exception(caught.value))
         right = Stream(server.url.replace("://", "://viewer:s3cret@"), on_status=told.append)
@@ -91,7 +91,7 @@ def test_a_wrong_login_is_told_once_and_never_shown(clip: Path, capfd: pytest.Ca
             frame = next(right.frames())
         assert frame.luma.shape == (48, 64)
         assert right.name == server.url.removesuffix("/live")
-        with pytest.raises(UnreadableSourceError, match="no such stream"):
+        with pytest.raises(UnreadableSourceError, match="stream"):
             list(Stream(server.url.replace("://", "://viewer:s3cret@") + "/other").frames())
     assert [status.state for status in told] == ["online"]
     shown = "".join(capfd.readouterr())

@@ -18,7 +18,7 @@ from crowdad.outputs.remote import RemoteRun
 from crowdad.outputs.results import RunResults, read_results
 from crowdad.sources import RemoteFootage, Source, _fetched, expand
 from crowdad.sources.storage import Url
-from crowdad.workflows import Stage, detecting, learning
+from crowdad.workflows import Stage, detecting, fitting
 from crowdad.workflows.batch.spread import detect_many
 from crowdad.workflows.detect_options import DetectOptions
 from crowdad.workflows.detecting import detect_with
@@ -127,16 +127,16 @@ def test_results_are_put_whole_or_not_at_all(
     assert run_of(got(bucket, "runs/night", tmp_path / "got")) == run_of(tmp_path / "local")
     assert list((here / "runs").iterdir()) == []
 
-    with pytest.raises(OutputExistsError, match=rf"^{place}: holds another run \(results.json\); choose another"):
+    with pytest.raises(OutputExistsError, match=rf"^{place}: .*results\.json"):
         detect_with(clip, plain(model), output=place)
     with monkeypatch.context() as patch:
         patch.setattr(detecting, "_detect_here", never)
         assert detect_with(clip, plain(model), output=place, resume=True).source.name == str(clip)
-        with pytest.raises(OutputExistsError, match=f"holds a whole run of {clip}; choose another place"):
+        with pytest.raises(OutputExistsError, match=f"whole run of {clip}"):
             detect_with(bucket.put(clip, "other.mp4"), plain(model), output=place, resume=True)
     detect_with(clip, plain(model, heatmaps=False), output=place, overwrite=True)
     assert bucket.names("runs/night") == ["frames.csv", "results.json", "timeline.png"]
-    with pytest.raises(ConfigError, match="both overwrite and resume"):
+    with pytest.raises(ConfigError, match="overwrite and resume"):
         detect_with(clip, plain(model), output=place, overwrite=True, resume=True)
 
 
@@ -161,17 +161,15 @@ def test_what_cannot_be_put_stays_here(
     )
     assert (local / "results.json").is_file()
     assert bucket.names("runs/night") == ["frames.csv", "heatmaps.npz"], "no reader takes that for a whole run"
-    with pytest.raises(OutputExistsError, match=r"holds another run .*resume=True"):
+    with pytest.raises(OutputExistsError, match=r"resume=True"):
         detect_with(clip, plain(model), output=place)
     bucket.files.rm(f"{bucket.name}/runs", recursive=True)
-    with pytest.raises(
-        OutputExistsError, match=f"a whole run for it lies in {local} and was not put there; resume=True"
-    ):
+    with pytest.raises(OutputExistsError, match=f"whole run .*{local} .*resume=True"):
         detect_with(clip, plain(model), output=place)
     text = (local / "results.json").read_text()
     results = f"{bucket.name}/runs/night/results.json"
     bucket.files.pipe_file(results, text.replace(str(clip), "/other.mp4").encode())
-    with pytest.raises(OutputExistsError, match=r"holds a whole run of /other\.mp4"):
+    with pytest.raises(OutputExistsError, match=r"whole run of /other\.mp4"):
         detect_with(clip, plain(model), output=place, resume=True)
     bucket.files.rm_file(results)
     monkeypatch.setattr("crowdad.workflows.detecting.score_into", never)
@@ -195,7 +193,7 @@ def test_an_unfinished_run_goes_on(
     monkeypatch.setattr(detecting, "write_run", original)
     (local,) = (here / "runs").iterdir()
     assert not bucket.files.exists(f"{bucket.name}/runs")
-    with pytest.raises(OutputExistsError, match=f"^{place}: an unfinished run for it lies in {local}; resume=True"):
+    with pytest.raises(OutputExistsError, match=f"^{place}: .*unfinished .*{local}; resume=True"):
         detect_with(clip, plain(model), output=place)
     detect_with(clip, plain(model), output=place, resume=True)
     assert run_of(got(bucket, "runs/night", tmp_path / "got")) == run_of(tmp_path / "local")
@@ -205,14 +203,14 @@ def test_an_unfinished_run_goes_on(
 def test_a_place_that_cannot_be_written_is_refused_at_once(
     bucket: Bucket, model: Path, clip: Path, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(StorageNotFoundError, match=r"^s3://no-such-bucket/night: no such bucket"):
+    with pytest.raises(StorageNotFoundError, match=r"^s3://no-such-bucket/night: "):
         detect_with(clip, plain(model), output="s3://no-such-bucket/night")
 
     def denied(*_: Any, **__: Any) -> None:
         raise PermissionError("Forbidden")
 
     monkeypatch.setattr(bucket.files, "pipe_file", denied)
-    with pytest.raises(OutputNotWritableError, match=r"cannot be written \(access is denied.*\); give another output"):
+    with pytest.raises(OutputNotWritableError, match=r"denied.* output"):
         detect_with(clip, plain(model), output=f"{bucket.url}/night")
     assert not here.exists() or not list(here.rglob("results*"))
 
@@ -341,7 +339,7 @@ def test_learning_by_url(bucket: Bucket, clip: Path, tmp_path: Path, monkeypatch
         assert all(len(list(source.frames())) == 30 for source in sources)
         raise LearnedError
 
-    monkeypatch.setattr(learning, "fit_sources", stop)
+    monkeypatch.setattr(fitting, "fit_sources", stop)
     # Room for less than one: what is to be learned from is in use, and stays.
     monkeypatch.setattr(_fetched, "CACHE_BYTES", 10)
     for name in ("a.mp4", "b.mp4"):
@@ -356,7 +354,7 @@ def test_learning_by_url(bucket: Bucket, clip: Path, tmp_path: Path, monkeypatch
 
 
 def test_addresses_that_became_paths_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(OutputNotWritableError, match=r"only crowdad\.detect puts"):
+    with pytest.raises(OutputNotWritableError, match=r"crowdad\.detect"):
         RunFolder(Path("s3://bucket/watch"))
     assert isinstance(RemoteRun.of("s3://bucket/a"), RemoteRun)
     assert RemoteRun.of(tmp_path) is None

@@ -33,7 +33,7 @@ def test_whatever_the_file_says_of_its_losses_it_is_drawn(losses: object, tmp_pa
 
 
 def test_a_place_that_is_no_png_or_cannot_be_written_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"gate\.jpg: the picture is a PNG; name it gate\.png"):
+    with pytest.raises(ConfigError, match=r"gate\.jpg: .*gate\.png"):
         portray(model_of(), tmp_path / "gate.jpg", name="gate")
     (tmp_path / "taken").write_text("a file")
     with pytest.raises(OutputNotWritableError, match="give another place"):
@@ -47,7 +47,7 @@ def test_a_picture_never_lies_where_its_model_does() -> None:
 
 def test_an_earlier_picture_is_kept_before_minutes_are_spent(tiny_camera: TinyCamera, tmp_path: Path) -> None:
     (tmp_path / "gate.png").write_text("mine")
-    with pytest.raises(OutputExistsError, match=r"gate\.png: exists; .* or picture=False"):
+    with pytest.raises(OutputExistsError, match=r"gate\.png: .*picture=False"):
         fit(tiny_camera.normal, output=tmp_path / "gate.safetensors", picture=True)
     assert not (tmp_path / "gate.safetensors").exists()
     assert (tmp_path / "gate.png").read_text() == "mine"

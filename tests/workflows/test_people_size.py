@@ -86,13 +86,13 @@ def test_a_given_height_that_leaves_nothing_to_compare_is_named_as_the_cause(
     assert results.threshold.grade == "none"
     assert "contradicts" in results.threshold.note
     assert "measured " in results.threshold.note
-    with pytest.raises(TooLittleMotionError, match="contradicts it: measured "):
+    with pytest.raises(TooLittleMotionError, match="measured "):
         crowdad.fit(footage, settings=settings, person_height="200")
 
 
 def test_heights_that_do_not_fit_are_refused_before_anything_is_read(tiny_camera: TinyCamera, tmp_path: Path) -> None:
     for verb in (crowdad.fit, crowdad.detect):
-        with pytest.raises(ConfigError, match=r"500 px is taller than the picture \(360x240\)"):
+        with pytest.raises(ConfigError, match=r"500 px .*360x240"):
             verb(tiny_camera.normal, person_height=500, output=tmp_path / "new" / "x")
     assert not (tmp_path / "new").exists()
 

@@ -162,17 +162,17 @@ def test_another_run_is_not_gone_on_with(clip: Path, model: Path, tmp_path: Path
     folder = tmp_path / "run"
     with pytest.raises(StopError):
         workflows.detect(clip, model=model, output=folder, progress=stopping_at(70), **PLAIN)
-    with pytest.raises(OutputExistsError, match="the same footage with another threshold"):
+    with pytest.raises(OutputExistsError, match="another threshold"):
         workflows.detect(clip, model=model, output=folder, resume=True, threshold=0.5, **PLAIN)
     other = tmp_path / "other.mp4"
     other.write_bytes(clip.read_bytes())
-    with pytest.raises(OutputExistsError, match=r"unfinished run of .*clip.mp4"):
+    with pytest.raises(OutputExistsError, match=r"unfinished .*clip\.mp4"):
         workflows.detect(other, model=model, output=folder, resume=True, **PLAIN)
     (folder / JOURNAL).write_text("something else")
-    with pytest.raises(OutputNotReadableError, match="not the journal"):
+    with pytest.raises(OutputNotReadableError, match="journal"):
         workflows.detect(clip, model=model, output=folder, resume=True, **PLAIN)
     workflows.detect(clip, model=model, output=folder, overwrite=True, end_s=3.0, **PLAIN)
-    with pytest.raises(OutputExistsError, match="a whole run of"):
+    with pytest.raises(OutputExistsError, match="whole run"):
         workflows.detect(other, model=model, output=folder, resume=True, **PLAIN)
 
 

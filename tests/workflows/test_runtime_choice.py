@@ -70,10 +70,10 @@ def test_torch_leaves_the_scene_where_it_is() -> None:
 
 def test_what_cannot_run_is_refused_before_the_footage_is_read(tiny_camera: TinyCamera) -> None:
     for runtime, device, told in (
-        ("tensorrt", "auto", "runtime 'tensorrt' is unknown; choose among auto, torch, onnx"),
-        ("onnx", "cuda", "computes on the CPU"),
-        ("onnx", "tpu", "device 'tpu' is unknown"),
-        ("auto", "tpu", "device 'tpu' is unknown"),
+        ("tensorrt", "auto", "'tensorrt' .*auto, torch, onnx"),
+        ("onnx", "cuda", "CPU"),
+        ("onnx", "tpu", "'tpu'"),
+        ("auto", "tpu", "'tpu'"),
     ):
         with pytest.raises(ConfigError, match=told):
             crowdad.detect("no such file.mp4", model=tiny_camera.model, runtime=runtime, device=device)

@@ -242,7 +242,7 @@ def test_drawing_again(finished: Path, tiny_camera: TinyCamera, tmp_path: Path) 
     path = crowdad.overlay(tiny_camera.unusual, finished, output=tmp_path / "warm.mp4", colour_map="turbo", level=0.3)
     with av.open(str(path)) as video:
         assert sum(1 for _ in video.decode(video=0)) == 120
-    with pytest.raises(OutputNotReadableError, match="hash differs"):
+    with pytest.raises(OutputNotReadableError, match="hash"):
         crowdad.overlay(tiny_camera.normal, finished, output=tmp_path / "wrong.mp4")
     assert not (tmp_path / "wrong.mp4").exists()
     with pytest.raises(ConfigError, match="level"):
@@ -276,15 +276,15 @@ def test_the_own_scene_raises_no_alarm(finished: Path) -> None:
 
 def test_another_shape_is_another_camera(tiny_camera: TinyCamera) -> None:
     square = np.stack([frame[:, :240] for frame in frames_of(tiny_camera.unusual, 30)])
-    with pytest.raises(ModelError, match="another shape"):
+    with pytest.raises(ModelError, match="shape"):
         next(crowdad.score(square, tiny_camera.scene, fps=10))
 
 
 def test_too_short_says_how_much_is_needed(tiny_camera: TinyCamera, tmp_path: Path) -> None:
     few = np.stack(frames_of(tiny_camera.unusual, 3))
-    with pytest.raises(TooShortError, match=r"3 frames, one window of this scene takes \d+"):
+    with pytest.raises(TooShortError, match=r"3 frames, .* \d+"):
         crowdad.detect(few, model=tiny_camera.scene, output=tmp_path / "few", fps=10)
-    with pytest.raises(TooShortError, match="3 frames, at least 6"):
+    with pytest.raises(TooShortError, match=r"3 frames, .* 6"):
         crowdad.detect(few, output=tmp_path / "few", fps=10)
     assert not (tmp_path / "few").exists()
 
@@ -324,7 +324,7 @@ def test_missing_footage(tmp_path: Path) -> None:
 def test_mixed_frame_rates_are_refused(tmp_path: Path) -> None:
     slow = write_video(tmp_path / "slow.mp4", moving_square(), fps=10)
     fast = write_video(tmp_path / "fast.mp4", moving_square(), fps=25)
-    with pytest.raises(crowdad.CrowdadError, match="10 to 25 frames a second"):
+    with pytest.raises(crowdad.CrowdadError, match="10 to 25 "):
         crowdad.fit([slow, fast])
 
 

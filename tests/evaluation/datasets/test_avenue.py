@@ -78,7 +78,7 @@ def test_without_ground_truth_it_says_which_file_is_needed(tmp_path: Path) -> No
     (tmp_path / MATS / "10_label.mat").unlink()
     clip = find_avenue(tmp_path).test[2]
     assert not clip.has_masks
-    with pytest.raises(DataError, match=r"10\.avi: no ground truth; 10_label\.mat of ground_truth_demo\.zip") as caught:
+    with pytest.raises(DataError, match=r"10\.avi: .*10_label\.mat") as caught:
         clip.labels()
     assert "\n" not in str(caught.value)
 
@@ -94,7 +94,7 @@ def test_files_that_are_no_mat(content: bytes | str, tmp_path: Path) -> None:
         content = b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM" + whole[128:]
     assert isinstance(content, bytes)
     path.write_bytes(content)
-    with pytest.raises(DataError, match=r"1_label\.mat: no readable MATLAB file") as caught:
+    with pytest.raises(DataError, match=r"1_label\.mat: ") as caught:
         find_avenue(tmp_path).test[0].labels()
     assert "\n" not in str(caught.value)
 
@@ -103,10 +103,10 @@ def test_mats_that_hold_something_else(tmp_path: Path) -> None:
     avenue(tmp_path)
     path, mask = tmp_path / MATS / "1_label.mat", np.zeros((48, 64))
     for said, masks, variable in (
-        ("no cell array 'volLabel'", [mask] * 5, "other"),
-        ("no cell array 'volLabel'", [], "volLabel"),
-        ("other than masks", [mask, mask, mask, mask, mask[:9]], "volLabel"),
-        ("other than masks", [np.array("text")] * 5, "volLabel"),
+        ("'volLabel'", [mask] * 5, "other"),
+        ("'volLabel'", [], "volLabel"),
+        ("masks", [mask, mask, mask, mask, mask[:9]], "volLabel"),
+        ("masks", [np.array("text")] * 5, "volLabel"),
     ):
         save_cells(path, masks, variable)
         with pytest.raises(DataError, match=said):
@@ -116,7 +116,7 @@ def test_mats_that_hold_something_else(tmp_path: Path) -> None:
 def test_masks_of_another_size_than_the_pictures(tmp_path: Path) -> None:
     avenue(tmp_path)
     save_cells(tmp_path / MATS / "1_label.mat", [np.zeros((24, 32))] * 5)
-    with pytest.raises(DataError, match=r"01: masks of \(24, 32\) for pictures of \(48, 64\)"):
+    with pytest.raises(DataError, match=r"01: .*\(24, 32\).*\(48, 64\)"):
         find_avenue(tmp_path).test[0].masks()
 
 
@@ -126,14 +126,14 @@ def test_files_of_other_systems_and_doubles(tmp_path: Path) -> None:
         (folder / "testing_videos" / name).write_bytes(b"x")
     assert len(find_avenue(tmp_path).test) == 3
     shutil.copy(folder / "testing_videos" / "02.avi", folder / "testing_videos" / "02.mp4")
-    with pytest.raises(DataError, match=r"02\.avi and 02\.mp4 are one clip"):
+    with pytest.raises(DataError, match=r"02\.avi and 02\.mp4"):
         find_avenue(tmp_path)
 
 
 def test_half_a_data_set(tmp_path: Path) -> None:
     folder = avenue(tmp_path)
     shutil.rmtree(folder / "training_videos")
-    with pytest.raises(DatasetNotFoundError, match="training_videos: no clips"):
+    with pytest.raises(DatasetNotFoundError, match="training_videos: "):
         find_avenue(tmp_path)
 
 
@@ -173,7 +173,7 @@ def test_reencoding_takes_the_masks_of_the_archive_first(tmp_path: Path) -> None
     assert two.labels().tolist() == [False, True]
     assert two.has_masks
     save_cells(folder / MATS / "2_label.mat", list(block_masks([False, True, True], (48, 64))))
-    with pytest.raises(DataError, match="02: ground truth of 3 frames for 2"):
+    with pytest.raises(DataError, match=r"02: .* 3 .* 2"):
         find_avenue(tmp_path).test[1].labels()
 
 

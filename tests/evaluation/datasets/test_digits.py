@@ -59,13 +59,13 @@ def test_usps_maps_labels_to_digits_and_values_to_bytes(tmp_path):
 
 @pytest.mark.parametrize("name", ["mnist", "usps"])
 def test_a_missing_folder_names_it_and_the_command(tmp_path, name):
-    with pytest.raises(DatasetNotFoundError, match=r"no such folder.*download=True"):
+    with pytest.raises(DatasetNotFoundError, match="download=True"):
         load_digits(name, tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize(("name", "file"), [("mnist", "train-images-idx3-ubyte"), ("usps", "usps.bz2")])
 def test_a_missing_file_names_it_and_the_command(tmp_path, name, file):
-    with pytest.raises(DatasetNotFoundError, match=f"{file}: not found.*download=True") as caught:
+    with pytest.raises(DatasetNotFoundError, match=f"{file}: .*download=True") as caught:
         load_digits(name, tmp_path)
     assert "\n" not in str(caught.value)
 
@@ -78,9 +78,9 @@ def test_an_unknown_name_lists_the_known_ones(tmp_path):
 @pytest.mark.parametrize(
     ("file", "cut", "message"),
     [
-        ("train-images-idx3-ubyte", -5, "bytes, its header asks for"),
-        ("t10k-labels-idx1-ubyte", -1, "bytes, its header asks for"),
-        ("train-labels-idx1-ubyte", 3, "not an idx file"),
+        ("train-images-idx3-ubyte", -5, "header"),
+        ("t10k-labels-idx1-ubyte", -1, "header"),
+        ("train-labels-idx1-ubyte", 3, "idx"),
     ],
 )
 def test_a_truncated_idx_file_is_named(tmp_path, file, cut, message):
@@ -94,7 +94,7 @@ def test_pictures_of_another_size_are_refused(tmp_path):
     path = write_mnist(tmp_path) / "MNIST" / "raw" / "train-images-idx3-ubyte"
     whole = path.read_bytes()
     path.write_bytes(whole[:8] + (14).to_bytes(4, "big") + (56).to_bytes(4, "big") + whole[16:])
-    with pytest.raises(DataError, match=r"pictures of \(14, 56\); \(28, 28\) is needed"):
+    with pytest.raises(DataError, match=r"\(14, 56\).*\(28, 28\)"):
         load_mnist(tmp_path)
 
 
@@ -102,19 +102,19 @@ def test_pictures_of_another_size_are_refused(tmp_path):
 def test_a_damaged_usps_file_is_named(tmp_path, damage):
     write_usps(tmp_path)
     (tmp_path / "usps.t.bz2").write_bytes(damage)
-    with pytest.raises(DataError, match=r"usps\.t\.bz2: not readable.*download=True"):
+    with pytest.raises(DataError, match=r"usps\.t\.bz2: .*download=True"):
         load_usps(tmp_path)
 
 
 def test_a_truncated_usps_file_is_named(tmp_path):
     path = write_usps(tmp_path) / "usps.bz2"
     path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(DataError, match=r"usps\.bz2: not readable"):
+    with pytest.raises(DataError, match=r"usps\.bz2: "):
         load_usps(tmp_path)
 
 
 def test_more_labels_than_pictures_are_refused():
-    with pytest.raises(DataError, match="3 pictures but labels"):
+    with pytest.raises(DataError, match="3 pictures"):
         Digits("x", np.zeros((3, 4, 4), np.uint8), np.zeros(4, np.int64), 2)
     with pytest.raises(DataError, match="side, side"):
         Digits("x", np.zeros((3, 4, 5), np.uint8), np.zeros(3, np.int64), 2)

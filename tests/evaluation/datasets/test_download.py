@@ -148,7 +148,7 @@ def test_a_damaged_file_is_replaced(server, tmp_path):
 def test_another_file_than_expected(server, tmp_path):
     file = server.offer("a.bin", b"content")
     server.files["/a.bin"] = b"something else"
-    with pytest.raises(DownloadError, match="sent another file") as caught:
+    with pytest.raises(DownloadError, match="another file") as caught:
         fetch([file], tmp_path, "again")
     assert hashlib.sha256(b"something else").hexdigest() in one_line(caught)
     assert file.known_hash in str(caught.value)
@@ -157,7 +157,7 @@ def test_another_file_than_expected(server, tmp_path):
 
 def test_not_found(server, tmp_path):
     file = RemoteFile("a.bin", (server.address + "a.bin",), "sha256:00")
-    with pytest.raises(DownloadError, match="answered 404 Not Found"):
+    with pytest.raises(DownloadError, match="404 Not Found"):
         fetch([file], tmp_path, "again")
     assert names_in(tmp_path) == []
 
@@ -180,7 +180,7 @@ def test_nobody_there_says_what_to_do_by_hand(nobody, tmp_path):
 
 def test_a_wrong_file_put_there_by_hand_is_named(nobody, tmp_path):
     (tmp_path / "a.bin").write_bytes(b"half of it")
-    with pytest.raises(DownloadError, match=r"the a\.bin there now has another hash"):
+    with pytest.raises(DownloadError, match=r"a\.bin .*hash"):
         fetch([RemoteFile("a.bin", (nobody + "a.bin",), "sha256:0123")], tmp_path, "again")
     assert (tmp_path / "a.bin").read_bytes() == b"half of it"
 
@@ -202,9 +202,7 @@ def test_only_missing_files_are_asked_for_by_hand(server, nobody, tmp_path):
 
 
 def test_unknown_name(tmp_path):
-    with pytest.raises(
-        DatasetNotFoundError, match="no data set called 'shanghai'; one of ucsd, mnist, usps, avenue, shang"
-    ):
+    with pytest.raises(DatasetNotFoundError, match=r"'shanghai'.* ucsd, mnist, usps, avenue, shang"):
         get("shanghai", tmp_path)
 
 
@@ -239,20 +237,20 @@ def test_ucsd_archive_put_there_by_hand(nobody, tmp_path, monkeypatch):
 def test_default_root_is_not_named_in_the_command(nobody, tmp_path, monkeypatch):
     monkeypatch.setenv("CROWDAD_DATA", str(tmp_path))
     monkeypatch.setattr(download, "UCSD_ARCHIVE", RemoteFile("u.tar.gz", (nobody + "u.tar.gz",), "sha256:00"))
-    with pytest.raises(DownloadError, match=r"run: crowdad data get ucsd$"):
+    with pytest.raises(DownloadError, match=r"crowdad data get ucsd$"):
         get("ucsd")
 
 
 def test_ucsd_archive_of_something_else(server, tmp_path, monkeypatch):
     monkeypatch.setattr(download, "UCSD_ARCHIVE", server.offer("u.tar.gz", tar_of({"other/file": b"x"})))
-    with pytest.raises(DownloadError, match=f"holds no {ARCHIVE_FOLDER}"):
+    with pytest.raises(DownloadError, match=ARCHIVE_FOLDER):
         get("ucsd", tmp_path)
     assert ARCHIVE_FOLDER not in names_in(tmp_path)
 
 
 def test_a_folder_in_the_way(tmp_path):
     (tmp_path / ARCHIVE_FOLDER).mkdir()
-    with pytest.raises(DownloadError, match="without UCSDped1 or UCSDped2; move it away"):
+    with pytest.raises(DownloadError, match="UCSDped1 or UCSDped2"):
         get("ucsd", tmp_path)
 
 
@@ -271,7 +269,7 @@ def test_members_outside_the_folder_are_refused(server, tmp_path, monkeypatch, n
         # The leading slash is cut off, so it lands inside, beside the data set, and is thrown away.
         get("ucsd", root)
     else:
-        with pytest.raises(DownloadError, match="refused, unsafe member") as caught:
+        with pytest.raises(DownloadError, match="unsafe") as caught:
             get("ucsd", root)
         one_line(caught)
         assert names_in(root) == ["u.tar.gz"]
@@ -289,7 +287,7 @@ def test_an_archive_that_grows_too_much(tmp_path):
     # A megabyte of zeros packs to about a kilobyte: a ratio of 1,000.
     (tmp_path / "a.tar.gz").write_bytes(tar_of({"a": bytes(1 << 20)}))
     (tmp_path / "out").mkdir()
-    with pytest.raises(DownloadError, match="no archive of pictures"):
+    with pytest.raises(DownloadError, match="archive"):
         unpack_tar(tmp_path / "a.tar.gz", tmp_path / "out")
     assert names_in(tmp_path / "out") == []
 
@@ -330,14 +328,14 @@ def test_an_archive_with_an_endless_header(tmp_path):
     with gzip.open(archive, "wb") as file:
         file.write(header.tobuf(tarfile.USTAR_FORMAT))
         file.write(bytes(header.size))
-    with pytest.raises(DownloadError, match=r"a header of more than 1048576 bytes.*delete it"):
+    with pytest.raises(DownloadError, match="1048576 bytes"):
         unpack.unpack_tar(archive, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["endless.tar.gz"]
 
 
 def test_python_without_safe_unpacking(tmp_path, monkeypatch):
     monkeypatch.delattr(tarfile, "data_filter")
-    with pytest.raises(DownloadError, match=r"use Python 3\.11\.4 or newer"):
+    with pytest.raises(DownloadError, match=r"Python 3\.11\.4"):
         unpack_tar(tmp_path / "a.tar.gz", tmp_path / "out")
 
 
@@ -397,7 +395,7 @@ def test_usps(server, nobody, tmp_path, monkeypatch):
 def test_usps_offline(nobody, tmp_path, monkeypatch):
     split_list = {"train": [nobody + "usps.bz2", "usps.bz2", "ab"], "test": [nobody + "usps.t.bz2", "usps.t.bz2", "cd"]}
     monkeypatch.setattr(torchvision.datasets.USPS, "split_list", split_list)
-    with pytest.raises(DownloadError, match=r"md5:ab.*md5:cd.*run: crowdad data get usps --data"):
+    with pytest.raises(DownloadError, match=r"md5:ab.*md5:cd.*crowdad data get usps --data"):
         get("usps", tmp_path)
 
 

@@ -162,10 +162,10 @@ def test_ways_of_writing_ranges(tmp_path, written, expected):
 @pytest.mark.parametrize(
     ("written", "said"),
     [
-        ("a.gt_frame = [1:2];", "ranges for 1 clips, 2 are there"),
-        ("a.gt_frame = [1:5];a.gt_frame = [1:2];", "range 1:5 of Test001, whose frames are 1 to 4"),
-        ("a.gt_frame = [3:2];a.gt_frame = [1:2];", "range 3:2"),
-        ("a.gt_frame = [x:2];a.gt_frame = [1:2];", "'x:2' is no range"),
+        ("a.gt_frame = [1:2];", "1 clips, 2 "),
+        ("a.gt_frame = [1:5];a.gt_frame = [1:2];", "1:5 of Test001.* 1 to 4"),
+        ("a.gt_frame = [3:2];a.gt_frame = [1:2];", "3:2"),
+        ("a.gt_frame = [x:2];a.gt_frame = [1:2];", "'x:2'"),
     ],
 )
 def test_broken_m_files(tmp_path, written, said):
@@ -181,7 +181,7 @@ def test_no_ground_truth_is_said_when_it_is_asked_for(tmp_path):
     clip = find_clips("ped2", tmp_path).test[0]
     assert len(clip) == 4
     assert clip.masks() is None
-    with pytest.raises(DataError, match=r"no masks in Test001_gt and no \.m file"):
+    with pytest.raises(DataError, match=r"Test001_gt .*\.m file"):
         clip.labels()
 
 
@@ -206,7 +206,7 @@ def test_reencoding_label_file_names(tmp_path, name):
 def test_a_nameless_vector_beside_the_folder_belongs_to_nobody(tmp_path):
     reencoding(tmp_path)
     np.save(tmp_path / "frame_labels.npy", np.zeros(9))
-    with pytest.raises(DataError, match=r"no ground truth; frame_labels_ped2\.npy is needed"):
+    with pytest.raises(DataError, match=r"frame_labels_ped2\.npy"):
         find_clips("ped2", tmp_path).test[0].labels()
 
 
@@ -251,14 +251,14 @@ def test_mask_array_of_another_length(tmp_path):
     place = reencoding(tmp_path)
     (place / "testing" / "test_pixel_mask").mkdir()
     np.save(place / "testing" / "test_pixel_mask" / "01.npy", np.zeros((3, 4, 4)))
-    with pytest.raises(DataError, match=r"shape \(3, 4, 4\); \(4, height, width\) is needed"):
+    with pytest.raises(DataError, match=r"\(3, 4, 4\); \(4, height, width\)"):
         find_clips("ped2", tmp_path).test[0].labels()
 
 
 def test_ped1_and_ped2_are_not_mixed_up(tmp_path):
     place = archive(tmp_path, folder="UCSDped1")
     assert find_clips("ped1", place).folder == place
-    with pytest.raises(DatasetNotFoundError, match="ped2 was not found"):
+    with pytest.raises(DatasetNotFoundError, match="ped2"):
         find_clips("ped2", place)
 
 
@@ -275,35 +275,35 @@ def test_where_it_looked_and_what_to_do(tmp_path):
     ):
         assert expected in message
     assert "\n" not in message
-    with pytest.raises(DatasetNotFoundError, match="no clips called 'ped3'; one of ped1, ped2"):
+    with pytest.raises(DatasetNotFoundError, match=r"'ped3'.* ped1, ped2"):
         find_clips("ped3", tmp_path)
 
 
 def test_half_a_data_set(tmp_path):
     place = archive(tmp_path)
     shutil.rmtree(place / "Train")
-    with pytest.raises(DatasetNotFoundError, match=r"Train: no clips"):
+    with pytest.raises(DatasetNotFoundError, match="Train: "):
         find_clips("ped2", tmp_path)
 
 
 def test_a_frame_without_its_mask(tmp_path):
     place = archive(tmp_path)
     (place / "Test" / "Test002_gt" / "frame003.bmp").unlink()
-    with pytest.raises(DataError, match=r"1 of 4 frames have no mask of their number \(first: 003\.tif\)"):
+    with pytest.raises(DataError, match=r"1 of 4 frames .*003\.tif"):
         find_clips("ped2", tmp_path)
 
 
 def test_one_frame_under_two_endings(tmp_path):
     place = archive(tmp_path)
     draw(place / "Train" / "Train001" / "002.png", 90)
-    with pytest.raises(DataError, match=r"002\.png and 002\.tif are one frame"):
+    with pytest.raises(DataError, match=r"002\.png and 002\.tif"):
         find_clips("ped2", tmp_path)
 
 
 def test_an_empty_clip(tmp_path):
     place = archive(tmp_path)
     (place / "Test" / "Test003").mkdir()
-    with pytest.raises(DataError, match="Test003: no numbered pictures"):
+    with pytest.raises(DataError, match="Test003: "):
         find_clips("ped2", tmp_path)
 
 
@@ -311,14 +311,14 @@ def test_an_empty_clip(tmp_path):
 def test_a_damaged_mask(tmp_path, content):
     place = archive(tmp_path)
     (place / "Test" / "Test001_gt" / "002.bmp").write_bytes(content)
-    with pytest.raises(DataError, match=r"002\.bmp: not a readable picture"):
+    with pytest.raises(DataError, match=r"002\.bmp: "):
         find_clips("ped2", tmp_path).test[0].labels()
 
 
 def test_masks_of_two_sizes(tmp_path):
     place = archive(tmp_path)
     draw(place / "Test" / "Test001_gt" / "002.bmp", size_hw=(5, 5))
-    with pytest.raises(DataError, match=r"a mask of \(5, 5\) after ones of \(18, 24\)"):
+    with pytest.raises(DataError, match=r"\(5, 5\) .*\(18, 24\)"):
         find_clips("ped2", tmp_path).test[0].masks()
 
 

@@ -106,7 +106,7 @@ def test_macro_needs_a_clip_with_two_classes():
         (np.zeros(3), np.zeros(2, dtype=bool), "one shape"),
         (np.zeros((2, 2)), np.zeros((2, 2), dtype=bool), "one shape"),
         (np.zeros(0), np.zeros(0, dtype=bool), "T >= 1"),
-        (np.zeros(2), np.zeros(2), "bool is needed"),
+        (np.zeros(2), np.zeros(2), "bool"),
         (np.array([0, np.nan]), np.zeros(2, dtype=bool), "1 of 2 scores"),
         (np.array([np.inf, 1]), np.zeros(2, dtype=bool), "NaN or infinite"),
     ],

@@ -88,10 +88,10 @@ def test_last_cell_may_reach_past_the_picture():
 @pytest.mark.parametrize(
     ("maps", "masks", "cell_px", "said"),
     [
-        (np.zeros((2, 2)), np.zeros((2, 2, 2), bool), 1, "are needed"),
+        (np.zeros((2, 2)), np.zeros((2, 2, 2), bool), 1, r"\(2, 2\)"),
         (np.zeros((1, 2, 2)), np.zeros((2, 2, 2), bool), 1, "one T"),
         (np.zeros((0, 2, 2)), np.zeros((0, 2, 2), bool), 1, "T >= 1"),
-        (np.zeros((1, 2, 2)), np.zeros((1, 2, 2)), 1, "bool is needed"),
+        (np.zeros((1, 2, 2)), np.zeros((1, 2, 2)), 1, "bool"),
         (np.zeros((1, 2, 2)), np.zeros((1, 4, 4), bool), 0, "cell_px is 0"),
         (np.zeros((1, 2, 2)), np.zeros((1, 4, 4), bool), 1, "do not fit"),
         (np.zeros((1, 3, 2)), np.zeros((1, 4, 4), bool), 2, "do not fit"),

@@ -262,10 +262,10 @@ def test_addresses_of_brokers() -> None:
     assert _parts("broker:99") == ("mqtt", "broker", 99, None, None)
     assert _parts("mqtts://me:p%40ss@broker") == ("mqtts", "broker", 8883, "me", "p@ss")
     for wrong in ("", "http://broker", "broker:port", "mqtt://", "broker:99999", "mqtt://[::1", "a" * 300):
-        with pytest.raises(ConfigError, match="the broker is no address"):
+        with pytest.raises(ConfigError, match="broker"):
             _parts(wrong)
     for topic in ("", "a/#", "+/b"):
-        with pytest.raises(ConfigError, match="is no topic to publish to"):
+        with pytest.raises(ConfigError, match="topic"):
             MqttSink("broker", topic)
 
 

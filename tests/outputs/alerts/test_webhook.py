@@ -101,11 +101,11 @@ def test_alerts_survive_an_outage_and_a_restart(tmp_path: Path) -> None:
 def test_what_is_refused_for_ever_is_told_from_what_may_work_later() -> None:
     with served(Hook(404, 302, 429, 503)) as hook:
         sink = WebhookSink(hook.url)
-        for told in ("it answered 404", "it answered 302, that it has moved"):
+        for told in ("404", "302"):
             with pytest.raises(RefusedError, match=told):
                 sink.send("{}")
         for code in (429, 503):
-            with pytest.raises(ConnectionError, match=f"it answered {code}"):
+            with pytest.raises(ConnectionError, match=str(code)):
                 sink.send("{}")
         sink.close()
 
@@ -118,7 +118,7 @@ def test_what_is_refused_for_ever_is_told_from_what_may_work_later() -> None:
     ],
 )
 def test_other_addresses_are_refused(url: str) -> None:
-    with pytest.raises(ConfigError, match="no http:// or https:// address"):
+    with pytest.raises(ConfigError, match="http:// or https://"):
         WebhookSink(url)
 
 
@@ -169,7 +169,7 @@ def test_an_answer_that_dribbles_in_has_an_end(start: bytes) -> None:
 
     with answering(dribbling) as (url, _):
         began_s = time.monotonic()
-        with pytest.raises(ConnectionError, match=r"did not answer within 0\.3 s"):
+        with pytest.raises(ConnectionError, match=r"0\.3 s"):
             WebhookSink(url, timeout_s=0.3).send("{}")
         assert time.monotonic() - began_s < 2
 
@@ -203,7 +203,7 @@ def test_proxies_of_the_environment_are_used_as_the_environment_says(monkeypatch
         monkeypatch.delenv("HTTP_PROXY")
         monkeypatch.setenv("ALL_PROXY", "socks5://user:secret@127.0.0.1:1080")
         monkeypatch.setitem(sys.modules, "socksio", None)
-        with pytest.raises(ConfigError, match=r"the webhook's proxy \(socks5://...,.* cannot be used") as told:
+        with pytest.raises(ConfigError, match=r"proxy \(socks5://\.\.\.,") as told:
             WebhookSink(hook.url)
         assert "secret" not in str(told.value)
 

@@ -39,7 +39,7 @@ def test_what_the_page_saves_is_read(tmp_path: Path) -> None:
 def test_anything_else_is_refused_in_one_line(content: str, said: str, tmp_path: Path) -> None:
     path = tmp_path / "ticks.json"
     path.write_text(content)
-    with pytest.raises(OutputNotReadableError, match="saved by the report page") as refused:
+    with pytest.raises(OutputNotReadableError, match="report page") as refused:
         read_false_alarms(path)
     assert said in str(refused.value)
     assert len(str(refused.value).splitlines()) == 1

@@ -98,7 +98,7 @@ def test_samples_on_a_gpu_stay_there():
 def test_what_cannot_be_learned_from_is_refused():
     with pytest.raises(FitError, match="at least one"):
         fit_autoencoder(tiny(), torch.zeros(0, 12), TrainingPlan(1), seed=0)
-    with pytest.raises(FitError, match="not finite; lower learning_rate"):
+    with pytest.raises(FitError, match=r"finite.*learning_rate"):
         fit_autoencoder(tiny(), torch.full((4, 12), torch.inf), TrainingPlan(1), seed=0)
 
 

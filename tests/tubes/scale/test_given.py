@@ -53,24 +53,24 @@ def test_rows_end_where_people_are_half_as_tall_and_in_the_picture() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ("0", "height is 0 px; more than 0"),
-        ("-95", "height is -95 px; more than 0"),
-        (float("nan"), "height is nan px; more than 0"),
-        ("tall", "'tall' is neither numbers nor an existing file; write 95"),
-        ("nan", "neither numbers"),
-        ("", "neither numbers"),
-        ("95@", "neither numbers"),
-        ("95@110,", "neither numbers"),
-        ("9.5.1", "neither numbers"),
-        ("95,100@230", "95 has no row"),
-        ("95@110,100@110", "at row 110 is 95 and 100 px; give one height for a row"),
-        ("110@95,230@20", r"shrinks down the picture \(110@95,230@20\)"),
-        ("361", r"361 px is taller than the picture \(640x360\)"),
-        ("5", "height is 5 px; at least 6 px"),
-        ("95@110,100@400", "row 400 is not in the picture, which has rows 0 to 359"),
-        ("95@-1", "row -1 is not in the picture"),
-        ("20@300,100@350", "changes by 1.6 px a row, which leaves no height at the picture's centre"),
-        ("20@170,100@180", "giants below it"),
+        ("0", " 0 px; .* 0"),
+        ("-95", " -95 px; .* 0"),
+        (float("nan"), " nan px; .* 0"),
+        ("tall", "'tall' .* 95"),
+        ("nan", "'nan'"),
+        ("", "''"),
+        ("95@", "'95@'"),
+        ("95@110,", "'95@110,'"),
+        ("9.5.1", r"'9\.5\.1'"),
+        ("95,100@230", "95 .*row"),
+        ("95@110,100@110", "row 110 .*95 and 100 px"),
+        ("110@95,230@20", r"\(110@95,230@20\)"),
+        ("361", r"361 px .*640x360"),
+        ("5", " 5 px; .* 6 px"),
+        ("95@110,100@400", "row 400 .* 0 to 359"),
+        ("95@-1", "row -1 "),
+        ("20@300,100@350", r"1\.6 px a row"),
+        ("20@170,100@180", "giants"),
     ],
 )
 def test_what_no_picture_has_is_one_line(given: object, message: str) -> None:
@@ -85,7 +85,7 @@ def test_people_drawn_with_the_mouse(tmp_path: Path) -> None:
     twice = heights(path)
     assert twice.plane((720, 1280)) == pytest.approx((224.0, 0.0, 0.4)), "the camera's other size"
     assert twice.rows((720, 1280)) == pytest.approx((40.0, 640.0))
-    with pytest.raises(ConfigError, match="drawn on a picture of 640x360, the footage has 640x480: another shape"):
+    with pytest.raises(ConfigError, match=r"640x360, .*640x480"):
         twice.plane((480, 640))
 
 
@@ -99,12 +99,12 @@ def test_drawn_people_side_by_side_or_of_all_sizes_make_no_slope(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"crowdad": "other"}, "crowdad is wrong"),
-        ({"people": []}, "people is wrong"),
+        ({"crowdad": "other"}, "crowdad "),
+        ({"people": []}, "people "),
         ({"people": [{"x": 1, "y": 1, "height_px": "tall"}]}, r"people\.0\.height_px"),
-        ({"people": [{"x": 1, "y": 1, "height_px": -3}]}, r"people\.0\.height_px is wrong"),
+        ({"people": [{"x": 1, "y": 1, "height_px": -3}]}, r"people\.0\.height_px"),
         ({"size_wh": [0, 1]}, r"size_wh\.0"),
-        ({"more": 1}, "more is wrong"),
+        ({"more": 1}, "more "),
     ],
 )
 def test_a_file_that_no_page_saved_is_one_line(change: dict[str, Any], message: str, tmp_path: Path) -> None:
@@ -113,10 +113,10 @@ def test_a_file_that_no_page_saved_is_one_line(change: dict[str, Any], message: 
 
 
 def test_files_that_cannot_be_read_are_one_line(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"gone\.json: cannot be read \(No such file"):
+    with pytest.raises(ConfigError, match=r"gone\.json: .*No such file"):
         GivenHeights.of(str(tmp_path / "gone.json"))
     (tmp_path / "people.json").write_bytes(b"\xff{")
-    with pytest.raises(ConfigError, match=r"people\.json: .* is wrong"):
+    with pytest.raises(ConfigError, match=r"people\.json: "):
         GivenHeights.of(tmp_path / "people.json")
 
 

@@ -43,7 +43,7 @@ def test_tasks_run_in_other_processes_and_errors_come_back() -> None:
         ends = [fleet.submit(double, number).result() for number in range(4)]
         assert [value for value, _ in ends] == [0, 2, 4, 6]
         assert os.getpid() not in {pid for _, pid in ends}
-        with pytest.raises(TooShortError, match=r"clip.mp4: 5 frames"):
+        with pytest.raises(TooShortError, match=r"clip\.mp4: 5 frames"):
             fleet.submit(refuse, "clip.mp4: 5 frames").result()
         assert fleet.submit(cores).result() == str(max(1, (os.cpu_count() or 1) // 2))
 
@@ -55,7 +55,7 @@ def test_a_task_whose_process_dies_is_run_again_and_costs_the_others_nothing(tmp
         others = [fleet.submit(double, number) for number in range(6)]
         assert [other.result()[0] for other in others] == [0, 2, 4, 6, 8, 10]
         assert once.result() == 2
-        with pytest.raises(FleetError, match=f"died {TRIES} times"):
+        with pytest.raises(FleetError, match=f"{TRIES} times"):
             always.result()
     assert len((tmp_path / "always").read_text()) == TRIES
 
@@ -78,7 +78,7 @@ def test_what_is_interrupted_leaves_nothing_running() -> None:
 def test_no_jobs_no_cluster_and_no_ray_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(FleetError, match="at least 1"):
         LocalFleet(0)
-    for address, told in (("127.0.0.1:1", "no Ray cluster at '127.0.0.1:1'"), ("cluster", "give the host:port")):
+    for address, told in (("127.0.0.1:1", r"'127\.0\.0\.1:1'"), ("cluster", "host:port")):
         with pytest.raises(FleetError, match=told):
             RayFleet(address)
     monkeypatch.setitem(__import__("sys").modules, "ray", None)

@@ -2,87 +2,27 @@
 
 from __future__ import annotations
 
-import errno
-import json
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from crowdad.config import load_settings
 from crowdad.detection.live import EventChange, LiveUpdate
 from crowdad.errors import ConfigError, ModelError, OutputExistsError, OutputNotWritableError
 from crowdad.outputs.alerts import read_messages
-from crowdad.outputs.h264 import H264Writer
 from crowdad.outputs.watch_status import WatchStatus
-from crowdad.scene.model import SceneModel
-from crowdad.sources import open_source
-from crowdad.synthetic import GeneratedClip, write_clip
-from crowdad.tubes.scale import GivenHeights
 from crowdad.workflows import AlertOptions, WatchOptions, watch
-from crowdad.workflows.detect_options import DetectOptions
-from tests.conftest import TINY_SETTINGS
 from tests.live_camera import OFFLINE, FakeCamera
-from tests.outputs.alerts.test_webhook import Hook, served
 from tests.servers import RtspServer, require_rtsp_server, write_access_units
-from tests.tiny_scene import model_of, walkers
-
-FPS = 10.0
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A scene that finds what moves unusual: its weights and centres are random."""
-    return model_of().save(tmp_path_factory.mktemp("model") / "scene.safetensors")
-
-
-@pytest.fixture
-def set_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Sets the system's clock by so many seconds."""
-    unix_s, by_s = time.time, 0.0
-
-    def set_it(seconds: float) -> None:
-        nonlocal by_s
-        by_s += seconds
-
-    monkeypatch.setattr(time, "time", lambda: unix_s() + by_s)
-    return set_it
-
-
-def options_of(model: Path | None, **changes: Any) -> WatchOptions:
-    scoring = {"model": model, **changes.pop("scoring", {})}
-    return WatchOptions(scoring=DetectOptions(**scoring), **changes)
-
-
-def walk(count: int, still: int = 0) -> list[npt.NDArray[np.uint8]]:
-    """People walk, and then nobody moves: the last picture again and again."""
-    pictures = list(walkers(count))
-    return pictures + [pictures[-1]] * still
-
-
-def lines(folder: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
-
-
-def events(folder: Path) -> list[dict[str, Any]]:
-    return [line for line in lines(folder) if line["type"] != "status"]
-
-
-def states(folder: Path) -> list[str]:
-    return [line["state"] for line in lines(folder) if line["type"] == "status"]
-
-
-def check_account(status: WatchStatus, came: int) -> None:
-    assert status.frames_total == came
-    assert status.scored + sum(status.skipped.values()) + status.waiting == came
+from tests.tiny_scene import walkers
+from tests.workflows.watching.watched import FPS, check_account, events, lines, options_of, states, walk
 
 
 def test_an_event_is_told_when_it_begins_and_when_it_ends(model: Path, tmp_path: Path) -> None:
@@ -267,11 +207,11 @@ def test_a_watch_goes_on_in_its_folder_and_another_camera_or_run_does_not(model:
     assert {line["run"] for line in after[len(before) :]} == {second.run} != {first.run}
     other = FakeCamera(walk(20))
     other.name = "rtsp://other"
-    with pytest.raises(OutputExistsError, match="holds the watch of rtsp://camera; choose another folder"):
+    with pytest.raises(OutputExistsError, match="rtsp://camera"):
         watch(other.open, options_of(model), output=folder)
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "results.json").write_text("{}")
-    with pytest.raises(OutputExistsError, match=r"holds a run of crowdad\.detect"):
+    with pytest.raises(OutputExistsError, match=r"crowdad\.detect"):
         watch(FakeCamera(walk(20)).open, options_of(model), output=tmp_path / "run")
 
 
@@ -296,95 +236,22 @@ def test_a_camera_of_another_shape_is_told_once_and_counted(model: Path, tmp_pat
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"warm_up_s": 0.0}, "the warm-up is 0.0 s; more than 0"),
-        ({"duration_s": -1.0}, "the duration is -1.0 s; more than 0"),
-        ({"lag": -1}, "the lag is -1 frames; 0 or more"),
+        ({"warm_up_s": 0.0}, r"0\.0 s; .* 0"),
+        ({"duration_s": -1.0}, r"-1\.0 s; .* 0"),
+        ({"lag": -1}, "lag is -1 "),
     ],
 )
 def test_options_that_make_no_sense_are_refused(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         WatchOptions(**wrong)
-    with pytest.raises(ConfigError, match="give both mqtt HOST and topic"):
+    with pytest.raises(ConfigError, match=r"mqtt HOST .*topic"):
         AlertOptions(mqtt="broker")
-    with pytest.raises(ConfigError, match="the clips may take 0 GB"):
+    with pytest.raises(ConfigError, match="0 GB"):
         AlertOptions(keep_gb=0)
     with pytest.raises(ConfigError, match=r"'pigeon'.*webhook, mqtt"):
         AlertOptions(sinks={"pigeon": "coop"})
     with pytest.raises(ConfigError, match="--webhook or --alert webhook="):
         AlertOptions(webhook="https://host/x", sinks={"webhook": "https://host/y"})
-
-
-def test_without_a_model_it_learns_first_and_goes_on_with_what_it_learned_also_where_the_clock_is_set_back(
-    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, set_clock: Callable[[float], None]
-) -> None:
-    clip = tmp_path_factory.mktemp("clip") / "normal.mp4"
-    write_clip(GeneratedClip("ped2like", seed=1, normal_only=True, duration_s=10), clip)
-    pictures = [frame.luma for frame in open_source(clip).frames()]
-    enough = threading.Event()
-    came = 0
-
-    def playing() -> Iterator[npt.NDArray[np.uint8]]:
-        nonlocal came
-        while not enough.is_set() and came < 9000:
-            came += 1
-            time.sleep(0.005)
-            yield pictures[came % len(pictures)]
-
-    phases: list[str] = []
-
-    def look(status: WatchStatus) -> None:
-        if not phases or phases[-1] != status.phase:
-            phases.append(status.phase)
-            if status.phase == "scoring":
-                set_clock(-3600.0)
-        if status.scored >= 12:
-            enough.set()
-
-    folder = tmp_path / "watch"
-    scoring = {"settings": load_settings(overrides=TINY_SETTINGS)}
-    options = options_of(None, warm_up_s=8.0, scoring=scoring)
-    status = watch(FakeCamera(playing()).open, options, output=folder, on_status=look)
-    assert phases == ["warming up", "learning", "scoring"]
-    assert status.skipped["warming up"] == 81
-    assert status.skipped["learning"] > 0
-    assert set(status.skipped) <= {"warming up", "learning"}
-    check_account(status, came)
-    assert sorted(path.name for path in folder.iterdir()) == ["events.jsonl", "scene.safetensors", "status.json"]
-    scene = SceneModel.load(folder / "scene.safetensors")
-    assert scene.provenance["how"] == "self-fitted"
-    assert scene.provenance["sources"] == [FakeCamera.name]
-    notices: list[str] = []
-    again = watch(FakeCamera(pictures[:20]).open, options_of(None), output=folder, notice=notices.append)
-    assert (again.scored, again.skipped) == (20, {})
-    assert notices == [
-        f"goes on with what was learned before ({folder / 'scene.safetensors'}); remove that file to learn anew"
-    ]
-
-
-def test_a_disk_that_is_full_during_the_warm_up_is_told_once_and_tried_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("crowdad.workflows.watching.warm_up._AGAIN_S", 0.05)
-    notices: list[str] = []
-    tries = 0
-    written = H264Writer.write
-
-    def full(self: H264Writer, bgr: npt.NDArray[np.uint8], time_s: float) -> None:
-        nonlocal tries
-        tries += 1
-        if tries <= 3:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        written(self, bgr, time_s)
-
-    monkeypatch.setattr(H264Writer, "write", full)
-    camera = FakeCamera(walk(60), pace_s=0.01)
-    status = watch(camera.open, options_of(None, warm_up_s=30.0), output=tmp_path / "watch", notice=notices.append)
-    assert tries > 10
-    assert "the disk is full" in notices[0]
-    assert [line for line in notices if "disk" in line] == notices[:1]
-    check_account(status, 60)
-    assert status.skipped == {"warming up": 60}
-    assert not list((tmp_path / "watch").glob("*.part"))
 
 
 def test_a_threshold_that_cannot_be_kept_and_a_notice_that_fails_end_nothing(
@@ -411,62 +278,6 @@ def test_a_threshold_that_cannot_be_kept_and_a_notice_that_fails_end_nothing(
     assert (status.scored, status.ended) == (40, "the camera was at its end")
     assert any("the disk is full" in line for line in told)
     assert states(folder) == ["online", "offline", "online", "offline"]
-
-
-def test_where_too_little_moves_it_watches_on_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    folder = tmp_path / "watch"
-    notices: list[str] = []
-    came = 0
-
-    def nobody() -> Iterator[npt.NDArray[np.uint8]]:
-        nonlocal came
-        while not notices:
-            came += 1
-            time.sleep(0.01)
-            yield walkers(1)[0]
-
-    camera = FakeCamera(nobody())
-    status = watch(camera.open, options_of(None, warm_up_s=3.0), output=folder, notice=notices.append)
-    assert notices[0] == "too little moved in 0.1 minutes to learn from; as much again is watched"
-    assert notices[-1] == "the watch ended before there was enough to learn from; nothing was scored"
-    check_account(status, came)
-    assert status.scored == 0
-    assert sorted(path.name for path in folder.iterdir()) == ["events.jsonl", "status.json"]
-
-
-def test_a_height_that_the_picture_cannot_have_is_told_before_the_warm_up(tmp_path: Path) -> None:
-    options = options_of(None, scoring={"person_height": GivenHeights.of(500)})
-    with pytest.raises(ConfigError, match=r"500 px is taller than the picture \(128x96\)"):
-        watch(FakeCamera(walk(10), stays=True).open, options, output=tmp_path / "watch")
-
-
-def test_a_sink_that_cannot_work_is_told_before_the_watch_begins(model: Path, tmp_path: Path) -> None:
-    options = options_of(model, alerts=AlertOptions(webhook="no address"))
-    camera = FakeCamera(walk(10))
-    with pytest.raises(ConfigError, match="no http:// or https:// address"):
-        watch(camera.open, options, output=tmp_path / "watch")
-    assert camera.tally.frames_read == 0
-    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("crowdad-")]
-
-
-def test_a_webhook_gets_what_the_file_gets_and_clips_are_named_and_play(model: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "watch"
-    with served(Hook(500, 204)) as hook:
-        alerts = AlertOptions(webhook=hook.url, save_clips=True)
-        status = watch(FakeCamera(walk(30, still=60)).open, options_of(model, alerts=alerts), output=folder)
-    assert hook.bodies[1:] == (folder / "events.jsonl").read_text().splitlines()
-    assert [record.sink for record in status.alerts] == ["events.jsonl", "webhook 127.0.0.1"]
-    assert status.alerts[1].delivered == len(hook.bodies) - 1
-    begun = [line for line in events(folder) if line["type"] == "new"]
-    for line in begun:  # a clip begins with the watch, or five seconds before its first event
-        first_s = min(other["start_s"] for other in begun if other["clip"] == line["clip"])
-        assert line["clip_at_s"] == pytest.approx(line["start_s"] - max(0.0, first_s - 5), abs=0.15)
-    named = {line["clip"] for line in begun}
-    assert named == {f"clips/{path.name}" for path in (folder / "clips").iterdir()}
-    with av.open(str(folder / named.pop())) as container:
-        assert len(list(container.decode(video=0))) > 30
-    assert sorted(path.name for path in folder.iterdir()) == ["clips", "events.jsonl", "status.json"]
-    assert "secret" not in (folder / "events.jsonl").read_text() + (folder / "status.json").read_text()
 
 
 @pytest.mark.slow
