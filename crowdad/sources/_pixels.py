@@ -67,7 +67,7 @@ class PixelReader:
 
     def __init__(self, clockwise_deg: int = 0) -> None:
         self._clockwise_deg = clockwise_deg
-        self._to_gray = VideoReformatter()
+        self._to_eight_bits = VideoReformatter()
         self._to_bgr = VideoReformatter()
         self._turn: int | None = None
         self._orientation = Orientation()
@@ -76,11 +76,15 @@ class PixelReader:
         """(luma, bgr) of a frame, upright.
 
         The Y plane is taken as it is: in video range (16..235) it stays so, motion does not care and nothing is lost.
+        Of more bits the upper eight are taken, so that footage of 8, 10 and 12 bits has the same brightness.
         """
         orientation = self._orientation_of(frame)
-        has_luma_plane = _has_luma_plane(frame.format.name) and frame.planes[0].line_size > 0
-        gray = frame if has_luma_plane else self._to_gray.reformat(frame, format="gray")
-        luma = orientation.upright(_first_plane(gray, 1)[..., 0])
+        converted = _eight_bits(frame.format.name)
+        if converted is None and frame.planes[0].line_size <= 0:
+            converted = "gray"
+        # One thread: with several, swscale leaves seams between the slices of a 10-bit picture now and then.
+        plain = frame if converted is None else self._to_eight_bits.reformat(frame, format=converted, threads=1)
+        luma = orientation.upright(_first_plane(plain, 1)[..., 0])
         if not color:
             return luma, None
         return luma, orientation.upright(_first_plane(self._to_bgr.reformat(frame, format="bgr24"), 3))
@@ -104,15 +108,15 @@ def _first_plane(frame: av.VideoFrame, channels: int) -> npt.NDArray[np.uint8]:
 
 
 @cache
-def _has_luma_plane(format_name: str) -> bool:
-    """Whether the first plane is 8-bit brightness and nothing else (yuv420p, yuvj422p, nv12, gray, yuva420p, ..)."""
+def _eight_bits(format_name: str) -> str | None:
+    """The format to convert to whose first plane is 8-bit brightness and nothing else; None: it is of that kind itself.
+
+    yuv420p, yuvj422p, nv12, gray, yuva420p, .. are.  Other YUV keeps its range (16..235 or all) only within YUV.
+    """
     fmt = VideoFormat(format_name)
     in_first_plane = [component for component in fmt.components if component.plane == 0]
-    return (
-        not fmt.is_rgb
-        and not fmt.has_palette
-        and not fmt.is_bit_stream
-        and len(in_first_plane) == 1
-        and in_first_plane[0].is_luma
-        and in_first_plane[0].bits == 8
-    )
+    if fmt.is_rgb or fmt.has_palette or fmt.is_bit_stream or not in_first_plane[0].is_luma:
+        return "gray"
+    if len(in_first_plane) == 1 and in_first_plane[0].bits == 8:
+        return None
+    return "yuv420p" if len(fmt.components) > 2 else "gray"

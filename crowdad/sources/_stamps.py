@@ -43,10 +43,11 @@ class Stamps:
         self._latest: deque[int] = deque(maxlen=REORDERED_AT_MOST + 1)
         self._doubtful: int | None = None
 
-    def add(self, pts: int | None, dts: int | None, is_key: bool, reorders: bool) -> int | None:
+    def add(self, pts: int | None, dts: int | None, is_key: bool, reorders: bool, lead: int = 0) -> int | None:
         """The place of the next packet's picture; None where its timestamp is missing or damaged.
 
         reorders: pictures may be shown in another order than their packets come in; dts then tells nothing of one.
+        lead: ticks before it at which the first of the pictures is shown that come behind it (open groups), if known.
         """
         self._count += 1
         stamp = dts if pts is None and not reorders else pts
@@ -58,7 +59,7 @@ class Stamps:
         top = self._tops[-1]
         if place < top:
             if top - place > (_KEY_SLACK if is_key else REORDERED_AT_MOST) * self._step():
-                return self._far_back(stamp, place, is_key)
+                return self._far_back(stamp, place, is_key, lead)
             self.in_order = False
         return self._taken(place)
 
@@ -72,7 +73,7 @@ class Stamps:
             return place + self._wrap
         return place - self._wrap if ahead > self._wrap // 2 else place
 
-    def _far_back(self, stamp: int, place: int, is_key: bool) -> int | None:
+    def _far_back(self, stamp: int, place: int, is_key: bool, lead: int) -> int | None:
         top, before = self._tops[-1], self._tops[-2] if len(self._tops) > 1 else self._tops[-1]
         step = self._step()
         reach = REORDERED_AT_MOST * step
@@ -86,9 +87,11 @@ class Stamps:
         self._doubtful = None if sure else stamp
         if not sure:
             return None
-        self._offset += top + step - place
-        self.restarts.append(top + step)
-        return self._taken(top + step)
+        first = top + step
+        anew = first + (lead if lead <= reach else 0)
+        self._offset += anew - place
+        self.restarts.append(first)
+        return self._taken(anew)
 
     def _taken(self, place: int) -> int:
         self._tops.append(max(place, self._tops[-1]) if self._tops else place)

@@ -16,7 +16,7 @@ from av.video.stream import VideoStream
 from crowdad.sources._clock import FrameClock
 from crowdad.sources._reading import Reading, time_base
 from crowdad.sources._report import Tally
-from crowdad.sources._stamps import Stamps
+from crowdad.sources._stamps import REORDERED_AT_MOST, Stamps
 
 __all__ = ["MISSING", "Numbers", "Timeline", "read_timeline"]
 
@@ -59,9 +59,18 @@ class Timeline:
         return known and len(self.key_stamps) > 0 and self.key_stamps[0, 0] == 0 and self.places[0] == self.shown[0]
 
     def steps(self) -> npt.NDArray[np.int64]:
-        """int64: ticks from picture to picture, those where the clock was set back left out."""
+        """int64: ticks from picture to picture, those where the clock was set back left out.
+
+        Where pictures are reordered, some around such a place may stand on the wrong side of it: left out, too.
+        """
         steps = np.diff(self.shown)
-        return np.asarray(np.delete(steps, np.searchsorted(self.shown, self.restarts) - 1) if self.restarts else steps)
+        if not self.restarts:
+            return steps
+        at = np.searchsorted(self.shown, self.restarts) - 1
+        reach = 0 if self.in_order else REORDERED_AT_MOST
+        around = (at[:, None] + np.arange(-reach, reach + 1)).ravel()
+        sure = np.delete(steps, around[(around >= 0) & (around < len(steps))])
+        return sure if len(sure) else np.delete(steps, at)
 
     def in_order_of_decoding(self) -> Timeline:
         """The same places, each packet given the next one: for timestamps that tell when, but not which."""
@@ -147,10 +156,23 @@ def _stamped(told: list[_Told], base: Fraction, fps: float, *, reorders: bool) -
 
 def _placed(told: list[_Told], base: Fraction, fps: float, reorders: bool) -> tuple[npt.NDArray[np.int64], Stamps]:
     stamps = Stamps(base, round(1 / fps / base), mends=True)
-    found = (stamps.add(pts, dts, is_key, reorders) for pts, dts, is_key in told)
+    leads = _leads(told) if reorders else [0] * len(told)
+    found = (stamps.add(*packet, reorders, lead) for packet, lead in zip(told, leads, strict=True))
     places = np.array([MISSING if place is None else place for place in found], np.int64)
     places[stamps.mended] = MISSING
     return places, stamps
+
+
+def _leads(told: list[_Told]) -> list[int]:
+    """Ticks by which pictures that come behind each packet, up to the next keyframe, are shown before it."""
+    leads = [0] * len(told)
+    key = 0
+    for number, (pts, _, is_key) in enumerate(told):
+        key = number if is_key else key
+        shown = told[key][0]
+        if pts is not None and shown is not None and number - key <= REORDERED_AT_MOST:
+            leads[key] = max(leads[key], shown - pts)
+    return leads
 
 
 def _apart(places: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -13,6 +13,7 @@ import pytest
 
 from crowdad.sources._pixels import Orientation, PixelReader
 from crowdad.sources.file import VideoFile
+from tests.conftest import moving_square, write_video
 
 STORED = np.array([[1, 2, 3], [4, 5, 6]], np.uint8)
 ONE = 65536
@@ -72,13 +73,51 @@ def test_the_brightness_plane_is_taken_as_it_is(pix_fmt: str) -> None:
     assert np.array_equal(luma[:, 0], np.arange(36))
 
 
+YUV = ["yuv420p10le", "yuv420p12le", "yuv444p12le", "yuv444p16le", "yuva420p10le", "p010le", "yuyv422", "y210le"]
+GREY = ["gray10le", "gray12le", "gray16le", "ya16le", "rgb48le", "gbrp12le"]
+
+
+@pytest.mark.parametrize("pix_fmt", YUV + GREY)
+def test_more_bits_and_other_layouts_are_as_bright_as_eight_bits(pix_fmt: str) -> None:
+    slope = np.add.outer(np.arange(36), 4 * np.arange(52)).astype(np.uint8)
+    picture = av.VideoFrame.from_ndarray(slope, format="gray")
+    eight = picture.reformat(format="yuv420p" if pix_fmt in YUV else "gray", threads=1)
+    luma, deep = (
+        PixelReader().read(frame, color=False)[0].astype(int)
+        for frame in (eight, picture.reformat(format=pix_fmt, threads=1))
+    )
+    assert np.abs(luma - deep).max() <= 2
+    assert np.abs(luma - deep).mean() < 1
+
+
+@pytest.mark.parametrize(
+    ("codec", "pix_fmt"),
+    [("libx265", "yuv420p12le"), ("libx265", "gray12le"), ("ffv1", "yuv420p12le"), ("ffv1", "gray12le")],
+)
+def test_footage_of_12_bits_is_as_bright_as_that_of_8(codec: str, pix_fmt: str, tmp_path: Path) -> None:
+    options = {"x265-params": "log-level=none", "crf": "4"} if codec == "libx265" else {}
+    eight = "gray" if pix_fmt == "gray12le" else "yuv420p"
+    pictures = moving_square(8)
+    luma, deep = (
+        np.array(
+            [frame.luma for frame in VideoFile(write_video(path, pictures, codec=name, pix_fmt=kind, **more)).frames()],
+            float,
+        )  # type: ignore[arg-type]
+        for path, name, kind, more in (
+            (tmp_path / "8.mkv", "ffv1", eight, {}),
+            (tmp_path / "12.mkv", codec, pix_fmt, options),
+        )
+    )
+    assert np.abs(luma - deep).mean() < 2
+
+
 @pytest.mark.parametrize("pix_fmt", ["rgb24", "gbrp", "ya8", "yuyv422", "gray10le", "yuv420p10le", "monow"])
 def test_other_formats_are_converted(pix_fmt: str) -> None:
     white = np.full((36, 52), 255, np.uint8)
     # One thread: swscale leaves seams between the slices of a 10-bit picture now and then.
     frame = av.VideoFrame.from_ndarray(white, format="gray").reformat(format=pix_fmt, threads=1)
     luma, bgr = PixelReader().read(frame, color=True)
-    assert luma.min() >= 250
+    assert luma.min() >= (233 if pix_fmt in YUV else 250), "white of video range is 235"
     assert bgr is not None
     assert bgr.shape == (36, 52, 3)
     assert bgr.min() >= 250

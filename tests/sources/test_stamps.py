@@ -29,6 +29,15 @@ def test_a_keyframe_that_goes_back_is_another_recording() -> None:
     assert stamps.in_order
 
 
+def test_pictures_shown_before_the_keyframe_of_another_recording_have_room() -> None:
+    """An open group: keyframe 3 comes before pictures 1 and 2 of its own recording."""
+    stamps = Stamps(TENTH, 1)
+    assert placed(stamps, *range(100, 110), reorders=True) == list(range(100, 110))
+    behind = [(3, True, 2), (1, False, 0), (2, False, 0), (4, False, 0)]
+    assert [stamps.add(pts, None, is_key, True, lead) for pts, is_key, lead in behind] == [112, 110, 111, 113]
+    assert stamps.restarts == [110]
+
+
 def test_far_back_without_a_keyframe_takes_two_to_believe() -> None:
     stamps = Stamps(TENTH, 1)
     assert placed(stamps, *range(100, 120), 5, 6, 7) == [*range(100, 120), None, 120, 121]

@@ -6,6 +6,7 @@ import struct
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -163,6 +164,56 @@ def test_recordings_joined_by_cat_break_where_they_join(suffix: str, bframes: st
     assert source.report.frames_skipped == 0
     start_s = frames[80].time_s
     assert [frame.index for frame in open_source(path, start_s=start_s).frames()] == list(range(80, count))
+
+
+OPEN_GROUPS = {
+    "libx264": {"bf": "3", "g": "24", "x264-params": "open-gop=1:b-adapt=0:scenecut=0"},
+    "mpeg2video": {"bf": "2", "g": "12"},
+}
+
+
+def set_back(folder: Path, codec: str, suffix: str, at_key: bool) -> Path:
+    """60 pictures a second whose clock is set back amid an open group: other packets follow in decoding order."""
+    source = write_video(folder / "open.mkv", moving_square(COUNT), 60, codec, **OPEN_GROUPS[codec])  # type: ignore[arg-type]
+    with av.open(str(source)) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+    ranks = np.argsort(np.argsort([packet.pts for packet in packets])).tolist()
+    keys = [number for number, packet in enumerate(packets) if number and packet.is_keyframe]
+    place = keys[len(keys) // 2] + (0 if at_key else 3)
+    assert not at_key or min(ranks[place:]) < ranks[place], "pictures behind the keyframe are shown before it"
+    step_s, late = Fraction(1, 60), max(number - rank for number, rank in enumerate(ranks))
+    first = min(ranks[place:])
+
+    def stamp(number: int, _pts: int, _dts: int, tick: Fraction) -> tuple[int, int]:
+        back = first if number >= place else 0
+        return round((ranks[number] - back) * step_s / tick), round((number - late - back) * step_s / tick)
+
+    parts = [
+        restamped(source, folder / f"{part}.{suffix}", stamp, packets=packets_of)
+        for part, packets_of in enumerate((range(place), range(place, COUNT)))
+    ]
+    return joined(folder / f"back.{suffix}", *parts)
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "ts"])
+@pytest.mark.parametrize("codec", OPEN_GROUPS)
+def test_a_clock_set_back_in_an_open_group_leaves_every_picture_its_time(
+    suffix: str, codec: str, tmp_path: Path
+) -> None:
+    frames, source = read(set_back(tmp_path, codec, suffix, at_key=True))
+    assert source.fps == pytest.approx(60, rel=1e-3)
+    assert [frame.time_s for frame in frames] == pytest.approx([n / 60 for n in range(COUNT)], abs=2.1e-3)
+    assert [broken.reason for broken in source.report.breaks] == ["the clock of the footage is set back"]
+    assert source.report.frames_skipped == 0
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "ts"])
+@pytest.mark.parametrize("codec", OPEN_GROUPS)
+def test_a_clock_set_back_between_keyframes_leaves_the_rate(suffix: str, codec: str, tmp_path: Path) -> None:
+    frames, source = read(set_back(tmp_path, codec, suffix, at_key=False))
+    assert source.fps == pytest.approx(60, abs=1)
+    assert len(frames) == COUNT
+    assert [broken.reason for broken in source.report.breaks] == ["the clock of the footage is set back"]
 
 
 @pytest.mark.parametrize("suffix", ["flv", "avi", "nut", "mp4", "mkv", "ivf", "asf"])

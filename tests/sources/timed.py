@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,8 +12,18 @@ Stamp = Callable[[int, int, int, Fraction], tuple[int | None, int | None]]
 """(number, pts, dts, seconds of a tick) of a packet -> its new pts and dts."""
 
 
-def restamped(source: Path, path: Path, stamp: Stamp, *, container_format: str | None = None) -> Path:
-    """The packets of `source` in another file, each with the timestamps that `stamp` gives it; returns `path`."""
+def restamped(
+    source: Path,
+    path: Path,
+    stamp: Stamp,
+    *,
+    container_format: str | None = None,
+    packets: Container[int] | None = None,
+) -> Path:
+    """The packets of `source` in another file, each with the timestamps that `stamp` gives it; returns `path`.
+
+    packets: numbers of those to take; None: all.
+    """
     with av.open(str(source)) as read, av.open(str(path), "w", format=container_format) as written:
         stream = read.streams.video[0]
         copy = written.add_stream_from_template(stream)
@@ -26,9 +36,10 @@ def restamped(source: Path, path: Path, stamp: Stamp, *, container_format: str |
             dts = packet.dts if packet.dts is not None else packet.pts
             assert pts is not None
             assert dts is not None
-            packet.pts, packet.dts = stamp(number, pts, dts, stream.time_base)
-            packet.stream = copy
-            written.mux(packet)
+            if packets is None or number in packets:
+                packet.pts, packet.dts = stamp(number, pts, dts, stream.time_base)
+                packet.stream = copy
+                written.mux(packet)
             number += 1
     return path
 
