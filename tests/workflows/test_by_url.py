@@ -18,7 +18,7 @@ from crowdad.outputs.remote import RemoteRun
 from crowdad.outputs.results import RunResults, read_results
 from crowdad.sources import RemoteFootage, Source, _fetched, expand
 from crowdad.sources.storage import Url
-from crowdad.workflows import Stage, detecting, learning
+from crowdad.workflows import Stage, detecting, fitting
 from crowdad.workflows.batch.spread import detect_many
 from crowdad.workflows.detect_options import DetectOptions
 from crowdad.workflows.detecting import detect_with
@@ -339,7 +339,7 @@ def test_learning_by_url(bucket: Bucket, clip: Path, tmp_path: Path, monkeypatch
         assert all(len(list(source.frames())) == 30 for source in sources)
         raise LearnedError
 
-    monkeypatch.setattr(learning, "fit_sources", stop)
+    monkeypatch.setattr(fitting, "fit_sources", stop)
     # Room for less than one: what is to be learned from is in use, and stays.
     monkeypatch.setattr(_fetched, "CACHE_BYTES", 10)
     for name in ("a.mp4", "b.mp4"):
