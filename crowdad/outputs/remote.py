@@ -23,7 +23,7 @@ from crowdad.errors import (
 )
 from crowdad.outputs.folder import RUN_FILES
 from crowdad.outputs.results import MOST_RESULTS_BYTES, RunResults, parse_results
-from crowdad.sources.storage import Url, is_stored, telling
+from crowdad.sources.storage import Url, is_stored, share_callback
 
 __all__ = ["RemoteRun"]
 
@@ -125,7 +125,7 @@ class RemoteRun:
                     store.rm_file((self.url / name).path)
                 for path in files:
                     size = path.stat().st_size
-                    share = telling(partial(_tell, on_bytes, done, size, total))
+                    share = share_callback(partial(_tell, on_bytes, done, size, total))
                     store.put_file(str(path), (self.url / path.name).path, callback=share, chunksize=_PART_BYTES)
                     done += size
                     on_bytes(done, total)
