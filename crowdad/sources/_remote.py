@@ -50,7 +50,7 @@ def footage_at(url: Url) -> RemoteFootage:
 
 def file_at(url: Url) -> RemoteFootage:
     """The object, as it was listed."""
-    return RemoteFootage(url, _stamp(url), _size_bytes(url))
+    return RemoteFootage(url.at(url.path), _stamp(url), url.size_bytes)
 
 
 def members(folder: Url) -> tuple[RemoteFootage, list[Url], list[Url]]:
@@ -59,15 +59,12 @@ def members(folder: Url) -> tuple[RemoteFootage, list[Url], list[Url]]:
     pictures = list(filter(is_picture, files))
     state = hashlib.sha256()
     for url in files:
-        state.update(f"{url.path}\0{_size_bytes(url)}\0{_stamp(url)}\n".encode(errors="replace"))
-    footage = RemoteFootage(folder, state.hexdigest(), sum(map(_size_bytes, pictures)), True)
+        state.update(f"{url.path}\0{url.size_bytes}\0{_stamp(url)}\n".encode(errors="replace"))
+    size_bytes = sum(url.size_bytes for url in pictures)
+    footage = RemoteFootage(folder.at(folder.path), state.hexdigest(), size_bytes, pictures=True)
     return footage, pictures, [url for url in files if not is_picture(url)]
 
 
 def _stamp(url: Url) -> str:
     listed = url.listed or {}
     return next((str(listed[name]) for name in _STAMPS if listed.get(name)), "")
-
-
-def _size_bytes(url: Url) -> int:
-    return int((url.listed or {}).get("size") or 0)

@@ -23,7 +23,7 @@ __all__ = ["SCHEMES", "Url", "is_stored", "local_spec", "on_this_machine", "shar
 
 
 @dataclass(frozen=True)
-class _Store:
+class _Kind:
     """A kind of store.
 
     driver: what fsspec needs beside itself.  install: how to get it.  credentials: where they are looked for.
@@ -37,8 +37,8 @@ class _Store:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-_STORES = {
-    "s3": _Store(
+_KINDS = {
+    "s3": _Kind(
         "s3fs",
         "pip install 'crowdad[url]'",
         "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; for a public bucket FSSPEC_S3_ANON=true",
@@ -47,14 +47,14 @@ _STORES = {
         # of 50 MB need not be in memory.  Several files, such as pictures, still come side by side.
         {"max_concurrency": 1},
     ),
-    "gs": _Store(
+    "gs": _Kind(
         "gcsfs",
         "pip install 'crowdad[url]' gcsfs",
         "set GOOGLE_APPLICATION_CREDENTIALS; for a public bucket FSSPEC_GS_TOKEN=anon",
     ),
 }
 
-SCHEMES = tuple(_STORES)
+SCHEMES = tuple(_KINDS)
 
 # By name: the drivers, which define most of them, are loaded only when they are used.
 _NO_CREDENTIALS = {
@@ -72,7 +72,7 @@ _LOCAL_FAILURES = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE}
 
 def is_stored(spec: Any) -> bool:
     """Whether `spec` is the address of a place in an object store."""
-    return isinstance(spec, str) and _scheme(spec) in _STORES
+    return isinstance(spec, str) and _scheme(spec) in _KINDS
 
 
 def local_spec(spec: Any) -> Any:
@@ -108,7 +108,7 @@ class Url:
         Raises ConfigError for what is none.
         """
         scheme = _scheme(text)
-        if scheme not in _STORES:
+        if scheme not in _KINDS:
             raise ConfigError(f"{text}: is no address of an object store; write {'://.. or '.join(SCHEMES)}://..")
         bucket, slash, key = text.partition("://")[2].partition("/")
         login, _, bucket = bucket.rpartition("@")
@@ -154,7 +154,7 @@ class Url:
 
     def looked_at(self) -> Url:
         """The same with what the store says of it now.  Raises FileNotFoundError."""
-        return replace(self, listed=self.store.info(self.path))
+        return self.at(self.path, self.store.info(self.path))
 
     def is_dir(self) -> bool:
         """Whether it is a folder."""
@@ -162,7 +162,12 @@ class Url:
 
     def is_file(self) -> bool:
         """Whether it is an object.  Raises FileNotFoundError where it is not listed, and not there."""
-        return bool((self.listed or self.looked_at().listed or {})["type"] == "file")
+        return bool((self.listed or self.store.info(self.path))["type"] == "file")
+
+    @property
+    def size_bytes(self) -> int:
+        """Of an object that is listed; 0 for everything else."""
+        return int((self.listed or {}).get("size") or 0)
 
     def iterdir(self) -> Iterator[Url]:
         """What lies in the folder now.  Raises FileNotFoundError."""
@@ -183,40 +188,40 @@ class Url:
         and StorageError for everything else that the store refuses, each in one line that begins with the address.
         What the disk of this machine refuses comes through as OSError.
         """
-        store = _STORES[self.scheme]
-        if find_spec("fsspec") is None or find_spec(store.driver) is None:
-            raise StorageNotInstalledError(f"{self}: {self.scheme}:// needs {store.driver}; {store.install}")
+        kind = _KINDS[self.scheme]
+        if find_spec("fsspec") is None or find_spec(kind.driver) is None:
+            raise StorageNotInstalledError(f"{self}: {self.scheme}:// needs {kind.driver}; {kind.install}")
         try:
             yield self.store
         except Exception as error:
-            told = self._told(error, store)
-            if told is None:
+            refusal = self._refusal(error, kind)
+            if refusal is None:
                 raise
-            raise told from error
+            raise refusal from error
 
     @property
     def store(self) -> AbstractFileSystem:
         """The store in terms of fsspec; no listing of it is kept."""
         import fsspec
 
-        kind = _STORES[self.scheme]
+        kind = _KINDS[self.scheme]
         login = {} if self.login is None or kind.login is None else dict(zip(kind.login, self.login, strict=True))
-        system: AbstractFileSystem = fsspec.filesystem(self.scheme, use_listings_cache=False, **kind.options, **login)
-        return system
+        store: AbstractFileSystem = fsspec.filesystem(self.scheme, use_listings_cache=False, **kind.options, **login)
+        return store
 
-    def _told(self, error: Exception, store: _Store) -> StorageError | None:
-        """What happened in the terms of this house; None where it is none of the store's doing."""
-        kinds = {kind.__name__ for kind in type(error).__mro__}
+    def _refusal(self, error: Exception, kind: _Kind) -> StorageError | None:
+        """What the store refused, in one line; None where it is none of the store's doing."""
+        names = {parent.__name__ for parent in type(error).__mro__}
         said = " ".join(str(error).split())
         if on_this_machine(error):
             return None
-        if kinds & _NO_CREDENTIALS:
-            return StorageError(f"{self}: no credentials ({said}); {store.credentials}")
+        if names & _NO_CREDENTIALS:
+            return StorageError(f"{self}: no credentials ({said}); {kind.credentials}")
         if isinstance(error, FileNotFoundError):
             return StorageNotFoundError(f"{self}: no such bucket, folder or object; check the address")
         if isinstance(error, PermissionError):
             return StorageError(f"{self}: access is denied ({said}); check the credentials and what they may do")
-        if kinds & _NOT_REACHED:
+        if names & _NOT_REACHED:
             return StorageError(f"{self}: the store cannot be reached ({said}); check the network and the endpoint")
         if isinstance(error, OSError) or type(error).__module__.partition(".")[0] in _DRIVERS:
             return StorageError(f"{self}: the store refuses ({said or type(error).__name__}); check the address")
@@ -247,9 +252,9 @@ def _scheme(text: str) -> str:
 def _login(scheme: str, login: str) -> tuple[str, str] | None:
     if not login:
         return None
-    if _STORES[scheme].login is None:
-        raise ConfigError(f"{scheme}://..: takes no login in the address; {_STORES[scheme].credentials}")
+    if _KINDS[scheme].login is None:
+        raise ConfigError(f"{scheme}://..: takes no login in the address; {_KINDS[scheme].credentials}")
     user, colon, password = login.partition(":")
     if not colon:
-        raise ConfigError(f"{scheme}://..: a login in the address is user:password@; {_STORES[scheme].credentials}")
+        raise ConfigError(f"{scheme}://..: a login in the address is user:password@; {_KINDS[scheme].credentials}")
     return unquote(user), unquote(password)
