@@ -16,7 +16,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -88,7 +88,8 @@ def fetch(footage: RemoteFootage, on_bytes: OnBytes | None = None) -> Fetched:
             lock = _FolderLock(place.parent)
             try:
                 if _is_held(lock, place, footage, tell):
-                    os.utime(place.parent)
+                    with suppress(OSError):  # a cache that may only be read
+                        os.utime(place.parent)
                     return Fetched(place, lock)
             except BaseException:
                 lock.let_go()
