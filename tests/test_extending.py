@@ -38,7 +38,7 @@ from crowdad.sources import ArraySource
 from crowdad.tubes.patches import EXTRACTORS
 from crowdad.workflows.exporting import export
 from tests.conftest import TINY_SETTINGS, TinyCamera
-from tests.tiny_scene import model_of, settings_of, walkers
+from tests.tiny_scene import model_of, moved_otherwise, settings_of, walkers
 from tests.tiny_ucsd import write_tiny_ped2
 
 ROOT = Path(__file__).parents[1]
@@ -112,7 +112,7 @@ def test_an_auto_encoder(
         export(model)
 
     weights = {**scene.motion.weights, "trunk.1.weight": np.zeros((8, 7), np.float32)}
-    forged = replace(scene, weights=weights).save(tmp_path / "forged.safetensors")
+    forged = moved_otherwise(scene, weights=weights).save(tmp_path / "forged.safetensors")
     with pytest.raises(ModelFormatError, match=r"trunk\.1\.weight"):
         SceneModel.load(forged)
     monkeypatch.delitem(ENCODERS, "flat")

@@ -14,7 +14,6 @@ from pathlib import Path
 import platformdirs
 
 from crowdad.errors import (
-    CrowdadError,
     OutputExistsError,
     OutputNotReadableError,
     OutputNotWritableError,
@@ -23,7 +22,7 @@ from crowdad.errors import (
 )
 from crowdad.outputs.folder import RUN_FILES
 from crowdad.outputs.results import MOST_RESULTS_BYTES, RunResults, parse_results
-from crowdad.sources.storage import Url, is_stored, telling
+from crowdad.sources.storage import Url, is_stored, share_callback
 
 __all__ = ["RemoteRun"]
 
@@ -71,16 +70,15 @@ class RemoteRun:
 
         Raises OutputNotReadableError where they are damaged, StorageError.
         """
-        place = self.url / _WHOLE
+        whole = self.url / _WHOLE
         try:
-            with place.reached() as store:
-                size = int(store.info(place.path)["size"] or 0)
-                if size > MOST_RESULTS_BYTES:
-                    raise OutputNotReadableError(f"{place}: {size:,} bytes, too large for the results of a run")
-                blob = store.cat_file(place.path)
+            with whole.reached() as store:
+                size_bytes = whole.looked_at().size_bytes
+                if size_bytes > MOST_RESULTS_BYTES:
+                    raise OutputNotReadableError(f"{whole}: {size_bytes:,} bytes, too large for the results of a run")
+                return parse_results(store.cat_file(whole.path), str(whole))
         except StorageNotFoundError:
             return None
-        return parse_results(blob, str(place))
 
     def check(self, *, overwrite: bool, resume: bool) -> None:
         """Refuse, before an hour is spent, a place that holds another run or that cannot be written.
@@ -100,12 +98,12 @@ class RemoteRun:
             raise OutputExistsError(f"{self}: {left}, or --overwrite to score again")
         probe = self.url / f".crowdad-{os.getpid()}.part"
         try:
-            with probe.reached() as store:
+            with self.url.reached() as store:
                 store.pipe_file(probe.path, b"")
                 with suppress(OSError):  # some may write there and not delete
                     store.rm_file(probe.path)
         except StorageError as error:
-            raise OutputNotWritableError(f"{self}: cannot be written ({_why(error, probe)}); give another -o") from None
+            raise self._not_writable(error, "give another -o") from None
 
     def put(self, on_bytes: Callable[[int, int], None]) -> None:
         """Put the whole run there, what an earlier one left taken away, and delete the folder here.
@@ -113,26 +111,24 @@ class RemoteRun:
         on_bytes: told how many bytes are there, of how many.
         Raises OutputNotWritableError where that fails; the folder here is then left as it is.
         """
-        files = sorted(path for path in self.local.iterdir() if path.is_file() and path.suffix != ".part")
-        files.sort(key=lambda path: path.name == _WHOLE)
+        files = [path for path in self.local.iterdir() if path.is_file() and path.suffix != ".part"]
+        files.sort(key=lambda path: (path.name == _WHOLE, path.name))
         total, done = sum(path.stat().st_size for path in files), 0
         on_bytes(done, total)
         try:
             with self.url.reached() as store:
-                held = self._held()
-                gone = [name for name in held if name == _WHOLE or not (self.local / name).is_file()]
-                for name in gone:  # results.json before the others: who reads meanwhile finds no whole run
-                    store.rm_file((self.url / name).path)
+                for name in self._held():  # results.json before the others: who reads meanwhile finds no whole run
+                    if name == _WHOLE or not (self.local / name).is_file():
+                        store.rm_file((self.url / name).path)
                 for path in files:
                     size = path.stat().st_size
-                    share = telling(partial(_tell, on_bytes, done, size, total))
+                    share = share_callback(partial(_tell, on_bytes, done, size, total))
                     store.put_file(str(path), (self.url / path.name).path, callback=share, chunksize=_PART_BYTES)
                     done += size
                     on_bytes(done, total)
         except StorageError as error:
-            raise OutputNotWritableError(
-                f"{self}: cannot be written ({_why(error, self.url)}); the run is whole in {self.local}, the same "
-                "command with --resume puts it there"
+            raise self._not_writable(
+                error, f"the run is whole in {self.local}, the same command with --resume puts it there"
             ) from error
         shutil.rmtree(self.local, ignore_errors=True)
 
@@ -147,20 +143,18 @@ class RemoteRun:
 
     def _names(self) -> set[str]:
         """What lies at the place; nothing where the folder is not there.  Raises StorageError without the bucket."""
-        bucket = self.url.path.partition("/")[0]
         with self.url.reached() as store:
             try:
-                paths = store.ls(self.url.path, detail=False)
+                return {url.name for url in self.url.iterdir()}
             except FileNotFoundError:
-                if not store.exists(bucket):
+                if not store.exists(self.url.parts[0]):
                     raise
                 return set()
-        return {str(path).rstrip("/").rpartition("/")[2] for path in paths}
+
+    def _not_writable(self, error: StorageError, advice: str) -> OutputNotWritableError:
+        why = str(error).removeprefix(f"{self}: ")
+        return OutputNotWritableError(f"{self}: cannot be written ({why}); {advice}")
 
 
 def _tell(on_bytes: Callable[[int, int], None], done: int, size: int, total: int, share: float) -> None:
     on_bytes(done + round(share * size), total)
-
-
-def _why(error: CrowdadError, url: Url) -> str:
-    return str(error).removeprefix(f"{url}: ")

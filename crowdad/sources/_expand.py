@@ -6,20 +6,21 @@ import difflib
 import glob
 import os
 import re
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from os import PathLike
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from crowdad.errors import SourceNotFoundError, UnreadableSourceError
+from crowdad.errors import SourceNotFoundError, StorageNotFoundError, UnreadableSourceError
 from crowdad.sources._base import Source
-from crowdad.sources._matching import matching
-from crowdad.sources._names import MASK_SUFFIX, is_video
-from crowdad.sources._remote import RemoteFootage, expand_url
+from crowdad.sources._remote import RemoteFootage, footage_at
 from crowdad.sources.images import is_picture, natural_order
-from crowdad.sources.storage import SCHEMES, is_stored, local_spec
+from crowdad.sources.storage import SCHEMES, Url, is_stored, local_spec
 from crowdad.wording import address_shown
 
 __all__ = ["LIVE_SCHEMES", "Footage", "Spec", "expand", "path_of", "refuse_address", "refuse_run", "require_existing"]
@@ -41,8 +42,24 @@ is given."""
 LIVE_SCHEMES = ("rtsp", "rtsps", "http", "https", "tcp", "udp")
 """Of cameras and streams."""
 
+# fmt: off
+_VIDEO_SUFFIXES = frozenset({
+    ".3gp", ".264", ".265", ".asf", ".avi", ".dav", ".flv", ".gif", ".h264", ".h265",
+    ".hevc", ".ivf", ".m2ts", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".mpeg",
+    ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv", ".y4m",
+})
+# fmt: on
+"""Names by which a folder's videos are found; a file given by its own name may be called anything."""
+
+_MASK_SUFFIX = "_gt"
+"""Ends the name of a folder of masks; what stands before is the name of the footage they belong to."""
+
+_ANY_DEPTH = "**"
 _COMPARED_AT_MOST = 10_000
 _OF_RUNS = {"results.json", "frames.csv", "frames.csv.part", "status.json", "resume.part"}
+
+AnyPath = TypeVar("AnyPath", Path, Url)
+"""Of a disk or of a store: what is footage is the same in both."""
 
 
 def expand(specs: Iterable[str | PathLike[str] | RemoteFootage]) -> list[Spec]:
@@ -61,18 +78,36 @@ def expand(specs: Iterable[str | PathLike[str] | RemoteFootage]) -> list[Spec]:
         spec = local_spec(given)
         if isinstance(spec, RemoteFootage):
             found[spec] = None
-            continue
-        if is_stored(spec):
-            found.update(dict.fromkeys(expand_url(spec)))
-            continue
-        path = path_of(spec)
-        if _exists(path) or not glob.has_magic(str(spec)):
-            require_existing(path)
-            footage = _footage_in(path) if path.is_dir() else [path]
+        elif is_stored(spec):
+            found.update(dict.fromkeys(_footage_there(Url.of(spec))))
         else:
-            footage = _matches(str(spec))
-        found.update(dict.fromkeys(footage))
+            found.update(dict.fromkeys(_footage_here(path_of(spec), str(spec))))
     return list(found)
+
+
+def _footage_here(path: Path, given: str) -> list[Path]:
+    if not _exists(path) and glob.has_magic(given):
+        return _footage_among(_matching_here(given), given)
+    require_existing(path)
+    return _footage_in(path) if path.is_dir() else [path]
+
+
+def _footage_there(url: Url) -> list[RemoteFootage]:
+    try:
+        with url.reached():
+            there = url.looked_at()
+            return [footage_at(found) for found in (_footage_in(there) if there.is_dir() else [there])]
+    except StorageNotFoundError as error:
+        missing = error
+    with url.reached():
+        if glob.has_magic(url.path):
+            return [footage_at(found) for found in _footage_among(url.matching(), str(url))]
+        try:
+            near = difflib.get_close_matches(url.name, [other.name for other in url.parent.iterdir()], n=1)
+        except FileNotFoundError:
+            near = []
+    hint = f"; did you mean {url.with_name(near[0])}?" if near else ""
+    raise SourceNotFoundError(f"{missing}{hint}")
 
 
 def path_of(spec: str | PathLike[str]) -> Path:
@@ -134,9 +169,10 @@ def _is_link(path: Path) -> bool:
         return False
 
 
-def _matches(pattern: str) -> list[Path]:
-    matched = sorted(set(map(Path, matching(pattern))), key=lambda p: [natural_order(Path(s)) for s in p.parts])
-    footage = [p for p in matched if (_is_clip(p) and not _is_mask_folder(p)) or (p.is_file() and is_video(p))]
+def _footage_among(matched: Iterable[AnyPath], pattern: str) -> list[AnyPath]:
+    """Those of a glob's matches that are videos or folders of pictures, in order."""
+    matched = sorted(matched, key=lambda path: [natural_order(Path(part)) for part in path.parts])
+    footage = [path for path in matched if _is_clip_of_its_own(path) or _is_video_file(path)]
     if footage:
         return footage
     if not matched:
@@ -150,15 +186,17 @@ def _matches(pattern: str) -> list[Path]:
     raise UnreadableSourceError(f"{pattern}: none of its {len(matched)} matches is a video or a folder of pictures")
 
 
-def _footage_in(folder: Path) -> list[Path]:
+def _footage_in(folder: AnyPath) -> list[AnyPath]:
     try:
-        refuse_run(folder)
+        entries = sorted(folder.iterdir(), key=natural_order)
+        if _are_of_run(entries):
+            raise _run_error(folder)
         if _is_clip(folder):
             return [folder]
-        entries = sorted(folder.iterdir(), key=natural_order)
-        footage = [entry for entry in entries if entry.is_file() and is_video(entry)]
-        footage = footage or [entry for entry in entries if _is_clip(entry) and not _is_mask_folder(entry)]
+        footage = list(filter(_is_video_file, entries)) or list(filter(_is_clip_of_its_own, entries))
     except OSError as error:
+        if isinstance(folder, Url):
+            raise
         raise UnreadableSourceError(f"{folder}: the folder cannot be listed ({error.strerror})") from None
     if not footage:
         raise UnreadableSourceError(
@@ -167,27 +205,95 @@ def _footage_in(folder: Path) -> list[Path]:
     return footage
 
 
-def _is_clip(path: Path) -> bool:
+def _is_video_file(path: AnyPath) -> bool:
+    return path.suffix.lower() in _VIDEO_SUFFIXES and not path.name.startswith(".") and path.is_file()
+
+
+def _is_clip(path: AnyPath) -> bool:
     if not path.is_dir() or path.name.startswith("."):
         return False
-    return any(is_picture(entry) for entry in path.iterdir()) and not _is_run(path)
+    entries = list(path.iterdir())
+    return any(map(is_picture, entries)) and not _are_of_run(entries)
+
+
+def _is_clip_of_its_own(path: AnyPath) -> bool:
+    """Whether it is a folder of pictures, and not of the masks that belong to those beside it."""
+    name = path.name.removesuffix(_MASK_SUFFIX)
+    return _is_clip(path) and not (name != path.name and path.with_name(name).is_dir())
 
 
 def refuse_run(folder: Path) -> None:
     """Raise UnreadableSourceError for the folder of a run."""
-    if _is_run(folder):
-        raise UnreadableSourceError(f"{folder}: is the folder of a run, not footage; give what it was made from")
+    with suppress(OSError):  # which whoever reads it tells
+        if _are_of_run(list(folder.iterdir())):
+            raise _run_error(folder)
 
 
-def _is_run(folder: Path) -> bool:
-    """Whether crowdad wrote the folder, so that its pictures and videos are results, not footage."""
-    try:
-        names = {entry.name for entry in folder.iterdir()}
-    except OSError:  # which whoever reads it tells
-        return False
-    pictures = {name for name in names if is_picture(Path(name))}
-    return bool(names & _OF_RUNS) and pictures <= {"timeline.png"}
+def _run_error(folder: AnyPath) -> UnreadableSourceError:
+    return UnreadableSourceError(f"{folder}: is the folder of a run, not footage; give what it was made from")
 
 
-def _is_mask_folder(path: Path) -> bool:
-    return path.name.endswith(MASK_SUFFIX) and path.with_name(path.name.removesuffix(MASK_SUFFIX)).is_dir()
+def _are_of_run(entries: Sequence[AnyPath]) -> bool:
+    """Whether crowdad wrote what is in a folder, so that its pictures and videos are results, not footage."""
+    pictures = {entry.name for entry in entries if is_picture(entry)}
+    return any(entry.name in _OF_RUNS for entry in entries) and pictures <= {"timeline.png"}
+
+
+def _matching_here(pattern: str) -> list[Path]:
+    """The paths that a glob matches; `**` goes down any depth.
+
+    Where it matches nothing, parts that are names of folders are taken as they stand: `cam[1]/*.mkv` in `cam[1]`.
+    """
+    found = set(_matches(pattern)) or set(_matches(_literal(pattern)))
+    return [Path(path) for path in found]
+
+
+def _matches(pattern: str) -> Iterator[str]:
+    """As `glob.glob` with `recursive`, which goes round in circles where links do."""
+    parts = pattern.split(os.sep)
+    if _ANY_DEPTH not in parts:
+        yield from glob.iglob(pattern)
+        return
+    place = parts.index(_ANY_DEPTH)
+    before, after = os.sep.join(parts[:place]), os.sep.join(parts[place + 1 :])
+    roots = glob.glob(before or os.sep) if place else [os.curdir]
+    seen: set[tuple[int, int]] = set()
+    for root in roots:
+        for folder in _folders(root, seen):
+            shown = os.path.relpath(folder) if not place else folder
+            if after:
+                yield from _matches(os.path.join(glob.escape(shown) if shown != os.curdir else "", after))
+            else:
+                yield shown
+                yield from glob.iglob(os.path.join(glob.escape(shown), "*"))
+
+
+def _folders(root: str, seen: set[tuple[int, int]]) -> Iterator[str]:
+    """The folder and those below it, hidden ones left out, each under one name: its own before that of a link."""
+    waiting, links = deque([root]), deque[str]()
+    while waiting or links:
+        folder = (waiting or links).popleft()
+        try:
+            known = os.stat(folder)
+            if (known.st_dev, known.st_ino) in seen:
+                continue
+            with os.scandir(folder) as entries:
+                inner = sorted(entries, key=lambda entry: entry.name)
+        except OSError:  # no folder, gone, or not permitted
+            continue
+        seen.add((known.st_dev, known.st_ino))
+        yield folder
+        for entry in inner:
+            if not entry.name.startswith(".") and entry.is_dir():
+                (links if entry.is_symlink() else waiting).append(entry.path)
+
+
+def _literal(pattern: str) -> str:
+    """The pattern, with each part that is the name of something taken as it stands."""
+    parts: list[str] = []
+    base = os.sep if pattern.startswith(os.sep) else ""
+    for part in pattern.split(os.sep):
+        there = part and glob.has_magic(part) and os.path.lexists(os.path.join(base, part))
+        base = os.path.join(base, part)
+        parts.append(glob.escape(part) if there else part)
+    return os.sep.join(parts)

@@ -1,8 +1,9 @@
 """What lies in an object store, fetched once into a folder of the user's cache that several processes share.
 
 Fetched whole, not read in place: footage is opened several times (looked at, learned from, scored, drawn), the report
-lays it beside its page, and a decoder that seeks asks for many small parts.  fsspec's own `filecache` does not keep two
-processes from fetching the same, and nothing in it bounds the folder or spares what is in use.
+lays it beside its page, and a decoder that seeks asks for many small parts.  fsspec's own `filecache` gives a file its
+name before all of it is there, does not keep two processes from fetching the same, and neither bounds the folder nor
+spares what is in use.
 """
 
 from __future__ import annotations
@@ -11,27 +12,30 @@ import hashlib
 import os
 import random
 import shutil
+import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import platformdirs
 
 from crowdad.errors import SourceNotFoundError, StorageError, StorageNotFoundError, UnreadableSourceError
-from crowdad.sources._holding import hold, is_still, let_go, open_folder
 from crowdad.sources._remote import RemoteFootage, file_at, members
-from crowdad.sources.storage import on_this_machine, telling
+from crowdad.sources.storage import on_this_machine, share_callback
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
+if sys.platform != "win32":
+    import fcntl
+
 __all__ = ["CACHE_BYTES", "Fetched", "OnBytes", "cache_folder", "fetch"]
 
 CACHE_BYTES = 20 * 10**9
-"""What was fetched first goes where the folder would hold more, unless it is in use."""
+"""What was not used for longest goes where the folder would hold more, unless it is in use."""
 
 SPARE_BYTES = 10**9
 """... and where less than this would be left on the disk."""
@@ -40,7 +44,6 @@ OnBytes = Callable[[int, int], None]
 """Told how many bytes are here, of how many."""
 
 _LOOK_AGAIN_S = 0.2
-_BLOCK_BYTES = 512  # whatever the disk's own are
 
 
 def cache_folder() -> Path:
@@ -54,17 +57,16 @@ class Fetched(os.PathLike[str]):
     path: the file, or the folder of pictures, under its own name.
     """
 
-    def __init__(self, path: Path, opened: int | None) -> None:
+    def __init__(self, path: Path, lock: _FolderLock) -> None:
         self.path = path
-        self._opened = opened
+        self._lock = lock
 
     def __fspath__(self) -> str:
         return str(self.path)
 
     def close(self) -> None:
         """Let it go; a second call does nothing."""
-        let_go(self._opened)
-        self._opened = None
+        self._lock.let_go()
 
     def __del__(self) -> None:
         self.close()
@@ -83,17 +85,65 @@ def fetch(footage: RemoteFootage, on_bytes: OnBytes | None = None) -> Fetched:
         cache_folder().mkdir(mode=0o700, exist_ok=True)
         while True:
             place.parent.mkdir(parents=True, exist_ok=True)
-            opened = open_folder(place.parent)
+            lock = _FolderLock(place.parent)
             try:
-                if _is_held(opened, place, footage, tell):
-                    return Fetched(place, opened)
+                if _is_held(lock, place, footage, tell):
+                    with suppress(OSError):  # a cache that may only be read
+                        os.utime(place.parent)
+                    return Fetched(place, lock)
             except BaseException:
-                let_go(opened)
+                lock.let_go()
                 raise
-            let_go(opened)
-            tell(min(_on_disk(place.parent), footage.size_bytes), footage.size_bytes)
+            lock.let_go()
+            tell(min(_size(place.parent), footage.size_bytes), footage.size_bytes)
             # At odds with each other, so that two who stand in each other's way do not go on doing so.
             time.sleep(_LOOK_AGAIN_S * random.uniform(0.5, 1.0))
+
+
+class _FolderLock:
+    """Of a folder that several processes of this machine use: held by many to read, or by one alone to change.
+
+    The lock is on the folder itself: a lock file would have to be cleared away, and a process that was killed cannot.
+    Raises OSError where the folder is gone.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._opened = open_folder(folder)
+
+    def hold(self, *, alone: bool) -> bool:
+        """Hold it; False where others are in the way, or deleted the folder meanwhile.  True where no lock is known."""
+        if self._opened is None or sys.platform == "win32":
+            return True
+        try:
+            fcntl.flock(self._opened, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+            return os.path.samestat(os.fstat(self._opened), self._folder.stat())
+        except (BlockingIOError, FileNotFoundError):
+            return False
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there are locks here: without, nobody can tell who uses the folder."""
+        return self._opened is not None
+
+    def let_go(self) -> None:
+        """Neither hold it nor keep it open; a second call does nothing."""
+        if self._opened is not None:
+            os.close(self._opened)
+        self._opened = None
+
+
+def open_folder(folder: Path) -> int | None:
+    """The folder, to be locked; None where the system or its disk knows no locks.  Raises OSError where it is gone."""
+    if sys.platform == "win32":
+        return None
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_UN)
+    except OSError:  # some network disks
+        os.close(opened)
+        return None
+    return opened
 
 
 def _place_of(footage: RemoteFootage) -> Path:
@@ -116,28 +166,15 @@ def _disk_errors(footage: RemoteFootage) -> Iterator[None]:
         ) from error
 
 
-def _is_held(opened: int | None, place: Path, footage: RemoteFootage, tell: OnBytes) -> bool:
-    """Hold the copy, fetched first where it is not here; False where others are in the way, or deleted its folder.
-
-    opened: its folder; None where locks are not known.
-    """
-    if opened is None:
-        if not place.exists():
-            _fetch_into(place, footage, tell)
-        return True
-    if not hold(opened, alone=False) or not is_still(opened, place.parent):
-        return False
-    if not place.exists():
-        if not hold(opened, alone=True) or not is_still(opened, place.parent):
-            return False
-        if not place.exists():
+def _is_held(lock: _FolderLock, place: Path, footage: RemoteFootage, tell: OnBytes) -> bool:
+    """Hold the copy, fetched first where it is not here; False where others are in the way, or deleted its folder."""
+    if lock.hold(alone=False) and not place.exists() and lock.hold(alone=True) and not place.exists():
+        if lock.is_known:
             for left in place.parent.iterdir():  # by a process that was killed
                 _remove(left)
-            _fetch_into(place, footage, tell)
-        # Not in one step: somebody who makes room may come in between.
-        if not hold(opened, alone=False):
-            return False
-    return place.exists() and is_still(opened, place.parent)
+        _fetch_into(place, footage, tell)
+    # Not in one step: somebody who makes room may come in between.
+    return lock.hold(alone=False) and place.exists()
 
 
 def _fetch_into(place: Path, footage: RemoteFootage, tell: OnBytes) -> None:
@@ -145,41 +182,39 @@ def _fetch_into(place: Path, footage: RemoteFootage, tell: OnBytes) -> None:
     part = place.with_name(f"{uuid.uuid4().hex}.part")
     tell(0, footage.size_bytes)
     try:
-        try:
-            with footage.url.reached() as store:
-                _download(store, footage, part, tell)
-        except StorageNotFoundError as error:
-            raise SourceNotFoundError(str(error)) from None
+        with footage.url.reached() as store:
+            _download(store, footage, part, tell)
         if _size(part) != footage.size_bytes:
             raise StorageError(f"{footage}: {_size(part)} of {footage.size_bytes} bytes came; try again")
         if not place.exists():  # without locks, another process may have been faster
             os.replace(part, place)
+    except StorageNotFoundError as error:
+        raise SourceNotFoundError(str(error)) from None
     finally:
         _remove(part)
 
 
 def _download(store: AbstractFileSystem, footage: RemoteFootage, part: Path, tell: OnBytes) -> None:
     # Of a folder, the share is counted in files.
-    callback = telling(lambda share: tell(round(share * footage.size_bytes), footage.size_bytes))
+    callback = share_callback(lambda share: tell(round(share * footage.size_bytes), footage.size_bytes))
     if footage.pictures:
-        now, pictures, others = members(store, footage.url)
+        now, pictures, others = members(footage.url)
         if now == footage:
             part.mkdir()
-            here = {path: str(part / path.rpartition("/")[2]) for path in pictures}
-            store.get(list(here), list(here.values()), callback=callback)
-            for path in others:  # only their names are told, by whoever reads the folder
-                (part / path.rpartition("/")[2]).touch()
-            now = members(store, footage.url)[0]
+            store.get([url.path for url in pictures], [str(part / url.name) for url in pictures], callback=callback)
+            for url in others:  # only their names are told, by whoever reads the folder
+                (part / url.name).touch()
+            now = members(footage.url)[0]
     else:
         store.get_file(footage.url.path, str(part), callback=callback)
-        now = file_at(footage.url, store.info(footage.url.path))
+        now = file_at(footage.url.looked_at())
     if now != footage:
         raise UnreadableSourceError(f"{footage}: changed while it was fetched; try again once it is whole")
 
 
 def _make_room(needed: int, keep: Path) -> None:
-    """Delete what was fetched first until `needed` bytes more fit, as far as it is not in use."""
-    entries = sorted((entry for entry in cache_folder().iterdir() if entry != keep), key=_fetched_at)
+    """Delete what was not used for longest until `needed` bytes more fit, as far as it is not in use."""
+    entries = sorted((entry for entry in cache_folder().iterdir() if entry != keep), key=_used_at)
     sizes = {entry: _size(entry) for entry in entries}
     held = sum(sizes.values())
     for entry in entries:
@@ -191,41 +226,30 @@ def _make_room(needed: int, keep: Path) -> None:
 
 
 def _deleted(entry: Path) -> bool:
-    """Whether it is gone now; what is in use stays, and where locks are not known nobody can tell what is."""
+    """Whether it is gone now; what is in use stays."""
     try:
-        opened = open_folder(entry)
+        lock = _FolderLock(entry)
     except OSError:
         return False
     try:
-        if opened is None or not hold(opened, alone=True) or not is_still(opened, entry):
-            return False
-        shutil.rmtree(entry, ignore_errors=True)
+        if lock.is_known and lock.hold(alone=True):
+            shutil.rmtree(entry, ignore_errors=True)
         return not entry.exists()
     finally:
-        let_go(opened)
+        lock.let_go()
 
 
-def _fetched_at(entry: Path) -> float:
+def _used_at(entry: Path) -> float:
     try:
         return entry.stat().st_mtime
     except OSError:  # another process was there first
         return 0.0
 
 
-def _on_disk(folder: Path) -> int:
-    """Bytes that have come so far: a file may have its full length from the beginning, and be empty still."""
-    try:
-        return _BLOCK_BYTES * sum(getattr(path.stat(), "st_blocks", 0) for path in folder.rglob("*"))
-    except OSError:  # it is whole now, and has its name
-        return 0
-
-
 def _size(path: Path) -> int:
     """Bytes of a file or of all files in a folder; 0 where there is nothing (any more)."""
     try:
-        if path.is_file():
-            return path.stat().st_size
-        return sum(_size(inner) for inner in path.iterdir())
+        return sum(_size(inner) for inner in path.iterdir()) if path.is_dir() else path.stat().st_size
     except OSError:
         return 0
 

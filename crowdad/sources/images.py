@@ -7,8 +7,8 @@ import re
 from collections.abc import Hashable, Iterator
 from functools import cached_property, partial
 from os import PathLike
-from pathlib import Path, PurePath
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -30,7 +30,7 @@ from crowdad.sources._base import (
 from crowdad.sources._picture_files import PictureTooLargeError, bits_used, blob_of, decoded
 from crowdad.sources._report import Tally
 
-__all__ = ["PICTURE_SUFFIXES", "ImageFolder", "is_picture", "natural_order"]
+__all__ = ["PICTURE_SUFFIXES", "ImageFolder", "Named", "is_picture", "natural_order"]
 
 PICTURE_SUFFIXES = frozenset({".tif", ".tiff", ".jpg", ".jpeg", ".png", ".bmp", ".webp", ".pgm", ".ppm", ".jp2"})
 
@@ -40,13 +40,22 @@ ASSUMED_FPS = 10.0
 """UCSD's rate, and the one used where none is given: pictures carry no time."""
 
 
-def natural_order(path: PurePath) -> list[tuple[int, int, str]]:
+class Named(Protocol):
+    """A path, here or in a store, of which only the name counts."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def suffix(self) -> str: ...
+
+
+def natural_order(path: Named) -> list[tuple[int, int, str]]:
     """Sort key by which 2.png stands before 10.png."""
     parts = re.split(r"(\d+)", path.name.lower())
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part]
 
 
-def is_picture(path: PurePath) -> bool:
+def is_picture(path: Named) -> bool:
     """Whether the name is that of a picture; `._*`, which macOS leaves beside each file, is none."""
     return path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(".")
 

@@ -27,16 +27,15 @@ from crowdad.sources.storage import local_spec
 from crowdad.workflows.camera_check import camera_verdict, warned
 from crowdad.workflows.detect_options import DetectKeywords, DetectOptions, Model
 from crowdad.workflows.footage import Part, PartKeywords, chosen_options, one_spec, split_keywords
-from crowdad.workflows.progress import Progress, silent
+from crowdad.workflows.progress import Progress, in_bytes, silent
 from crowdad.workflows.reporting import write_report
-from crowdad.workflows.resuming import finished_results, folder_to_resume
+from crowdad.workflows.resuming import finished_results, folder_to_resume, whole_there
 from crowdad.workflows.run_records import Run, Scored, run_results
 from crowdad.workflows.run_start import Opened, fitted_scene, prepared, save_scene
 from crowdad.workflows.runtime_choice import check_runtime, open_runtime
 from crowdad.workflows.scoring import long_enough, score_into
 from crowdad.workflows.second_look import TIMELINE_PICTURES, SecondLook, look_again
 from crowdad.workflows.still_footage import still_run
-from crowdad.workflows.upload import put_when_whole
 
 __all__ = ["check_apart", "detect", "detect_with", "events", "maps_path", "score", "sighted", "write_run"]
 
@@ -291,11 +290,12 @@ def detect_with(
         raise ConfigError("both overwrite and resume were given; give one of them")
     if (run := RemoteRun.of(output)) is not None:
         spec = one_spec(footage)
-
-        def score_here(folder: RunFolder) -> RunResults:
-            return _detect_here(spec, options, folder, overwrite, resume, progress, notice)
-
-        return put_when_whole(run, spec, score_here, overwrite=overwrite, resume=resume, progress=progress)
+        results = whole_there(run, spec, overwrite=overwrite, resume=resume)
+        if results is None:
+            with RunFolder(run.local, overwrite, resume) as folder:
+                results = _detect_here(spec, options, folder, overwrite, resume, progress, notice)
+                run.put(in_bytes(progress, "putting"))
+        return results
     assert not isinstance(output, RemoteRun)
     return _detect_here(footage, options, output, overwrite, resume, progress, notice)
 

@@ -21,7 +21,7 @@ from crowdad.sources.storage import is_stored
 from crowdad.wording import without_login
 from crowdad.workflows.detect_options import DetectOptions
 
-__all__ = ["can_be_resumed", "finished_results", "folder_to_resume", "is_of", "run_identity"]
+__all__ = ["can_be_resumed", "finished_results", "folder_to_resume", "is_of", "run_identity", "whole_there"]
 
 
 def run_identity(spec: Any, source: Source, options: DetectOptions, scene: SceneModel | None) -> dict[str, Any] | None:
@@ -93,6 +93,24 @@ def finished_results(spec: Any, folder: RunFolder) -> RunResults:
             "replace it"
         )
     return results
+
+
+def whole_there(run: RemoteRun, spec: Any, *, overwrite: bool, resume: bool) -> RunResults | None:
+    """Results of the whole run of this footage at a place in a store; None where it is yet to be scored, or put there.
+
+    overwrite, resume: as in `detect`.
+    Raises OutputExistsError where the place holds another run, OutputNotReadableError, OutputNotWritableError,
+    StorageError.
+    """
+    results = run.results() if resume else None
+    if results is not None and not is_of(results, spec):
+        raise OutputExistsError(
+            f"{run}: holds a whole run of {results.source.name}; choose another place, or --overwrite to replace it"
+        )
+    if results is not None and not run.waits():
+        return results
+    run.check(overwrite=overwrite, resume=resume)
+    return None
 
 
 def _footage_of(path: Path) -> str | None:

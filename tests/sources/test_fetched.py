@@ -194,6 +194,18 @@ def test_what_was_fetched_first_goes_unless_it_is_read(
     assert files(cache) == ["1.mp4"], "what is needed is fetched, however large"
 
 
+def test_what_is_used_again_stays_longer(bucket: Bucket, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_fetched, "CACHE_BYTES", 2500)
+    footage = [blob(bucket, f"{number}.mp4") for number in range(3)]
+    for number, piece in enumerate(footage[:2]):
+        copy = fetch(piece)
+        os.utime(copy.path.parent, (number, number))
+        copy.close()
+    fetch(footage[0]).close()
+    fetch(footage[2])
+    assert files(cache) == ["0.mp4", "2.mp4"], "1 was fetched later, but not used since"
+
+
 def test_room_is_made_on_a_full_disk(bucket: Bucket, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fetch(blob(bucket, "old.mp4")).close()
     monkeypatch.setattr(_fetched.shutil, "disk_usage", lambda _path: SimpleNamespace(free=5))

@@ -27,6 +27,9 @@ TREE = (
     "clips/readme.txt",
     "none/notes.txt",
     "odd [1]/cam.mp4",
+    "run/results.json",
+    "run/timeline.png",
+    "run/overlay.mov",
 )
 
 
@@ -69,7 +72,7 @@ def test_as_on_a_disk(tree: tuple[Path, Bucket], spec: str, count: int) -> None:
     assert len(there) == count
 
 
-@pytest.mark.parametrize("spec", ["none", "day/*.txt", "clip/*.png", "day/*.mkv", "b.mp4", "nowhere/b.mp4"])
+@pytest.mark.parametrize("spec", ["none", "run", "day/*.txt", "clip/*.png", "day/*.mkv", "b.mp4", "nowhere/b.mp4"])
 def test_refused_as_on_a_disk(tree: tuple[Path, Bucket], spec: str) -> None:
     folder, bucket = tree
     with pytest.raises((SourceNotFoundError, UnreadableSourceError)) as local:

@@ -28,11 +28,10 @@ from crowdad.workflows.batch.pieces import (
 from crowdad.workflows.detect_options import DetectOptions
 from crowdad.workflows.detecting import check_apart, detect_with, maps_path, sighted, write_run
 from crowdad.workflows.progress import Progress, Stage, in_bytes, silent
-from crowdad.workflows.resuming import finished_results
+from crowdad.workflows.resuming import finished_results, whole_there
 from crowdad.workflows.run_records import Scored
 from crowdad.workflows.run_start import Opened, fitted_scene, prepared
 from crowdad.workflows.scoring import write_down
-from crowdad.workflows.upload import whole_there
 
 __all__ = ["PIECE_S", "Failure", "detect_many"]
 
@@ -151,10 +150,11 @@ class _Spread:
         request = self.request
         try:
             if isinstance(request.place, RemoteRun):
-                self.ended = whole_there(request.place, request.spec) if request.resume else None
+                self.ended = whole_there(
+                    request.place, request.spec, overwrite=request.overwrite, resume=request.resume
+                )
                 if self.ended is not None:
                     return
-                request.place.check(overwrite=request.overwrite, resume=request.resume)
             # Here once and for all: a task that has to be run again may find what it left the first time.
             RunFolder(request.folder, request.overwrite, request.resume).__exit__(None, None, None)
         except CrowdadError as error:
