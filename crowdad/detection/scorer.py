@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crowdad.errors import ConfigError
-from crowdad.records import Frame, Tubes
+from crowdad.records import Tubes
 from crowdad.scene.heatmap import StepMap
 from crowdad.scene.model import SceneModel
 from crowdad.scene.runtimes import Runtime
@@ -63,6 +63,7 @@ class StepScorer:
             for name, stream in scene.streams.items()
             if name != scene.motion.name
         ]
+        self._looks = any(stream.looks for stream in scene.streams.values())
         self.voter = self.motion.voter
         self.waits = lag is None or lag >= gap - 1
         self.cells = None if roi is None else _cells_of(roi, self.voter.shape, self.voter.cell_px)
@@ -75,14 +76,14 @@ class StepScorer:
         for _, run in self._others:
             run.reset()
 
-    def step(self, number: int, frame: Frame) -> Step:
-        """What is seen in the next step's picture.  number: of its frame."""
-        return Step(number, frame.time_s, frame.luma, self._tubes(frame))
+    def step(self, number: int, time_s: float, luma: npt.NDArray[np.uint8]) -> Step:
+        """What is seen in the next step's picture, uint8 (H, W).  number, time_s: of its frame."""
+        return Step(number, time_s, self._tubes(luma, time_s), luma if self._looks else None)
 
-    def _tubes(self, frame: Frame) -> Tubes | None:
-        if frame.luma.shape != self.scene.scale.size_hw:
+    def _tubes(self, luma: npt.NDArray[np.uint8], time_s: float) -> Tubes | None:
+        if luma.shape != self.scene.scale.size_hw:
             return None
-        tubes = self.extractor.push(frame.luma, frame.time_s)
+        tubes = self.extractor.push(luma, time_s)
         if tubes is None or self._roi is None:
             return tubes
         height, width = self._roi.shape

@@ -90,7 +90,7 @@ class Segment:
             self._frames.append(_Waiting(frame.index, frame.time_s, place))
         if not frame.repeated:
             if self._count % self._gap == 0:
-                self._steps.append(self._worker.submit(scorer.step, number, frame))
+                self._steps.append(self._worker.submit(scorer.step, number, frame.time_s, frame.luma))
                 self._numbers.append(number)
             self._count += 1
         if len(self._steps) >= scorer.batch_steps + scorer.ahead:

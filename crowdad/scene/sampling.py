@@ -130,7 +130,7 @@ def gather(
         for frame, tubes in _steps(source.frames(), scale, extractor):
             step += 1
             for learner in learners:
-                learner.see(Step(frame.index, frame.time_s, frame.luma, tubes))
+                learner.see(Step(frame.index, frame.time_s, tubes, frame.luma))
             keeper.add(frame.luma)
             if step % 20 == 0:
                 progress("following people", min(step * scale.gap / total, 1.0))

@@ -75,8 +75,8 @@ def test_what_was_told_is_not_computed_again(monkeypatch: pytest.MonkeyPatch) ->
     _, results, taken = checkpoints(scene, frames)
     pushed: list[Any] = []
     detector = Detector(scene)
-    real = detector._scorer.tubes
-    monkeypatch.setattr(detector._scorer, "tubes", lambda luma, time_s: (pushed.append(luma), real(luma, time_s))[1])
+    real = detector._scorer._tubes
+    monkeypatch.setattr(detector._scorer, "_tubes", lambda luma, time_s: (pushed.append(luma), real(luma, time_s))[1])
     assert len(list(detector.run(frames, taken[89], results[:90]))) == 120
     assert 30 < len(pushed) < 80
 

@@ -35,14 +35,14 @@ class Runtime(Protocol):
 class Step:
     """What a stream may look at: one step of footage.
 
-    number: of its frame, counted from 0.  luma: uint8 (H, W).  tubes: those that end in this picture; None where there
-    can be none.
+    number: of its frame, counted from 0.  tubes: those that end in this picture; None where there can be none.
+    luma: uint8 (H, W); None where no stream looks at pictures, so that none is kept in memory.
     """
 
     number: int
     time_s: float
-    luma: npt.NDArray[np.uint8]
     tubes: Tubes | None
+    luma: npt.NDArray[np.uint8] | None = None
 
 
 class StreamRun(Protocol):
@@ -72,6 +72,7 @@ class Stream(ABC):
     """One kind of evidence that something is unusual, as it was learned of one camera.
 
     name: of its arrays' prefix in the model file, and in results.  kind: what an event is called that it raises.
+    looks: whether it looks at pictures, not at tubes alone.
 
     A stream gives a map for every step: raw anomaly >= 0 of every place, as its tubes' votes (`heatmap.voter_of`) or
     however it likes; one number for the whole picture is a map of one value.  `level` is the raw anomaly of such a map
@@ -80,6 +81,7 @@ class Stream(ABC):
 
     name: ClassVar[str]
     kind: ClassVar[str]
+    looks: ClassVar[bool] = False
 
     @classmethod
     @abstractmethod

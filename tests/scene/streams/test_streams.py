@@ -18,6 +18,7 @@ from crowdad.scene.calibration import Calibration
 from crowdad.scene.heatmap import StepMap, voter_of
 from crowdad.scene.model import SceneModel
 from crowdad.scene.streams import STREAMS, Runtime, Step, Stream
+from crowdad.sources import open_source
 from crowdad.tubes.scale import SceneScale
 from tests.conftest import TinyCamera
 
@@ -30,6 +31,7 @@ class Brightness(Stream):
 
     name: ClassVar[str] = "brightness"
     kind: ClassVar[str] = "is bright"
+    looks: ClassVar[bool] = True
 
     @classmethod
     def learner(cls, scale: SceneScale, settings: Settings) -> BrightnessLearner:
@@ -58,6 +60,7 @@ class BrightnessLearner:
         self._seen: list[float] = []
 
     def see(self, step: Step) -> None:
+        assert step.luma is not None
         self._seen.append(float(step.luma.mean()))
 
     def learned(self) -> Brightness | None:
@@ -74,6 +77,7 @@ class BrightnessRun:
 
     def push(self, steps: Sequence[Step]) -> Iterator[StepMap]:
         for step in steps:
+            assert step.luma is not None
             over = max(float(step.luma.mean()) - self._brightest, 0.0)
             self._waiting.append(StepMap(np.full(self._shape, over, np.float32), 1.0, 0))
             if len(self._waiting) > self._lag:
@@ -94,7 +98,7 @@ def scene(tiny_camera: TinyCamera) -> Iterator[SceneModel]:
 
 def pictures(tiny_camera: TinyCamera, brighter: int) -> list[npt.NDArray[np.uint8]]:
     """Normal footage, its second half so many grey levels brighter."""
-    found = [frame.luma for frame in crowdad.open_source(tiny_camera.normal).frames()][:80]
+    found = [frame.luma for frame in open_source(tiny_camera.normal).frames()][:80]
     return [np.clip(luma.astype(int) + brighter * (i >= 40), 0, 255).astype(np.uint8) for i, luma in enumerate(found)]
 
 
