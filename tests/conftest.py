@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -177,15 +178,21 @@ class TinyCamera:
 
 @pytest.fixture(scope="session")
 def tiny_camera(tmp_path_factory: pytest.TempPathFactory) -> TinyCamera:
-    """One camera's footage and its fitted scene.  Shared: read it, don't change it."""
+    """One camera's footage and its fitted scene.  Shared, also by pytest-xdist's workers: read it, don't change it."""
     from crowdad.workflows import fit
 
-    folder = tmp_path_factory.mktemp("tiny_camera")
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "tiny_camera"
+    folder.mkdir(exist_ok=True)
     normal, unusual, model = folder / "normal.mp4", folder / "unusual.mp4", folder / "tiny.safetensors"
-    write_clip(GeneratedClip("ped2like", seed=1, normal_only=True, duration_s=16), normal)
-    write_clip(GeneratedClip("ped2like", seed=2, duration_s=12), unusual)
     settings = load_settings(overrides=TINY_SETTINGS)
-    return TinyCamera(normal, unusual, settings, fit(normal, settings=settings, output=model), model)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not model.exists():
+            write_clip(GeneratedClip("ped2like", seed=1, normal_only=True, duration_s=16), normal)
+            write_clip(GeneratedClip("ped2like", seed=2, duration_s=12), unusual)
+            fit(normal, settings=settings, output=model)
+    return TinyCamera(normal, unusual, settings, SceneModel.load(model), model)
 
 
 def _note_skip(report: pytest.TestReport | pytest.CollectReport, keywords: Sequence[str]) -> None:

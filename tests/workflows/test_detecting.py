@@ -1,4 +1,4 @@
-"""The verbs as functions, on a small generated camera."""
+"""Detecting on a small generated camera: what a run holds, and what it is refused for."""
 
 from __future__ import annotations
 
@@ -14,17 +14,12 @@ import numpy as np
 import pytest
 
 import crowdad
-from crowdad import workflows
 from crowdad.config import load_settings
 from crowdad.detection.detector import Detector
 from crowdad.errors import (
     ConfigError,
     ModelError,
     OutputExistsError,
-    OutputNotReadableError,
-    OutputNotWritableError,
-    SourceNotFoundError,
-    TooLittleMotionError,
     TooShortError,
 )
 from crowdad.outputs.folder import JOURNAL
@@ -34,19 +29,10 @@ from crowdad.records import FrameResult
 from crowdad.scene.model import SceneModel
 from crowdad.sources import open_source
 from crowdad.workflows import Stage
-from crowdad.workflows.footage import Part, learning_sources
 from crowdad.workflows.run_records import STRANGE_SHARE
-from tests.conftest import TINY_SETTINGS, TinyCamera, moving_square, write_video
+from tests.conftest import TINY_SETTINGS, TinyCamera
 
 RUN = {"frames.csv", "heatmaps.npz", "overlay.mp4", "timeline.png", "report.html", "footage.mp4", "results.json"}
-
-
-@pytest.fixture(scope="module")
-def finished(tiny_camera: TinyCamera, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of one whole run.  Shared: read it, don't change it."""
-    folder = tmp_path_factory.mktemp("runs") / "whole"
-    crowdad.detect(tiny_camera.unusual, model=tiny_camera.model, output=folder)
-    return folder
 
 
 def frames_of(path: Path, count: int) -> list[np.ndarray]:
@@ -238,27 +224,6 @@ def test_a_run_is_never_overwritten_unasked(finished: Path, tiny_camera: TinyCam
     assert (finished / "results.json").read_bytes() == before
 
 
-def test_drawing_again(finished: Path, tiny_camera: TinyCamera, tmp_path: Path) -> None:
-    path = crowdad.overlay(tiny_camera.unusual, finished, output=tmp_path / "warm.mp4", colour_map="turbo", level=0.3)
-    with av.open(str(path)) as video:
-        assert sum(1 for _ in video.decode(video=0)) == 120
-    with pytest.raises(OutputNotReadableError, match="hash"):
-        crowdad.overlay(tiny_camera.normal, finished, output=tmp_path / "wrong.mp4")
-    assert not (tmp_path / "wrong.mp4").exists()
-    with pytest.raises(ConfigError, match="level"):
-        crowdad.overlay(tiny_camera.unusual, finished, level=2.0)
-
-
-def test_drawing_again_needs_the_maps(tiny_camera: TinyCamera, tmp_path: Path) -> None:
-    crowdad.detect(
-        tiny_camera.unusual, model=tiny_camera.model, output=tmp_path / "r", heatmaps=False, overlay=False, end_s=3.0
-    )
-    assert not (tmp_path / "r" / "heatmaps.npz").exists()
-    with pytest.raises(OutputNotReadableError, match="heatmaps=False"):
-        crowdad.overlay(tiny_camera.unusual, tmp_path / "r")
-    assert not list((tmp_path / "r").glob("overlay*"))
-
-
 @pytest.mark.parametrize(("knows_view", "cause"), [(False, "another scene's"), (True, "its view is the model's")])
 def test_another_scene_is_told(
     knows_view: bool, cause: str, tiny_camera: TinyCamera, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -287,55 +252,6 @@ def test_too_short_says_how_much_is_needed(tiny_camera: TinyCamera, tmp_path: Pa
     with pytest.raises(TooShortError, match=r"3 frames, .* 6"):
         crowdad.detect(few, output=tmp_path / "few", fps=10)
     assert not (tmp_path / "few").exists()
-
-
-def test_still_footage_cannot_teach(tmp_path: Path) -> None:
-    still = np.full((40, 120, 160), 90, np.uint8)
-    with pytest.raises(TooLittleMotionError):
-        crowdad.fit(still, fps=10)
-
-
-def test_fit_goes_on_without_what_cannot_be_read(tiny_camera: TinyCamera, tmp_path: Path) -> None:
-    broken = tmp_path / "broken.mp4"
-    broken.write_bytes(b"")
-    told: list[Exception] = []
-    scene = workflows.fit(
-        [broken, tiny_camera.normal],
-        settings=tiny_camera.settings,
-        output=tmp_path / "m.safetensors",
-        on_bad_input=told.append,
-    )
-    assert len(told) == 1
-    assert "broken.mp4" in str(told[0])
-    assert scene.provenance["sources"] == ["normal.mp4"]
-    assert SceneModel.load(tmp_path / "m.safetensors").provenance == scene.provenance
-    with pytest.raises(OutputExistsError):
-        crowdad.fit(tiny_camera.normal, output=tmp_path / "m.safetensors")
-    with pytest.raises(OutputNotWritableError, match="folder"):
-        crowdad.fit(tiny_camera.normal, output=tmp_path)
-
-
-def test_missing_footage(tmp_path: Path) -> None:
-    with pytest.raises(SourceNotFoundError):
-        crowdad.fit(tmp_path / "nothing.mp4", output=tmp_path / "m.safetensors")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_mixed_frame_rates_are_refused(tmp_path: Path) -> None:
-    slow = write_video(tmp_path / "slow.mp4", moving_square(), fps=10)
-    fast = write_video(tmp_path / "fast.mp4", moving_square(), fps=25)
-    with pytest.raises(crowdad.CrowdadError, match="10 to 25 "):
-        crowdad.fit([slow, fast])
-
-
-def test_long_footage_is_sampled(tmp_path: Path) -> None:
-    path = write_video(tmp_path / "day.mp4", moving_square(40), times_s=[180.0 * i for i in range(40)])
-    windows, sampled = learning_sources([path], Part())
-    assert sampled
-    assert 55 <= len(windows) <= 60
-    assert sum(source.expected_frames or 0 for source in windows) <= 60  # one picture each
-    short, sampled = learning_sources([path], Part(start_s=180.0, end_s=1800.0))
-    assert (len(short), sampled) == (1, False)
 
 
 def test_frames_are_handed_on_one_by_one(tiny_camera: TinyCamera) -> None:

@@ -1,0 +1,69 @@
+"""Learning a scene: what cannot be read is left out, what cannot teach is one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import crowdad
+from crowdad import workflows
+from crowdad.errors import (
+    OutputExistsError,
+    OutputNotWritableError,
+    SourceNotFoundError,
+    TooLittleMotionError,
+)
+from crowdad.scene.model import SceneModel
+from crowdad.workflows.footage import Part, learning_sources
+from tests.conftest import TinyCamera, moving_square, write_video
+
+
+def test_still_footage_cannot_teach(tmp_path: Path) -> None:
+    still = np.full((40, 120, 160), 90, np.uint8)
+    with pytest.raises(TooLittleMotionError):
+        crowdad.fit(still, fps=10)
+
+
+def test_fit_goes_on_without_what_cannot_be_read(tiny_camera: TinyCamera, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"")
+    told: list[Exception] = []
+    scene = workflows.fit(
+        [broken, tiny_camera.normal],
+        settings=tiny_camera.settings,
+        output=tmp_path / "m.safetensors",
+        on_bad_input=told.append,
+    )
+    assert len(told) == 1
+    assert "broken.mp4" in str(told[0])
+    assert scene.provenance["sources"] == ["normal.mp4"]
+    assert SceneModel.load(tmp_path / "m.safetensors").provenance == scene.provenance
+    with pytest.raises(OutputExistsError):
+        crowdad.fit(tiny_camera.normal, output=tmp_path / "m.safetensors")
+    with pytest.raises(OutputNotWritableError, match="folder"):
+        crowdad.fit(tiny_camera.normal, output=tmp_path)
+
+
+def test_missing_footage(tmp_path: Path) -> None:
+    with pytest.raises(SourceNotFoundError):
+        crowdad.fit(tmp_path / "nothing.mp4", output=tmp_path / "m.safetensors")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_mixed_frame_rates_are_refused(tmp_path: Path) -> None:
+    slow = write_video(tmp_path / "slow.mp4", moving_square(), fps=10)
+    fast = write_video(tmp_path / "fast.mp4", moving_square(), fps=25)
+    with pytest.raises(crowdad.CrowdadError, match="10 to 25 "):
+        crowdad.fit([slow, fast])
+
+
+def test_long_footage_is_sampled(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "day.mp4", moving_square(40), times_s=[180.0 * i for i in range(40)])
+    windows, sampled = learning_sources([path], Part())
+    assert sampled
+    assert 55 <= len(windows) <= 60
+    assert sum(source.expected_frames or 0 for source in windows) <= 60  # one picture each
+    short, sampled = learning_sources([path], Part(start_s=180.0, end_s=1800.0))
+    assert (len(short), sampled) == (1, False)
