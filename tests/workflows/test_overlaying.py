@@ -31,6 +31,6 @@ def test_drawing_again_needs_the_maps(tiny_camera: TinyCamera, tmp_path: Path) -
         tiny_camera.unusual, model=tiny_camera.model, output=tmp_path / "r", heatmaps=False, overlay=False, end_s=3.0
     )
     assert not (tmp_path / "r" / "heatmaps.npz").exists()
-    with pytest.raises(OutputNotReadableError, match="--no-heatmaps"):
+    with pytest.raises(OutputNotReadableError, match="heatmaps=False"):
         crowdad.overlay(tiny_camera.unusual, tmp_path / "r")
     assert not list((tmp_path / "r").glob("overlay*"))
