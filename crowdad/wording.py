@@ -11,6 +11,7 @@ from contextlib import contextmanager
 __all__ = ["ARGUMENTS", "address_shown", "clock_text", "one_line", "options_named", "reader_text", "without_login"]
 
 ARGUMENTS = {
+    "--alert": "alerts",
     "--also-normal": "also_normal",
     "--device": "device",
     "--end": "end_s",
@@ -25,12 +26,14 @@ ARGUMENTS = {
     "--overwrite": "overwrite=True",
     "--person-height": "person_height",
     "--realtime": "realtime=True",
+    "--recorded-at": "recorded_at",
     "--resume": "resume=True",
     "--roi": "roi",
     "--runtime": "runtime",
     "--start": "start_s",
     "--stride": "stride",
     "--topic": "topic",
+    "--unlabelled": "unlabelled=True",
     "--webhook": "webhook",
     "-o": "output",
 }

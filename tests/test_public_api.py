@@ -20,6 +20,7 @@ import crowdad
 from crowdad import errors
 from crowdad.config import load_settings
 from crowdad.sources import open_source
+from crowdad.wording import ARGUMENTS
 from crowdad.workflows.detect_options import DetectKeywords
 from crowdad.workflows.fitting import FitKeywords
 from crowdad.workflows.footage import Part, PartKeywords
@@ -201,6 +202,26 @@ def test_what_is_shown_of_an_object_is_a_line_or_two() -> None:
         assert len(repr(thing)) < 600
         assert "\n" not in repr(thing)
         assert all(word in repr(thing) for word in words), repr(thing)
+
+
+def test_every_option_that_an_error_names_is_an_argument_or_of_the_command_line_alone() -> None:
+    of_verbs = {name for verb in VERBS for name in inspect.signature(getattr(crowdad, verb)).parameters}
+    of_records = {name for options in OPTIONS for name in getattr(crowdad, options).__dataclass_fields__}
+    arguments = {text.partition("=")[0] for text in ARGUMENTS.values()}
+    assert arguments <= of_verbs | of_records | PartKeywords.__optional_keys__
+    package = Path(crowdad.__file__).parent
+    files = [path for path in package.rglob("*.py") if path.relative_to(package).parts[0] not in ("cli", "evaluation")]
+    named = {
+        option
+        for path in files
+        for raised in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(raised, ast.Raise | ast.Return)
+        for part in ast.walk(raised)
+        if isinstance(part, ast.Constant) and isinstance(part.value, str)
+        for option in re.findall(r"(?<![\w-])--[a-z][a-z-]+", part.value)
+    }
+    assert "--overwrite" in named
+    assert named - ARGUMENTS.keys() <= {"--head", "--jobs", "--page", "--set"}
 
 
 def test_five_lines_fit_and_score_a_generator(tiny_camera: TinyCamera) -> None:

@@ -241,6 +241,8 @@ class RunResults(_Record):
     schema_version, crowdad_version
     """
 
+    model_config = ConfigDict(json_schema_extra={"description": "A run of crowdad detect."})
+
     schema_version: Literal[1] = SCHEMA_VERSION
     crowdad_version: Text
     source: SourceRecord
