@@ -21,7 +21,7 @@ from crowdad.outputs.report.saying import clock_note, learn_line, summary_of
 from crowdad.outputs.results import RunResults
 from crowdad.scene.calibration import Calibration
 from crowdad.sources import LiveFrame, expand, open_source, read_mask
-from crowdad.workflows import warming_up
+from crowdad.workflows.watching import warm_up as warm_up_module
 from crowdad.workflows.watching.warm_up import WarmUp
 from tests.hostile.conftest import Program
 from tests.hostile.footage import plain
@@ -182,7 +182,7 @@ class _Slow:
 def test_a_watch_that_ends_while_learning_says_so(
     count: int, learning: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(warming_up, "_Fit", _Slow)
+    monkeypatch.setattr(warm_up_module, "_Fit", _Slow)
 
     def camera() -> Iterator[LiveFrame]:
         for number, picture in enumerate(walkers(count)):
