@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ctypes.util import find_library
+from contextlib import suppress
+from ctypes import CDLL
 from dataclasses import replace
 
 from crowdad.errors import ConfigError
@@ -45,6 +46,15 @@ def open_runtime(scene: SceneModel, runtime: str, device: str) -> tuple[str, Run
 
 def _is_cuda(device: str) -> bool:
     """Whether to compute on a GPU; torch, which is slow to load, is asked only where there is a driver."""
-    if device == "auto" and find_library("cuda") is None and find_library("nvcuda") is None:
+    if device == "auto" and not _has_driver():
         return False
     return device != "cpu" and check_device(device) == "cuda"
+
+
+def _has_driver() -> bool:
+    """Whether a GPU's driver can be loaded.  `ctypes.util.find_library` runs a compiler that needs room in /tmp."""
+    for name in ("libcuda.so.1", "nvcuda.dll"):
+        with suppress(OSError):
+            CDLL(name)
+            return True
+    return False

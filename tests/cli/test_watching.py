@@ -63,6 +63,17 @@ def test_a_file_is_watched_to_its_end(clip: Path, model: Path, tmp_path: Path) -
     assert (quiet.exit_code, quiet.output) == (0, "")
 
 
+def test_an_output_that_nobody_reads_does_not_end_a_watch(clip: Path, model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "watch"
+    command = [sys.executable, "-m", "crowdad", "watch", str(clip), "--realtime", "-m", str(model), "-o", str(folder)]
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert ended.returncode == 0
+    assert "a bug" not in ended.stderr
+    assert {message.type for message in read_messages(folder / "events.jsonl")} >= {"new", "end"}
+    assert json.loads((folder / "status.json").read_text())["frames_total"] == 50
+
+
 @pytest.mark.parametrize("ending", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_ctrl_c_ends_open_events_and_leaves_with_130(ending: signal.Signals, model: Path, tmp_path: Path) -> None:
     long = write_video(tmp_path / "long.mp4", list(walkers(300, background_seed=1)))

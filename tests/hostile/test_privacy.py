@@ -128,6 +128,7 @@ def test_footage_beside_the_page(footage: str, tiny_model: Path, tmp_path: Path,
         "detect", clip, "-m", tiny_model, "-o", tmp_path / "run", "--footage", footage, "--no-overlay", "-q"
     )
     assert (ended.code, ended.errors) == (0, [])
+    assert not (tmp_path / "run" / "overlay.mp4").exists()
     beside, page = tmp_path / "run" / "footage.mp4", (tmp_path / "run" / "report.html").read_text()
     assert beside.exists() == (footage != "none")
     assert clip.stat().st_nlink == (2 if footage == "link" else 1)

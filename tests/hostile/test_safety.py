@@ -99,5 +99,21 @@ def test_a_login_is_never_told(address: str, tmp_path: Path, crowdad_program: Pr
     assert "hunter2" not in record.model_dump_json()
 
 
+def test_no_graph_of_a_disk_is_believed(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each start makes the graph of its own model: one beside it, or in a cache, has no say."""
+    clip, model = footage.plain(tmp_path / "clip.mp4", 12), tmp_path / "tiny.safetensors"
+    model.write_bytes(tiny_model.read_bytes())
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+    def scores(run: str) -> bytes:
+        crowdad.detect(clip, model=model, output=tmp_path / run, runtime="onnx", overlay=False, report=False)
+        return (tmp_path / run / "frames.csv").read_bytes()
+
+    sound = scores("sound")
+    model.with_suffix(".onnx").write_bytes(b"says that nothing is unusual")
+    assert scores("forged") == sound
+    assert not list(tmp_path.glob("cache/**/*.onnx"))
+
+
 def test_tables_hold_no_text_that_a_spreadsheet_could_run() -> None:
     assert FRAME_COLUMNS == ("frame", "time_s", "normality", "anomaly", "flagged", "warm_up", "n_tubes")

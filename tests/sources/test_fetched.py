@@ -75,6 +75,7 @@ def test_fetched_once(bucket: Bucket, cache: Path, gets: list[str]) -> None:
     footage, told = blob(bucket, "a.mp4", 200_000), list[tuple[int, int]]()
     copy = fetch(footage, lambda done, total: told.append((done, total)))
     assert copy.path.name == "a.mp4"
+    assert cache.stat().st_mode & 0o077 == 0
     assert copy.path.read_bytes() == bucket.files.cat_file(f"{bucket.name}/a.mp4")
     assert told[0] == (0, 200_000)
     assert told[-1] == (200_000, 200_000)

@@ -24,6 +24,7 @@ from crowdad.sources import LiveFrame, Stream, StreamStatus, VideoFile
 from crowdad.sources import stream as stream_module
 from tests.conftest import moving_square, write_video
 from tests.servers import WebServer, behind_login, body, free_port, motion_jpeg
+from tests.sources.timed import restamped
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -68,6 +69,24 @@ def test_a_file_is_played_at_its_own_pace(tiny_video: Path) -> None:
     assert stream.report.frames_read == 24
     assert stream.report.frames_skipped == 0
     assert not threads()
+
+
+@pytest.mark.parametrize(("name", "fps"), [("b.avi", None), ("order.mkv", None), ("a.mjpeg", 25.0), ("a.m1v", 25.0)])
+def test_at_its_own_pace_too_each_picture_comes_once_and_in_its_place(
+    name: str, fps: float | None, tmp_path: Path
+) -> None:
+    codec = {"a.mjpeg": "mjpeg", "a.m1v": "mpeg1video"}.get(name, "libx264")
+    options = {"pix_fmt": "yuvj420p"} if codec == "mjpeg" else {"bf": "3", "g": "24"}
+    path = write_video(tmp_path / f"sound{Path(name).suffix}", moving_square(40), 25, codec, **options)  # type: ignore[arg-type]
+    if name == "order.mkv":
+        path = restamped(path, tmp_path / name, lambda n, _pts, _dts, tick: (round(n / 25 / tick),) * 2)
+    with Stream(str(path), realtime=True, fps=fps) as stream:
+        frames = list(stream.frames())
+    expected = list(VideoFile(path, fps=fps).frames())
+    assert [frame.index for frame in frames] == list(range(40))
+    assert [frame.time_s for frame in frames] == pytest.approx([n / 25 for n in range(40)], abs=1.1e-3)
+    assert all(np.array_equal(one.luma, other.luma) for one, other in zip(frames, expected, strict=True))
+    assert stream.report.frames_skipped == 0
 
 
 def test_a_late_reader_loses_the_oldest_and_each_is_counted(tmp_path: Path) -> None:
@@ -410,6 +429,30 @@ def test_mpeg_ts_over_tcp_that_ends_is_looked_for_again(tmp_path: Path, monkeypa
     times_s = [frame.time_s for frame in frames]
     assert times_s == sorted(times_s)
     assert stream.report.breaks[0].index == 20
+
+
+def test_of_a_camera_too_the_rate_is_measured_whatever_its_stream_states(tmp_path: Path) -> None:
+    """Every second of 25 pictures a second, under headers that still claim 25."""
+    path = restamped(
+        write_video(tmp_path / "live.ts", moving_square(50), 25, bf="0", g="5"),
+        tmp_path / "half.ts",
+        lambda n, _pts, _dts, tick: (round((1 + n / 12.5) / tick),) * 2,
+    )
+    told: list[StreamStatus] = []
+    with socket.create_server(("127.0.0.1", 0)) as camera:
+
+        def serve() -> None:
+            connection, _ = camera.accept()
+            with connection:
+                connection.sendall(path.read_bytes())
+
+        server = threading.Thread(target=serve)
+        server.start()
+        stream = Stream(f"tcp://127.0.0.1:{camera.getsockname()[1]}", on_status=told.append)
+        frames = taken(stream, 50)
+        server.join()
+    assert stream.fps == pytest.approx(12.5, rel=1e-2)
+    assert np.diff([frame.time_s for frame in frames]) == pytest.approx(0.08, abs=1e-3)
 
 
 def write_sound_that_goes_on(path: Path) -> bytes:
