@@ -204,13 +204,10 @@ def _write_rows(path: Path, measured: str, settings: BaseModel, rows: list[dict[
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
-    from crowdad.errors import OutputNotWritableError
+    from crowdad.files import written_whole
 
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise OutputNotWritableError(f"{path}: cannot be written ({error.strerror}); give another --json") from error
+    with written_whole(path, advice="give another --json") as part:
+        part.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _digits(

@@ -15,13 +15,14 @@ from types import TracebackType
 from typing import Any
 
 from crowdad.errors import OutputExistsError, OutputNotWritableError
+from crowdad.files import written_whole
 from crowdad.outputs.journal import Journal
 from crowdad.wording import without_login
 
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["JOURNAL", "PIECES", "PRIVATE_FOLDER", "RUN_FILES", "RunFolder", "make_private", "run_name"]
+__all__ = ["JOURNAL", "PIECES", "PRIVATE_FOLDER", "RUN_FILES", "RunFolder", "run_name"]
 
 RUN_FILES = (
     "results.json",
@@ -44,7 +45,7 @@ JOURNAL = "resume.part"
 PIECES = "pieces.part"
 """Folder of what was scored of a run that is spread over processes; gone when the run is whole."""
 
-PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
+PRIVATE_FOLDER = 0o700
 """What shows people is for the user's own eyes; who wants to share it says so with chmod."""
 
 _LEFTOVERS = ("warm-up-*.mp4.part*", "*.mp4.part.whole", "scene.safetensors.part*", "clips/*.part*", ".crowdad-*.part")
@@ -166,14 +167,10 @@ class RunFolder:
 
         Raises OutputNotWritableError where the disk refuses (full, read-only, not permitted).
         """
-        part = self.path / f"{name}.part"
         with self.one_line_errors():
             self._let_go_of_earlier_run()
-            part.unlink(missing_ok=True)
-            yield part
-            make_private(part)
-            os.replace(part, self.path / name)
-            part.unlink(missing_ok=True)  # where both were names of one file, nothing was renamed
+            with written_whole(self.path / name, private=True, keep=True) as part:
+                yield part
 
     def journal(self, run: Mapping[str, Any]) -> Journal:
         """The run's journal, begun or gone on with; an earlier run that may be overwritten is let go of.
@@ -233,13 +230,6 @@ class RunFolder:
             return True
         named, here = Path(os.path.abspath(os.fsdecode(error.filename))), Path(os.path.abspath(self.path))
         return named == here or here in named.parents or named in here.parents
-
-
-def make_private(path: Path) -> None:
-    """Let nobody but the user read a file; one that has another name elsewhere keeps the mode it has there."""
-    with suppress(OSError):
-        if path.stat().st_nlink == 1:
-            path.chmod(PRIVATE_FILE)
 
 
 def held_files(path: Path) -> list[Path]:

@@ -12,8 +12,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from crowdad.config import EventSettings
 from crowdad.detection.events import EventFinder
-from crowdad.errors import ConfigError, OutputNotReadableError, OutputNotWritableError
-from crowdad.outputs.folder import make_private
+from crowdad.errors import ConfigError, OutputNotReadableError
+from crowdad.files import written_whole
 from crowdad.outputs.heatmaps import HeatmapReader
 from crowdad.outputs.results import RunResults, read_results
 from crowdad.outputs.tables import FrameTable, read_frames_csv
@@ -71,7 +71,7 @@ def overlay(
     else:
         events = _found_anew(folder, results, table, level)
     path = folder / "overlay.mp4" if output is None else Path(output)
-    with _whole_or_not(path) as part:
+    with written_whole(path, private=True, advice="choose another place") as part:
         draw_overlay(source, folder / "heatmaps.npz", table, events, part, look, progress)
     return path
 
@@ -174,19 +174,3 @@ def _result(table: FrameTable, row: int, heatmap: Heatmap, level: float, cuts: S
         heatmap=heatmap,
         segment=sum(time_s >= cut for cut in cuts),
     )
-
-
-@contextmanager
-def _whole_or_not(path: Path) -> Iterator[Path]:
-    """The path `<name>.part` to write to, renamed when whole, removed otherwise.  Raises OutputNotWritableError."""
-    part = path.with_name(path.name + ".part")
-    try:
-        yield part
-        make_private(part)
-        os.replace(part, path)
-    except OSError as error:
-        raise OutputNotWritableError(
-            f"{path}: cannot be written ({error.strerror or error}); choose another place"
-        ) from error
-    finally:
-        part.unlink(missing_ok=True)

@@ -2,6 +2,17 @@
 
 from crowdad.tubes.patches.extractor import EXTRACTORS, Extractor
 from crowdad.tubes.patches.spans import Span, tubes_through
+from crowdad.tubes.patches.steps import steps_of, with_breaks
 from crowdad.tubes.patches.subjects import SUBJECT_HW, motion_of, subject_of
 
-__all__ = ["EXTRACTORS", "SUBJECT_HW", "Extractor", "Span", "motion_of", "subject_of", "tubes_through"]
+__all__ = [
+    "EXTRACTORS",
+    "SUBJECT_HW",
+    "Extractor",
+    "Span",
+    "motion_of",
+    "steps_of",
+    "subject_of",
+    "tubes_through",
+    "with_breaks",
+]
