@@ -24,14 +24,19 @@ def test_the_file_has_its_name_once_it_is_whole(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["rows.json"]
 
 
+def begin(path: Path, keep: bool, stop: type[BaseException]) -> None:
+    with written_whole(path, keep=keep) as part:
+        part.write_text("half")
+        raise stop
+
+
 @pytest.mark.parametrize(("keep", "left"), [(False, ["rows.json"]), (True, ["rows.json", "rows.json.part"])])
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, ValueError, OSError])
 def test_what_fails_leaves_the_old_file(tmp_path: Path, keep: bool, left: list[str], stop: type[BaseException]) -> None:
     path = tmp_path / "rows.json"
     path.write_text("old")
-    with pytest.raises(stop), written_whole(path, keep=keep) as part:
-        part.write_text("half")
-        raise stop
+    with pytest.raises(stop):
+        begin(path, keep, stop)
     assert sorted(os.listdir(tmp_path)) == left
     assert path.read_text() == "old"
 

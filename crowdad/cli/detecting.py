@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from crowdad.workflows.batch.fleet import Fleet
     from crowdad.workflows.batch.spread import Failure
     from crowdad.workflows.detect_options import DetectOptions
-    from crowdad.workflows.output_paths import Place, Places
+    from crowdad.workflows.output_paths import OutputPaths, RunPlace
 
 __all__ = ["detect"]
 
@@ -159,7 +159,7 @@ def detect(
         from crowdad.sources import at_hand, pinned
         from crowdad.tubes.scale import GivenHeights
         from crowdad.workflows.detect_options import DetectOptions
-        from crowdad.workflows.output_paths import Places
+        from crowdad.workflows.output_paths import OutputPaths
         from crowdad.workflows.progress import in_bytes
 
         given = None if model is None else pinned(model)
@@ -183,14 +183,16 @@ def detect(
             runtime=runtime,
         )
         specs, code = found_footage(footage, verbose)
-        places = Places(output, len(footage) > 1 or len(specs) > 1, overwrite, resume)
+        paths = OutputPaths(output, len(footage) > 1 or len(specs) > 1, overwrite, resume)
         if jobs is None and ray is None:
-            return max(code, _in_turn(specs, options, places, bars, quiet, verbose))
+            return max(code, _in_turn(specs, options, paths, bars, quiet, verbose))
         fleet = _fleet(jobs, ray, device)
-        return max(code, _side_by_side(specs, options, places, fleet, bars, quiet))
+        return max(code, _side_by_side(specs, options, paths, fleet, bars, quiet))
 
 
-def _in_turn(specs: list[Spec], options: DetectOptions, places: Places, bars: Bars, quiet: bool, verbose: int) -> int:
+def _in_turn(
+    specs: list[Spec], options: DetectOptions, paths: OutputPaths, bars: Bars, quiet: bool, verbose: int
+) -> int:
     """Score one after the other, whatever becomes of the others; the highest exit code."""
     from crowdad.outputs.folder import RunFolder
     from crowdad.workflows import detecting
@@ -199,14 +201,14 @@ def _in_turn(specs: list[Spec], options: DetectOptions, places: Places, bars: Ba
     for spec in specs:
         told: list[str] = []
         try:
-            bars.label = f"{spec.name}: " if places.several else ""
-            with places.held(spec) as place:
+            bars.label = f"{spec.name}: " if paths.several else ""
+            with paths.held(spec) as place:
                 results = detecting.detect_with(
                     spec,
                     options,
                     output=place,
-                    overwrite=places.overwrite,
-                    resume=places.resume,
+                    overwrite=paths.overwrite,
+                    resume=paths.resume,
                     progress=bars,
                     notice=partial(_tell_now, spec, told),
                 )
@@ -219,39 +221,39 @@ def _in_turn(specs: list[Spec], options: DetectOptions, places: Places, bars: Ba
 
 
 def _side_by_side(
-    specs: list[Spec], options: DetectOptions, places: Places, fleet: Fleet, bars: Bars, quiet: bool
+    specs: list[Spec], options: DetectOptions, paths: OutputPaths, fleet: Fleet, bars: Bars, quiet: bool
 ) -> int:
     """Score all at once; 1 where one failed, the others are whole then."""
     from crowdad.outputs.remote import RemoteRun
     from crowdad.workflows.batch.spread import PIECE_S, Failure, detect_many
 
-    chosen = places.places(specs)
+    chosen = {spec: paths.place(spec) for spec in specs}
     # Pieces meet in the folder that a run is written in, which machines of a cluster need not have in common then.
-    apart = not fleet.one_machine and RemoteRun.of(places.output) is not None
+    apart = not fleet.one_machine and RemoteRun.of(paths.output) is not None
 
     def tell(spec: Spec, ended: RunResults | Failure) -> None:
         if isinstance(ended, Failure):
             notice(ended.reason)
         else:
             bars.close()
-            _tell(spec, ended, chosen[spec], quiet or places.several)
+            _tell(spec, ended, chosen[spec], quiet or paths.several)
 
     with fleet:
         ends = detect_many(
             chosen,
             options,
             fleet,
-            overwrite=places.overwrite,
-            resume=places.resume,
+            overwrite=paths.overwrite,
+            resume=paths.resume,
             piece_s=None if apart else PIECE_S,
             progress=bars,
             on_end=tell,
         )
     bars.close()
     failed = sum(isinstance(ended, Failure) for ended in ends.values())
-    if places.several and not quiet:
+    if paths.several and not quiet:
         print(describe_runs(ends, chosen))
-    if failed and places.several:
+    if failed and paths.several:
         notice(f"{failed} of {len(ends)} failed; the same command with --resume tries them again")
     return 1 if failed else 0
 
@@ -261,7 +263,7 @@ def _tell_now(spec: Spec, told: list[str], line: str) -> None:
     notice(f"{spec.name}: {line}")
 
 
-def _tell(spec: Spec, results: RunResults, place: Place, quiet: bool, told: Sequence[str] = ()) -> None:
+def _tell(spec: Spec, results: RunResults, place: RunPlace, quiet: bool, told: Sequence[str] = ()) -> None:
     for warning in (warning for warning in results.warnings if warning not in told):
         notice(f"{spec.name}: {warning}")
     if not quiet:

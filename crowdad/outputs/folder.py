@@ -9,7 +9,6 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -117,16 +116,6 @@ class RunFolder:
                 f"{self.path}: holds another run ({held[0].name}); choose another folder, {go_on}or --overwrite to "
                 "replace it"
             )
-
-    @classmethod
-    def numbered(cls, source_name: str, runs: str | os.PathLike[str] = "runs") -> RunFolder:
-        """The default folder for footage, `runs/<name>`, or `-2`, `-3`, ... where that exists."""
-        for path in numbered_paths(source_name, runs):
-            if path.exists():
-                continue
-            with suppress(OutputExistsError):  # another process was there first
-                return cls(path)
-        raise AssertionError("numbers do not end")
 
     def close(self) -> None:
         """Let others write into the folder; a second call does nothing."""
@@ -236,19 +225,6 @@ def held_files(path: Path) -> list[Path]:
     """The files of a run in this folder, finished or not."""
     names = [*(name + suffix for name in RUN_FILES for suffix in ("", ".part")), JOURNAL]
     return [path / name for name in names if (path / name).is_file()]
-
-
-def numbered_paths(source_name: str, runs: str | os.PathLike[str]) -> Iterator[Path]:
-    """The default folders for footage: `runs/<name>`, `runs/<name>-2`, `-3`, ... without end."""
-    return (Path(runs) / name for name in numbered_names(source_name))
-
-
-def numbered_names(source_name: str) -> Iterator[str]:
-    """The default names of footage's runs: `<name>`, `<name>-2`, `-3`, ... without end."""
-    name = run_name(source_name)
-    yield name
-    for number in count(2):
-        yield f"{name}-{number}"
 
 
 def _locked(path: Path) -> int | None:

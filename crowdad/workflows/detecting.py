@@ -18,16 +18,16 @@ from crowdad.outputs.remote import RemoteRun
 from crowdad.outputs.results import RunResults, write_results
 from crowdad.records import FrameResult
 from crowdad.scene.model import SceneModel
-from crowdad.sources import MAX_PIXELS, Source
-from crowdad.sources.storage import local_spec
+from crowdad.sources import MAX_PIXELS
 from crowdad.tubes.scale import GivenHeights
 from crowdad.workflows.camera_check import camera_verdict, warned
 from crowdad.workflows.detect_options import DetectOptions, FootageBeside, Model
 from crowdad.workflows.footage import Part, one_spec
 from crowdad.workflows.grading import Sensitivity
+from crowdad.workflows.output_paths import OutputPaths
 from crowdad.workflows.progress import Progress, silent
 from crowdad.workflows.reporting import write_report
-from crowdad.workflows.resuming import finished_results, folder_to_resume
+from crowdad.workflows.resuming import finished_results
 from crowdad.workflows.run_records import Run, Scored, run_results
 from crowdad.workflows.run_start import Opened, fitted_scene, prepared, save_scene
 from crowdad.workflows.runtime_choice import check_runtime, open_runtime
@@ -108,8 +108,8 @@ def detect(
         can be read again, with their `fps`.
     model: a fitted scene or its file; None: a scene is first fitted on the footage itself, anomalies inside, and saved
         as scene.safetensors in the folder.
-    output: the folder, by default runs/<name>, never another run's unless `overwrite`; or an address in an object
-        store, where the run is put when it is whole.
+    output: the folder, by default runs/<name>, with `overwrite` whatever it holds, else the next free runs/<name>-2,
+        ..; or an address in an object store, where the run is put when it is whole.
     resume: go on with the run of the same footage and settings that was interrupted in the folder, by default the
         footage's last one in runs/; what it had scored is not scored again, and the results are those of a run that
         was never interrupted.  A whole run is left as it is and its results are returned.
@@ -191,7 +191,9 @@ def _detect_here(
     began_s = time.perf_counter()
     opened = Opened.of(spec, options, progress)
     with ExitStack() as stack:
-        folder = stack.enter_context(_folder(opened.spec, opened.source, output, overwrite, resume))
+        if not isinstance(output, RunFolder):
+            output = OutputPaths(output, overwrite=overwrite, resume=resume).folder(opened.spec, opened.source.name)
+        folder = stack.enter_context(output)
         check_apart(opened.spec, folder)
         if folder.resume and folder.finished():
             return finished_results(opened.spec, folder)
@@ -246,16 +248,6 @@ def write_run(folder: RunFolder, run: Run, scored: Scored, maps: Path | None, pr
         write_results(path, results)
     folder.forget_how_to_go_on()
     return results
-
-
-def _folder(
-    spec: Any, source: Source, output: RunFolder | str | os.PathLike[str] | None, overwrite: bool, resume: bool
-) -> RunFolder:
-    if isinstance(output, RunFolder):
-        return output
-    if output is not None:
-        return RunFolder(local_spec(output), overwrite, resume)
-    return folder_to_resume(spec) if resume else RunFolder.numbered(source.name)
 
 
 def check_apart(spec: Any, folder: RunFolder) -> None:
