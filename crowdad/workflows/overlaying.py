@@ -16,7 +16,7 @@ from crowdad.errors import ConfigError, OutputNotReadableError
 from crowdad.files import written_whole
 from crowdad.outputs.heatmaps import HeatmapReader
 from crowdad.outputs.results import RunResults, read_results
-from crowdad.outputs.tables import FrameTable, read_frames_csv
+from crowdad.outputs.tables import COLUMNS, FrameTable, read_frames_csv
 from crowdad.records import Event, Frame, FrameResult, Heatmap
 from crowdad.sources import Source, read_ahead
 from crowdad.tubes.scale import SceneScale
@@ -30,8 +30,6 @@ __all__ = ["Watcher", "draw_overlay", "overlay", "passing"]
 
 Watcher = Callable[[Iterable[Frame]], Iterator[Frame]]
 """Passes frames on unchanged and takes from them what it needs."""
-
-_LOW_SHARE = 0.8
 
 Checked = TypeVar("Checked")
 
@@ -131,14 +129,7 @@ def _found_anew(folder: Path, results: RunResults, table: FrameTable, level: flo
         person_px = SceneScale.from_dict(results.model.scale).person_px
     except ValueError as error:
         raise _damaged(results) from error
-    finder = EventFinder(
-        results.source.fps,
-        level=level,
-        low=_LOW_SHARE * level,
-        person_px=person_px,
-        min_duration_s=times.min_duration_s,
-        gap_s=times.gap_s,
-    )
+    finder = EventFinder.from_settings(times, results.source.fps, person_px, level)
     events: list[Event] = []
     with HeatmapReader(folder / "heatmaps.npz") as maps:
         row_of = {int(index): row for row, index in enumerate(table.frame)}
@@ -162,15 +153,7 @@ def _damaged(results: RunResults) -> OutputNotReadableError:
 
 
 def _result(table: FrameTable, row: int, heatmap: Heatmap, level: float, cuts: Sequence[float]) -> FrameResult:
-    time_s, anomaly = float(table.time_s[row]), float(table.anomaly[row])
-    return FrameResult(
-        index=int(table.frame[row]),
-        time_s=time_s,
-        normality=float(table.normality[row]),
-        anomaly=anomaly,
-        flagged=anomaly >= level,
-        warm_up=bool(table.warm_up[row]),
-        n_tubes=int(table.n_tubes[row]),
-        heatmap=heatmap,
-        segment=sum(time_s >= cut for cut in cuts),
-    )
+    known = {column.of: getattr(table, column.name)[row].item() for column in COLUMNS}
+    known["flagged"] = known["anomaly"] >= level
+    segment = sum(known["time_s"] >= cut for cut in cuts)
+    return FrameResult(**known, heatmap=heatmap, segment=segment)
