@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from crowdad.cli.grouped_help import INPUT, OUTPUT
 from crowdad.cli.options import Config, Data, Device, Overrides, Quiet, Verbose
 from crowdad.cli.terminal import Bars
 from crowdad.errors import ConfigError
@@ -64,13 +65,17 @@ def benchmark(
         bool, typer.Option("--ablations", help="Ped2 one-class with one part exchanged at a time (many fits).")
     ] = False,
     variant: Annotated[
-        Variant, typer.Option("--variant", help="Change the footage: size, frame rate, perspective or picture.")
+        Variant,
+        typer.Option(
+            "--variant", help="Change the footage: size, frame rate, perspective or picture.", rich_help_panel=INPUT
+        ),
     ] = Variant.native,
     config: Config = None,
     overrides: Overrides = None,
     device: Device = "auto",
     json_path: Annotated[
-        Path | None, typer.Option("--json", help="Write the numbers and all that belongs to them.")
+        Path | None,
+        typer.Option("--json", help="Write the numbers and all that belongs to them.", rich_help_panel=OUTPUT),
     ] = None,
     verbose: Verbose = 0,
     quiet: Quiet = False,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from crowdad.cli.ending import tell_failure
+from crowdad.cli.grouped_help import ALARM_LEVEL, INPUT, OUTPUT, SPEED
 from crowdad.cli.options import (
     Config,
     Device,
@@ -49,7 +50,6 @@ if TYPE_CHECKING:
 
 __all__ = ["detect"]
 
-_SPREAD = "Side by side"
 _GPU_SHARE = 0.2
 """Of a GPU that one task asks a cluster for: decoding and flow run on the CPU, so one task alone leaves it idle."""
 
@@ -67,7 +67,11 @@ def detect(
     model: Annotated[
         str | None,
         typer.Option(
-            "--model", "-m", metavar="PATH", help="Model made by crowdad fit.  [learn from the footage itself]"
+            "--model",
+            "-m",
+            metavar="PATH",
+            help="Model made by crowdad fit.  [learn from the footage itself]",
+            rich_help_panel=INPUT,
         ),
     ] = None,
     output: Annotated[
@@ -79,6 +83,7 @@ def detect(
             parser=named,
             help="Folder of the run, or an s3:// address; of several videos, the folder of their folders.  "
             "[runs/<name>]",
+            rich_help_panel=OUTPUT,
         ),
     ] = None,
     threshold: Annotated[
@@ -86,20 +91,27 @@ def detect(
         typer.Option(
             "--threshold",
             help="Raw anomaly that reads 0.5, as threshold.raw in an earlier results.json; higher = fewer events.",
+            rich_help_panel=ALARM_LEVEL,
         ),
     ] = None,
     false_alarms_per_hour: FalseAlarms = None,
     sensitivity: SensitivityChoice = None,
-    no_overlay: Annotated[bool, typer.Option("--no-overlay", help="Leave out overlay.mp4.")] = False,
-    no_heatmaps: Annotated[bool, typer.Option("--no-heatmaps", help="Leave out heatmaps.npz.")] = False,
+    no_overlay: Annotated[
+        bool, typer.Option("--no-overlay", help="Leave out overlay.mp4.", rich_help_panel=OUTPUT)
+    ] = False,
+    no_heatmaps: Annotated[
+        bool, typer.Option("--no-heatmaps", help="Leave out heatmaps.npz.", rich_help_panel=OUTPUT)
+    ] = False,
     no_report: Annotated[
-        bool, typer.Option("--no-report", help="Leave out report.html and the footage beside it.")
+        bool,
+        typer.Option("--no-report", help="Leave out report.html and the footage beside it.", rich_help_panel=OUTPUT),
     ] = False,
     footage_beside: Annotated[
         FootageBeside,
         typer.Option(
             "--footage",
             help="Beside report.html: a second name of the original file (link), a copy, or none.",
+            rich_help_panel=OUTPUT,
         ),
     ] = FootageBeside.LINK,
     roi: Roi = None,
@@ -110,7 +122,9 @@ def detect(
     max_pixels: MaxPixels = None,
     recorded_at: Annotated[
         str | None,
-        typer.Option("--recorded-at", help="Wall clock of the first frame, such as 2024-05-17T08:30:00."),
+        typer.Option(
+            "--recorded-at", help="Wall clock of the first frame, such as 2024-05-17T08:30:00.", rich_help_panel=INPUT
+        ),
     ] = None,
     config: Config = None,
     overrides: Overrides = None,
@@ -124,7 +138,7 @@ def detect(
     jobs: Annotated[
         int | None,
         typer.Option(
-            "--jobs", min=1, help="Score so many side by side: files, and pieces of long ones.", rich_help_panel=_SPREAD
+            "--jobs", min=1, help="Score so many side by side: files, and pieces of long ones.", rich_help_panel=SPEED
         ),
     ] = None,
     ray: Annotated[
@@ -133,7 +147,7 @@ def detect(
             "--ray",
             metavar="auto|ADDRESS",
             help="... on a Ray cluster: this machine's, or the one at host:port.",
-            rich_help_panel=_SPREAD,
+            rich_help_panel=SPEED,
         ),
     ] = None,
     verbose: Verbose = 0,

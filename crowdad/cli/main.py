@@ -11,6 +11,7 @@ from crowdad.cli.benchmarking import benchmark
 from crowdad.cli.detecting import detect
 from crowdad.cli.ending import guarded
 from crowdad.cli.exporting import export
+from crowdad.cli.grouped_help import GroupedCommand
 from crowdad.cli.looking import data_app, demo, info
 from crowdad.cli.scoring import fit, overlay
 from crowdad.cli.streams import lasting_streams
@@ -42,8 +43,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for verb in (detect, fit, watch, overlay, export, info, demo):
-    app.command()(guarded(verb))
-app.command()(guarded(benchmark, private=False))
+    app.command(cls=GroupedCommand)(guarded(verb))
+app.command(cls=GroupedCommand)(guarded(benchmark, private=False))
 app.add_typer(data_app, name="data")
 
 
