@@ -169,15 +169,14 @@ def detect(
     if model is not None and seed is not None:
         raise ConfigError("--seed is for learning, and --model has learned; give one of them")
     with Bars(quiet) as bars:
-        from crowdad.scene.model import SceneModel
         from crowdad.sources import at_hand, pinned
         from crowdad.tubes.scale import GivenHeights
-        from crowdad.workflows.detect_options import DetectOptions
+        from crowdad.workflows.detect_options import DetectOptions, load_scene
         from crowdad.workflows.output_paths import OutputPaths
         from crowdad.workflows.progress import in_bytes
 
         given = None if model is None else pinned(model)
-        base = None if given is None else SceneModel.load(at_hand(given, in_bytes(bars, "fetching the model"))).settings
+        base = None if given is None else load_scene(at_hand(given, in_bytes(bars, "fetching the model"))).settings
         settings = chosen_settings(config, overrides, seed, patches, base)
         options = DetectOptions(
             model=given,

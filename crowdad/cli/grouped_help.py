@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 from typer.core import TyperCommand
-
-if TYPE_CHECKING:
-    from click import Context, HelpFormatter
 
 __all__ = ["ADVANCED", "ALARM_LEVEL", "ALERTS", "INPUT", "LIVE_PAGE", "OUTPUT", "SPEED", "GroupedCommand"]
 
@@ -20,7 +17,7 @@ _ORDER = (_ARGUMENTS, INPUT, OUTPUT, ALARM_LEVEL, ALERTS, LIVE_PAGE, SPEED, ADVA
 class GroupedCommand(TyperCommand):
     """A command whose options stand under the heading that each names as its `rich_help_panel`; rich is not needed."""
 
-    def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
+    def format_options(self, ctx: Any, formatter: Any) -> None:  # click's, which some typers carry as a copy
         """Write the headings in their order, each with what belongs there as it was declared."""
         groups: dict[str, list[tuple[str, str]]] = {heading: [] for heading in _ORDER}
         for parameter in self.get_params(ctx):

@@ -199,12 +199,11 @@ def watch(
     Ends with Ctrl+C.  Events are in events.jsonl of the folder (docs/watching.md), how it stands in status.json.
     """
     from crowdad import workflows
-    from crowdad.scene.model import SceneModel
     from crowdad.tubes.scale import GivenHeights
-    from crowdad.workflows.detect_options import DetectOptions
+    from crowdad.workflows.detect_options import DetectOptions, load_scene
 
     camera, page_token = given(camera) or camera, given(page_token)
-    base = None if model is None else SceneModel.load(model).settings
+    base = None if model is None else load_scene(model).settings
     asked = any(option is not None for option in (config, overrides, seed, patches))
     options = workflows.WatchOptions(
         scoring=DetectOptions(

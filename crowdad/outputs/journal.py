@@ -35,7 +35,10 @@ _LARGEST_RECORD = 2**30
 _BLOCK_FRAMES = 64
 _MOST_BYTES = 2**40  # of which a record at a time is read
 _DAMAGE = (SafetensorError, ValueError, LookupError, TypeError, AttributeError, OverflowError, zlib.error)
-_COLUMNS = (*((column.of, column.dtype) for column in COLUMNS), ("segment", np.int64))
+_COLUMNS: tuple[tuple[str, type[Any]], ...] = (
+    *((column.of, column.dtype) for column in COLUMNS),
+    ("segment", np.int64),
+)
 
 
 class Journal:
