@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 from crowdad.config import Settings
 from crowdad.errors import DataError
 from crowdad.evaluation.protocols import provenance
+from crowdad.files import written_whole
 
 __all__ = ["Row", "measured_with", "metric_cell", "published_ped2", "read_rows", "spread", "write_report", "write_rows"]
 
@@ -40,9 +40,8 @@ def published_ped2() -> Row:
 def write_rows(path: Path, rows: Sequence[Row]) -> None:
     """Replace the file by these rows, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps({"rows": list(rows)}, indent=1) + "\n", encoding="utf-8")
-    os.replace(part, path)
+    with written_whole(path) as part:
+        part.write_text(json.dumps({"rows": list(rows)}, indent=1) + "\n", encoding="utf-8")
 
 
 def measured_with(row: Row, settings: Settings) -> bool:

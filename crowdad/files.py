@@ -1,8 +1,8 @@
-"""Reading files that somebody else may have made: how much is read is bounded before it is read.
+"""Files: reading those that somebody else may have made, never more than is bounded, and writing whole or not at all.
 
-Every reader of files uses this; tests/hostile/test_sizes.py walks the source for those that do not.  Each function
-raises OSError where the file is missing, larger than `most_bytes` or no file at all (a pipe has no end), and ValueError
-where it does not hold what is wanted.
+Every reader of files uses this; tests/hostile/test_sizes.py walks the source for those that do not.  Each reader raises
+OSError where the file is missing, larger than `most_bytes` or no file at all (a pipe has no end), and ValueError where
+it does not hold what is wanted.
 """
 
 from __future__ import annotations
@@ -14,7 +14,11 @@ import stat
 import tomllib
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import IO, Any, BinaryIO
+
+from crowdad.errors import OutputNotWritableError
 
 __all__ = [
     "KB",
@@ -22,6 +26,7 @@ __all__ = [
     "BoundedFile",
     "Npz",
     "check_size",
+    "make_private",
     "open_file",
     "parse_json",
     "parse_toml",
@@ -29,10 +34,12 @@ __all__ = [
     "read_json",
     "read_text",
     "text_lines",
+    "written_whole",
 ]
 
 KB, MB = 2**10, 2**20
 
+_PRIVATE = 0o600
 _DIRECTORY_BYTES = 64 * MB
 _TOO_LARGE = "is {size:,} bytes, at most {most:,} are read"
 
@@ -172,3 +179,56 @@ def _check_shape(member: IO[bytes], most_bytes: int) -> None:
         size *= side
     if size > most_bytes:
         raise ValueError(f"an array that says it is {size:,} bytes, of which there are {most_bytes:,}")
+
+
+@contextmanager
+def written_whole(
+    path: str | os.PathLike[str],
+    *,
+    private: bool = False,
+    keep: bool = False,
+    ending: str = ".part",
+    advice: str | None = None,
+) -> Iterator[Path]:
+    """The path to write to, `<name>.part` beside the file, which gets the file's name when the block ends well.
+
+    private: nobody but the user may read it.  keep: what was written of it stays when the block fails.
+    ending: of the name meanwhile.
+    advice: what the user can do where the disk refuses, told by an OutputNotWritableError; the folder of the file is
+    made, too.  None: OSError is raised.
+    """
+    path = Path(path)
+    part = path.with_name(path.name + ending)
+    try:
+        if advice is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        with _kept(part, keep):
+            yield part
+            if private:
+                make_private(part)
+            os.replace(part, path)
+        part.unlink(missing_ok=True)  # where both were names of one file, nothing was renamed
+    except OSError as error:
+        if advice is None:
+            raise
+        raise OutputNotWritableError(f"{path}: cannot be written ({error.strerror or error}); {advice}") from error
+
+
+@contextmanager
+def _kept(part: Path, keep: bool) -> Iterator[None]:
+    """Nothing of an earlier attempt is there, nor of this one where it fails, unless that is to be kept."""
+    part.unlink(missing_ok=True)
+    try:
+        yield
+    except BaseException:
+        if not keep:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+        raise
+
+
+def make_private(path: Path) -> None:
+    """Let nobody but the user read a file; one that has another name elsewhere keeps the mode it has there."""
+    with suppress(OSError):
+        if path.stat().st_nlink == 1:
+            path.chmod(_PRIVATE)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import shlex
 import subprocess
@@ -16,6 +15,7 @@ import torch
 
 from benchmarks.rows import Row, read_rows
 from crowdad.evaluation.digits.experiments import DigitRow, mean_auc
+from crowdad.files import written_whole
 
 __all__ = ["RowStore", "device_name", "provenance"]
 
@@ -73,10 +73,9 @@ class RowStore:
         self.rows.append(fresh)
         self.rows.sort(key=lambda row: tuple(str(row.get(key)) for key in _IDENTITY))
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        part = self.path.with_name(self.path.name + ".part")
         lines = ",\n".join(json.dumps(row, sort_keys=True) for row in self.rows)
-        part.write_text('{"rows": [\n' + lines + "\n]}\n", encoding="utf-8")
-        os.replace(part, self.path)
+        with written_whole(self.path) as part:
+            part.write_text('{"rows": [\n' + lines + "\n]}\n", encoding="utf-8")
 
 
 def device_name(device: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import multiprocessing
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -25,6 +24,7 @@ from crowdad import config
 from crowdad.config import Settings, load_settings
 from crowdad.errors import ConfigError, DataError, FitError, SourceError, UndefinedMetricError
 from crowdad.evaluation.metrics import FrameScores, frame_auc_micro
+from crowdad.files import written_whole
 from crowdad.workflows import fit, score
 
 __all__ = ["CHANCE", "Candidate", "Cell", "CellStore", "code_fingerprint", "measure", "measure_all"]
@@ -214,10 +214,9 @@ class CellStore:
         used = {cell.code for cell in self.cells}
         runs = {code: told for code, told in self._runs.items() if code in used}
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        part = self.path.with_name(self.path.name + ".part")
         rows = ",\n".join(json.dumps(asdict(cell)) for cell in self.cells)
-        part.write_text(f'{{"runs": {json.dumps(runs)},\n"cells": [\n{rows}\n]}}\n', encoding="utf-8")
-        os.replace(part, self.path)
+        with written_whole(self.path) as part:
+            part.write_text(f'{{"runs": {json.dumps(runs)},\n"cells": [\n{rows}\n]}}\n', encoding="utf-8")
 
 
 def _cell(row: dict[str, Any]) -> Cell:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from benchmarks.cameras import cameras
 from crowdad.config import Settings
 from crowdad.evaluation.datasets.catalogue import find_dataset
+from crowdad.files import written_whole
 from crowdad.outputs.h264 import H264Writer
 from crowdad.sources import open_source
 from crowdad.synthetic import GeneratedClip, SceneConfig, write_clip
@@ -101,15 +102,13 @@ def _ped2(folder: Path, data: Path | None, settings: Settings) -> Footage:
     video, model = folder / "ped2.mp4", folder / "ped2.safetensors"
     sources = [clip.open() for clip in dataset.test]
     if not video.exists():
-        part = video.with_suffix(".part")
-        with H264Writer(part, sources[0].info.size_hw, sources[0].fps, crf=18) as written:
+        with written_whole(video) as part, H264Writer(part, sources[0].info.size_hw, sources[0].fps, crf=18) as written:
             number = 0
             for source in sources:
                 for frame in source.frames(color=True):
                     assert frame.bgr is not None
                     written.write(frame.bgr, number / source.fps)
                     number += 1
-        part.replace(video)
     if not model.exists():
         fit([clip.open() for clip in dataset.train], settings=settings, output=model)
     labels = np.concatenate([clip.labels() for clip in dataset.test])

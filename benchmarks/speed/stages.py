@@ -21,14 +21,13 @@ import numpy.typing as npt
 from crowdad.detection.detector import Detector
 from crowdad.detection.events import find_events
 from crowdad.outputs.overlay import write_overlay
-from crowdad.outputs.tables import FrameTable
+from crowdad.outputs.tables import FrameLog, FrameTable
 from crowdad.records import FrameResult, Tubes
 from crowdad.scene.heatmap import voter_of
 from crowdad.scene.model import SceneModel
 from crowdad.scene.normality import normality
 from crowdad.sources import open_source
 from crowdad.tubes.patches import Extractor
-from crowdad.workflows.run_records import FrameLog
 
 __all__ = ["STAGES", "stage_seconds"]
 

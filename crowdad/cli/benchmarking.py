@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from crowdad.cli.choices import check_choice
+from crowdad.cli.grouped_help import INPUT, OUTPUT
 from crowdad.cli.options import Config, Data, Device, Overrides, Quiet, Verbose
 from crowdad.cli.terminal import Bars
 from crowdad.errors import ConfigError
@@ -44,13 +45,15 @@ def benchmark(
             "--variant",
             metavar="NAME",
             help="Change the footage: size, frame rate, perspective or picture; {variants}.",
+            rich_help_panel=INPUT,
         ),
     ] = _NATIVE,
     config: Config = None,
     overrides: Overrides = None,
     device: Device = "auto",
     json_path: Annotated[
-        Path | None, typer.Option("--json", help="Write the numbers and all that belongs to them.")
+        Path | None,
+        typer.Option("--json", help="Write the numbers and all that belongs to them.", rich_help_panel=OUTPUT),
     ] = None,
     verbose: Verbose = 0,
     quiet: Quiet = False,
@@ -190,13 +193,10 @@ def _write_rows(path: Path, measured: str, settings: BaseModel, rows: list[dict[
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
-    from crowdad.errors import OutputNotWritableError
+    from crowdad.files import written_whole
 
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise OutputNotWritableError(f"{path}: cannot be written ({error.strerror}); give another --json") from error
+    with written_whole(path, advice="give another --json") as part:
+        part.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _digits(

@@ -7,7 +7,8 @@ from copy import copy
 from typing import Any
 
 import typer
-from typer.core import TyperCommand
+
+from crowdad.cli.grouped_help import GroupedCommand
 
 __all__ = ["CHOICES", "ListingCommand", "check_choice"]
 
@@ -45,8 +46,8 @@ CHOICES: dict[str, Callable[[], Iterable[str]]] = {
 """What stands in braces in the help of an option -> the names in its place."""
 
 
-class ListingCommand(TyperCommand):
-    """A command that names in its help what the registries hold by then."""
+class ListingCommand(GroupedCommand):
+    """A command with headings that names in its help what the registries hold by then."""
 
     def get_params(self, ctx: Any) -> list[Any]:
         """The command's own, with the names in place of what stands in braces."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from crowdad.cli.ending import tell_failure
+from crowdad.cli.grouped_help import ALARM_LEVEL, INPUT, OUTPUT, SPEED
 from crowdad.cli.options import (
     Config,
     Device,
@@ -45,11 +46,10 @@ if TYPE_CHECKING:
     from crowdad.workflows.batch.fleet import Fleet
     from crowdad.workflows.batch.spread import Failure
     from crowdad.workflows.detect_options import DetectOptions
-    from crowdad.workflows.output_paths import Place, Places
+    from crowdad.workflows.output_paths import OutputPaths, RunPlace
 
 __all__ = ["detect"]
 
-_SPREAD = "Side by side"
 _GPU_SHARE = 0.2
 """Of a GPU that one task asks a cluster for: decoding and flow run on the CPU, so one task alone leaves it idle."""
 
@@ -67,7 +67,11 @@ def detect(
     model: Annotated[
         str | None,
         typer.Option(
-            "--model", "-m", metavar="PATH", help="Model made by crowdad fit.  [learn from the footage itself]"
+            "--model",
+            "-m",
+            metavar="PATH",
+            help="Model made by crowdad fit.  [learn from the footage itself]",
+            rich_help_panel=INPUT,
         ),
     ] = None,
     output: Annotated[
@@ -79,6 +83,7 @@ def detect(
             parser=named,
             help="Folder of the run, or an s3:// address; of several videos, the folder of their folders.  "
             "[runs/<name>]",
+            rich_help_panel=OUTPUT,
         ),
     ] = None,
     threshold: Annotated[
@@ -86,20 +91,27 @@ def detect(
         typer.Option(
             "--threshold",
             help="Raw anomaly that reads 0.5, as threshold.raw in an earlier results.json; higher = fewer events.",
+            rich_help_panel=ALARM_LEVEL,
         ),
     ] = None,
     false_alarms_per_hour: FalseAlarms = None,
     sensitivity: SensitivityChoice = None,
-    no_overlay: Annotated[bool, typer.Option("--no-overlay", help="Leave out overlay.mp4.")] = False,
-    no_heatmaps: Annotated[bool, typer.Option("--no-heatmaps", help="Leave out heatmaps.npz.")] = False,
+    no_overlay: Annotated[
+        bool, typer.Option("--no-overlay", help="Leave out overlay.mp4.", rich_help_panel=OUTPUT)
+    ] = False,
+    no_heatmaps: Annotated[
+        bool, typer.Option("--no-heatmaps", help="Leave out heatmaps.npz.", rich_help_panel=OUTPUT)
+    ] = False,
     no_report: Annotated[
-        bool, typer.Option("--no-report", help="Leave out report.html and the footage beside it.")
+        bool,
+        typer.Option("--no-report", help="Leave out report.html and the footage beside it.", rich_help_panel=OUTPUT),
     ] = False,
     footage_beside: Annotated[
         FootageBeside,
         typer.Option(
             "--footage",
             help="Beside report.html: a second name of the original file (link), a copy, or none.",
+            rich_help_panel=OUTPUT,
         ),
     ] = FootageBeside.LINK,
     roi: Roi = None,
@@ -110,7 +122,9 @@ def detect(
     max_pixels: MaxPixels = None,
     recorded_at: Annotated[
         str | None,
-        typer.Option("--recorded-at", help="Wall clock of the first frame, such as 2024-05-17T08:30:00."),
+        typer.Option(
+            "--recorded-at", help="Wall clock of the first frame, such as 2024-05-17T08:30:00.", rich_help_panel=INPUT
+        ),
     ] = None,
     config: Config = None,
     overrides: Overrides = None,
@@ -124,7 +138,7 @@ def detect(
     jobs: Annotated[
         int | None,
         typer.Option(
-            "--jobs", min=1, help="Score so many side by side: files, and pieces of long ones.", rich_help_panel=_SPREAD
+            "--jobs", min=1, help="Score so many side by side: files, and pieces of long ones.", rich_help_panel=SPEED
         ),
     ] = None,
     ray: Annotated[
@@ -133,7 +147,7 @@ def detect(
             "--ray",
             metavar="auto|ADDRESS",
             help="... on a Ray cluster: this machine's, or the one at host:port.",
-            rich_help_panel=_SPREAD,
+            rich_help_panel=SPEED,
         ),
     ] = None,
     verbose: Verbose = 0,
@@ -155,15 +169,14 @@ def detect(
     if model is not None and seed is not None:
         raise ConfigError("--seed is for learning, and --model has learned; give one of them")
     with Bars(quiet) as bars:
-        from crowdad.scene.model import SceneModel
         from crowdad.sources import at_hand, pinned
         from crowdad.tubes.scale import GivenHeights
-        from crowdad.workflows.detect_options import DetectOptions
-        from crowdad.workflows.output_paths import Places
+        from crowdad.workflows.detect_options import DetectOptions, load_scene
+        from crowdad.workflows.output_paths import OutputPaths
         from crowdad.workflows.progress import in_bytes
 
         given = None if model is None else pinned(model)
-        base = None if given is None else SceneModel.load(at_hand(given, in_bytes(bars, "fetching the model"))).settings
+        base = None if given is None else load_scene(at_hand(given, in_bytes(bars, "fetching the model"))).settings
         settings = chosen_settings(config, overrides, seed, patches, base)
         options = DetectOptions(
             model=given,
@@ -183,14 +196,16 @@ def detect(
             runtime=runtime,
         )
         specs, code = found_footage(footage, verbose)
-        places = Places(output, len(footage) > 1 or len(specs) > 1, overwrite, resume)
+        paths = OutputPaths(output, len(footage) > 1 or len(specs) > 1, overwrite, resume)
         if jobs is None and ray is None:
-            return max(code, _in_turn(specs, options, places, bars, quiet, verbose))
+            return max(code, _in_turn(specs, options, paths, bars, quiet, verbose))
         fleet = _fleet(jobs, ray, device)
-        return max(code, _side_by_side(specs, options, places, fleet, bars, quiet))
+        return max(code, _side_by_side(specs, options, paths, fleet, bars, quiet))
 
 
-def _in_turn(specs: list[Spec], options: DetectOptions, places: Places, bars: Bars, quiet: bool, verbose: int) -> int:
+def _in_turn(
+    specs: list[Spec], options: DetectOptions, paths: OutputPaths, bars: Bars, quiet: bool, verbose: int
+) -> int:
     """Score one after the other, whatever becomes of the others; the highest exit code."""
     from crowdad.outputs.folder import RunFolder
     from crowdad.workflows import detecting
@@ -199,14 +214,14 @@ def _in_turn(specs: list[Spec], options: DetectOptions, places: Places, bars: Ba
     for spec in specs:
         told: list[str] = []
         try:
-            bars.label = f"{spec.name}: " if places.several else ""
-            with places.held(spec) as place:
+            bars.label = f"{spec.name}: " if paths.several else ""
+            with paths.held(spec) as place:
                 results = detecting.detect_with(
                     spec,
                     options,
                     output=place,
-                    overwrite=places.overwrite,
-                    resume=places.resume,
+                    overwrite=paths.overwrite,
+                    resume=paths.resume,
                     progress=bars,
                     notice=partial(_tell_now, spec, told),
                 )
@@ -219,39 +234,39 @@ def _in_turn(specs: list[Spec], options: DetectOptions, places: Places, bars: Ba
 
 
 def _side_by_side(
-    specs: list[Spec], options: DetectOptions, places: Places, fleet: Fleet, bars: Bars, quiet: bool
+    specs: list[Spec], options: DetectOptions, paths: OutputPaths, fleet: Fleet, bars: Bars, quiet: bool
 ) -> int:
     """Score all at once; 1 where one failed, the others are whole then."""
     from crowdad.outputs.remote import RemoteRun
     from crowdad.workflows.batch.spread import PIECE_S, Failure, detect_many
 
-    chosen = places.places(specs)
+    chosen = {spec: paths.place(spec) for spec in specs}
     # Pieces meet in the folder that a run is written in, which machines of a cluster need not have in common then.
-    apart = not fleet.one_machine and RemoteRun.of(places.output) is not None
+    apart = not fleet.one_machine and RemoteRun.of(paths.output) is not None
 
     def tell(spec: Spec, ended: RunResults | Failure) -> None:
         if isinstance(ended, Failure):
             notice(ended.reason)
         else:
             bars.close()
-            _tell(spec, ended, chosen[spec], quiet or places.several)
+            _tell(spec, ended, chosen[spec], quiet or paths.several)
 
     with fleet:
         ends = detect_many(
             chosen,
             options,
             fleet,
-            overwrite=places.overwrite,
-            resume=places.resume,
+            overwrite=paths.overwrite,
+            resume=paths.resume,
             piece_s=None if apart else PIECE_S,
             progress=bars,
             on_end=tell,
         )
     bars.close()
     failed = sum(isinstance(ended, Failure) for ended in ends.values())
-    if places.several and not quiet:
+    if paths.several and not quiet:
         print(describe_runs(ends, chosen))
-    if failed and places.several:
+    if failed and paths.several:
         notice(f"{failed} of {len(ends)} failed; the same command with --resume tries them again")
     return 1 if failed else 0
 
@@ -261,7 +276,7 @@ def _tell_now(spec: Spec, told: list[str], line: str) -> None:
     notice(f"{spec.name}: {line}")
 
 
-def _tell(spec: Spec, results: RunResults, place: Place, quiet: bool, told: Sequence[str] = ()) -> None:
+def _tell(spec: Spec, results: RunResults, place: RunPlace, quiet: bool, told: Sequence[str] = ()) -> None:
     for warning in (warning for warning in results.warnings if warning not in told):
         notice(f"{spec.name}: {warning}")
     if not quiet:

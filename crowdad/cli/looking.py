@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from crowdad.cli.ending import FAILED, guarded, tell_failure
+from crowdad.cli.grouped_help import INPUT, OUTPUT, GroupedCommand
 from crowdad.cli.options import (
     Data,
     Fps,
@@ -53,6 +54,7 @@ def info(
             help="Measure people's size in footage, which reads all of it (of more than an hour, an hour).  "
             "[of one video; not of several]",
             show_default=False,
+            rich_help_panel=INPUT,
         ),
     ] = None,
     person_height: PersonHeight = None,
@@ -62,6 +64,7 @@ def info(
             "--picture",
             metavar="OUT.PNG",
             help="Draw a model (what is normal, where, its threshold), or people's size as outlines on a frame.",
+            rich_help_panel=OUTPUT,
         ),
     ] = None,
     fps: Fps = None,
@@ -274,7 +277,7 @@ def get(
     return 0
 
 
-data_app.command("get")(guarded(get, private=False))
+data_app.command("get", cls=GroupedCommand)(guarded(get, private=False))
 
 
 @data_app.callback()

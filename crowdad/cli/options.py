@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from crowdad.cli.ending import tell_failure
+from crowdad.cli.grouped_help import ADVANCED, ALARM_LEVEL, INPUT, OUTPUT, SPEED
 from crowdad.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -49,7 +50,6 @@ __all__ = [
 ]
 
 _LONGEST_SECRET = 4096
-_READING, _LEARNING, _GENERAL = "What to read", "Settings", "Running"
 
 
 class Sensitivities(StrEnum):
@@ -81,7 +81,9 @@ def named(text: str) -> str:
 
 def output_option(help_text: str) -> Any:
     """`--output` that names a file or a folder of this machine."""
-    return typer.Option("--output", "-o", metavar="PATH", parser=lambda text: Path(named(text)), help=help_text)
+    return typer.Option(
+        "--output", "-o", metavar="PATH", parser=lambda text: Path(named(text)), help=help_text, rich_help_panel=OUTPUT
+    )
 
 
 def given(text: str | None) -> str | None:
@@ -108,18 +110,16 @@ Footage = Annotated[
     typer.Argument(metavar="FOOTAGE", help="Videos, folders of pictures, or globs, also s3://.", show_default=False),
 ]
 Start = Annotated[
-    str | None, typer.Option("--start", help="Read from here on: seconds or HH:MM:SS.", rich_help_panel=_READING)
+    str | None, typer.Option("--start", help="Read from here on: seconds or HH:MM:SS.", rich_help_panel=INPUT)
 ]
-End = Annotated[
-    str | None, typer.Option("--end", help="Read up to here: seconds or HH:MM:SS.", rich_help_panel=_READING)
-]
-Stride = Annotated[int, typer.Option("--stride", help="Keep every n-th frame.", rich_help_panel=_READING)]
+End = Annotated[str | None, typer.Option("--end", help="Read up to here: seconds or HH:MM:SS.", rich_help_panel=INPUT)]
+Stride = Annotated[int, typer.Option("--stride", help="Keep every n-th frame.", rich_help_panel=INPUT)]
 Fps = Annotated[
     float | None,
     typer.Option(
         "--fps",
         help="Frames a second of folders of pictures and raw streams; videos carry their own. [10 for folders]",
-        rich_help_panel=_READING,
+        rich_help_panel=INPUT,
     ),
 ]
 MaxPixels = Annotated[
@@ -129,18 +129,18 @@ MaxPixels = Annotated[
         min=256,
         help="Refuse footage whose pictures have more.  [25 million: 20 megapixel cameras pass, 8K does not]",
         show_default=False,
-        rich_help_panel=_READING,
+        rich_help_panel=INPUT,
     ),
 ]
-Config = Annotated[Path | None, typer.Option("--config", help="Settings from a TOML file.", rich_help_panel=_LEARNING)]
+Config = Annotated[Path | None, typer.Option("--config", help="Settings from a TOML file.", rich_help_panel=ADVANCED)]
 Overrides = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", metavar="SECTION.KEY=VALUE", help="One setting; may be given again.", rich_help_panel=_LEARNING
+        "--set", metavar="SECTION.KEY=VALUE", help="One setting; may be given again.", rich_help_panel=ADVANCED
     ),
 ]
 Seed = Annotated[
-    int | None, typer.Option("--seed", help="Seed of every random choice while fitting.", rich_help_panel=_LEARNING)
+    int | None, typer.Option("--seed", help="Seed of every random choice while fitting.", rich_help_panel=ADVANCED)
 ]
 Patches = Annotated[
     str | None,
@@ -148,7 +148,7 @@ Patches = Annotated[
         "--patches",
         help="tubes follow their subject, grid patches stay put.  [tubes]",
         metavar="tubes|grid",
-        rich_help_panel=_LEARNING,
+        rich_help_panel=ADVANCED,
     ),
 ]
 PersonHeight = Annotated[
@@ -159,21 +159,28 @@ PersonHeight = Annotated[
         help="People's height in pixels, head to feet: 95 everywhere, 95@110,100@230 at rows of their middle, or the "
         "people.json that a report page saved.  [measured]",
         show_default=False,
-        rich_help_panel=_LEARNING,
+        rich_help_panel=INPUT,
     ),
 ]
-Device = Annotated[str, typer.Option("--device", metavar="auto|cpu|cuda", help="Where to compute.")]
+Device = Annotated[
+    str, typer.Option("--device", metavar="auto|cpu|cuda", help="Where to compute.", rich_help_panel=SPEED)
+]
 Runtime = Annotated[
     str,
     typer.Option(
         "--runtime",
         metavar="NAME",
         help="What computes the scores: {runtimes}; auto: torch on a GPU, ONNX Runtime on a CPU.",
+        rich_help_panel=SPEED,
     ),
 ]
 FalseAlarms = Annotated[
     float | None,
-    typer.Option("--false-alarms-per-hour", help="Choose the threshold for so many on normal footage.  [1]"),
+    typer.Option(
+        "--false-alarms-per-hour",
+        help="Choose the threshold for so many on normal footage.  [1]",
+        rich_help_panel=ALARM_LEVEL,
+    ),
 ]
 SensitivityChoice = Annotated[
     Sensitivities | None,
@@ -181,19 +188,35 @@ SensitivityChoice = Annotated[
         "--sensitivity",
         help="How readily to tell: about 0.2, 1 or 5 false alarms an hour; of a short clip, how clearly a moment "
         "stands out.  [normal]",
+        rich_help_panel=ALARM_LEVEL,
     ),
 ]
-Roi = Annotated[Path | None, typer.Option("--roi", metavar="MASK.PNG", help="Score only where this picture is white.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what an earlier run left there.")]
+Roi = Annotated[
+    Path | None,
+    typer.Option("--roi", metavar="MASK.PNG", help="Score only where this picture is white.", rich_help_panel=INPUT),
+]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace what an earlier run left there.", rich_help_panel=OUTPUT)
+]
 Resume = Annotated[
     bool,
-    typer.Option("--resume", help="Go on where the same command was interrupted; what is whole is left as it is."),
+    typer.Option(
+        "--resume",
+        help="Go on where the same command was interrupted; what is whole is left as it is.",
+        rich_help_panel=OUTPUT,
+    ),
 ]
-Verbose = Annotated[int, typer.Option("--verbose", "-v", count=True, help="Say more; -vv shows tracebacks.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
+Verbose = Annotated[
+    int, typer.Option("--verbose", "-v", count=True, help="Say more; -vv shows tracebacks.", rich_help_panel=OUTPUT)
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.", rich_help_panel=OUTPUT)]
 Data = Annotated[
     Path | None,
-    typer.Option("--data", help="Folder with the data sets.  [$CROWDAD_DATA, else the user's cache folder]"),
+    typer.Option(
+        "--data",
+        help="Folder with the data sets.  [$CROWDAD_DATA, else the user's cache folder]",
+        rich_help_panel=INPUT,
+    ),
 ]
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from crowdad.cli.grouped_help import ALARM_LEVEL, INPUT, OUTPUT
 from crowdad.cli.options import (
     Config,
     Device,
@@ -38,7 +39,10 @@ def fit(
     footage: Footage,
     output: Annotated[Path, output_option("Model file to write.")],
     unlabelled: Annotated[
-        bool, typer.Option("--unlabelled", help="The footage may hold anomalies: leave out what is rare.")
+        bool,
+        typer.Option(
+            "--unlabelled", help="The footage may hold anomalies: leave out what is rare.", rich_help_panel=INPUT
+        ),
     ] = False,
     also_normal: Annotated[
         list[Path] | None,
@@ -46,10 +50,14 @@ def fit(
             "--also-normal",
             metavar="TICKS.JSON",
             help="False alarms saved by a report page: learn them as normal.  May be given again.",
+            rich_help_panel=INPUT,
         ),
     ] = None,
     no_picture: Annotated[
-        bool, typer.Option("--no-picture", help="Leave out the picture of what was learned, beside the model.")
+        bool,
+        typer.Option(
+            "--no-picture", help="Leave out the picture of what was learned, beside the model.", rich_help_panel=OUTPUT
+        ),
     ] = False,
     no_pictures: Annotated[
         bool,
@@ -57,6 +65,7 @@ def fit(
             "--no-pictures",
             help="Keep no pictures of people or of the view in the model, and draw none; a camera that is moved is "
             "then not noticed.",
+            rich_help_panel=OUTPUT,
         ),
     ] = False,
     start: Start = None,
@@ -138,15 +147,22 @@ def overlay(
         output_option("Video to write.  [overlay.mp4 of the run]"),
     ] = None,
     colour_map: Annotated[
-        str, typer.Option("--colours", metavar="NAME", help="inferno, magma, plasma, turbo or viridis.")
+        str,
+        typer.Option(
+            "--colours", metavar="NAME", help="inferno, magma, plasma, turbo or viridis.", rich_help_panel=OUTPUT
+        ),
     ] = "inferno",
     level: Annotated[
         float | None,
         typer.Option(
-            "--threshold", help="Anomaly in (0, 1) from which heat is shown and events begin.  [0.5, the run's]"
+            "--threshold",
+            help="Anomaly in (0, 1) from which heat is shown and events begin.  [0.5, the run's]",
+            rich_help_panel=ALARM_LEVEL,
         ),
     ] = None,
-    strength: Annotated[float, typer.Option("--strength", min=0, max=1, help="Opacity of full heat.")] = 0.65,
+    strength: Annotated[
+        float, typer.Option("--strength", min=0, max=1, help="Opacity of full heat.", rich_help_panel=OUTPUT)
+    ] = 0.65,
     verbose: Verbose = 0,
     quiet: Quiet = False,
 ) -> int:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from crowdad.sources import Spec
     from crowdad.workflows import Stage
     from crowdad.workflows.batch.spread import Failure
-    from crowdad.workflows.output_paths import Place
+    from crowdad.workflows.output_paths import RunPlace
 
 __all__ = ["Bars", "describe_run", "describe_runs", "notice"]
 
@@ -79,7 +79,7 @@ def _bar(stage: Stage, title: str) -> tqdm:
     return bar(unit=stage.unit, unit_scale=stage.total is None or stage.total >= 1000)
 
 
-def describe_run(results: RunResults, place: Place) -> str:
+def describe_run(results: RunResults, place: RunPlace) -> str:
     """What was found and where to look, a few lines."""
     from crowdad.wording import clock_text
 
@@ -123,7 +123,7 @@ def _event_line(event: EventRecord) -> str:
     )
 
 
-def describe_runs(ends: Mapping[Spec, RunResults | Failure], places: Mapping[Spec, Place]) -> str:
+def describe_runs(ends: Mapping[Spec, RunResults | Failure], places: Mapping[Spec, RunPlace]) -> str:
     """A row for each piece of footage: how much was scored, how many events there are and where; or that it failed."""
     from crowdad.outputs.results import RunResults
     from crowdad.wording import clock_text

@@ -13,6 +13,7 @@ import typer
 from tqdm import tqdm
 
 from crowdad.cli.ending import INTERRUPTED
+from crowdad.cli.grouped_help import ALARM_LEVEL, ALERTS, INPUT, LIVE_PAGE, SPEED
 from crowdad.cli.options import (
     Config,
     Device,
@@ -43,8 +44,6 @@ if TYPE_CHECKING:
     from crowdad.outputs.watch_status import WatchStatus
 
 __all__ = ["watch"]
-
-_ALERTS, _PAGE = "Alerts", "Live page"
 
 
 def duration(text: str) -> float:
@@ -77,13 +76,24 @@ def watch(
     ],
     model: Annotated[
         Path | None,
-        typer.Option("--model", "-m", help="Model made by crowdad fit.  [learn from the first minutes]"),
+        typer.Option(
+            "--model", "-m", help="Model made by crowdad fit.  [learn from the first minutes]", rich_help_panel=INPUT
+        ),
     ] = None,
     warm_up: Annotated[
-        str, typer.Option("--warm-up", metavar="TIME", help="Learn from so much first, where there is no model.")
+        str,
+        typer.Option(
+            "--warm-up",
+            metavar="TIME",
+            help="Learn from so much first, where there is no model.",
+            rich_help_panel=INPUT,
+        ),
     ] = "5m",
     name: Annotated[
-        str | None, typer.Option("--name", help="What the camera is called.  [scheme and host of its address]")
+        str | None,
+        typer.Option(
+            "--name", help="What the camera is called.  [scheme and host of its address]", rich_help_panel=INPUT
+        ),
     ] = None,
     output: Annotated[
         Path | None,
@@ -92,11 +102,17 @@ def watch(
     lag: Annotated[
         str,
         typer.Option(
-            "--lag", metavar="FRAMES|auto", help="Results come so many frames late; auto: one tube; 0: at once."
+            "--lag",
+            metavar="FRAMES|auto",
+            help="Results come so many frames late; auto: one tube; 0: at once.",
+            rich_help_panel=SPEED,
         ),
     ] = "auto",
     threshold: Annotated[
-        float | None, typer.Option("--threshold", help="Raw anomaly that reads 0.5; higher = fewer events.")
+        float | None,
+        typer.Option(
+            "--threshold", help="Raw anomaly that reads 0.5; higher = fewer events.", rich_help_panel=ALARM_LEVEL
+        ),
     ] = None,
     false_alarms_per_hour: FalseAlarms = None,
     sensitivity: SensitivityChoice = None,
@@ -104,11 +120,7 @@ def watch(
     webhook: Annotated[
         str | None,
         typer.Option(
-            "--webhook",
-            metavar="URL",
-            help="POST each alert there.",
-            envvar="CROWDAD_WEBHOOK",
-            rich_help_panel=_ALERTS,
+            "--webhook", metavar="URL", help="POST each alert there.", envvar="CROWDAD_WEBHOOK", rich_help_panel=ALERTS
         ),
     ] = None,
     mqtt: Annotated[
@@ -118,12 +130,12 @@ def watch(
             metavar="HOST",
             help="Broker: HOST[:PORT] or mqtts://user:password@HOST.",
             envvar="CROWDAD_MQTT",
-            rich_help_panel=_ALERTS,
+            rich_help_panel=ALERTS,
         ),
     ] = None,
     topic: Annotated[
         str | None,
-        typer.Option("--topic", help="Publish under it: TOPIC/events, /status, /available.", rich_help_panel=_ALERTS),
+        typer.Option("--topic", help="Publish under it: TOPIC/events, /status, /available.", rich_help_panel=ALERTS),
     ] = None,
     alerts: Annotated[
         list[str] | None,
@@ -131,16 +143,16 @@ def watch(
             "--alert",
             metavar="SINK=ADDRESS",
             help="Another sink, one of {sinks}; may be given again.",
-            rich_help_panel=_ALERTS,
+            rich_help_panel=ALERTS,
         ),
     ] = None,
     save_clips: Annotated[
         bool,
-        typer.Option("--save-clips", help="Keep the seconds around each event as mp4.", rich_help_panel=_ALERTS),
+        typer.Option("--save-clips", help="Keep the seconds around each event as mp4.", rich_help_panel=ALERTS),
     ] = False,
     keep_gb: Annotated[
         float,
-        typer.Option("--keep-gb", help="The oldest clips go where all take more.", rich_help_panel=_ALERTS),
+        typer.Option("--keep-gb", help="The oldest clips go where all take more.", rich_help_panel=ALERTS),
     ] = 5.0,
     page: Annotated[
         str | None,
@@ -148,7 +160,7 @@ def watch(
             "--page",
             metavar="PORT|HOST:PORT",
             help="Serve a live page there; a port alone: for browsers on this machine only.",
-            rich_help_panel=_PAGE,
+            rich_help_panel=LIVE_PAGE,
         ),
     ] = None,
     page_token: Annotated[
@@ -157,12 +169,17 @@ def watch(
             "--page-token",
             help="What a browser must know to see the page.  [made up where others can reach it]",
             envvar="CROWDAD_PAGE_TOKEN",
-            rich_help_panel=_PAGE,
+            rich_help_panel=LIVE_PAGE,
         ),
     ] = None,
-    realtime: Annotated[bool, typer.Option("--realtime", help="Play a file at its own pace.")] = False,
+    realtime: Annotated[
+        bool, typer.Option("--realtime", help="Play a file at its own pace.", rich_help_panel=INPUT)
+    ] = False,
     limit: Annotated[
-        str | None, typer.Option("--duration", metavar="TIME", help="End after so long, such as 10m.  [never]")
+        str | None,
+        typer.Option(
+            "--duration", metavar="TIME", help="End after so long, such as 10m.  [never]", rich_help_panel=INPUT
+        ),
     ] = None,
     fps: Fps = None,
     max_pixels: MaxPixels = None,
@@ -191,12 +208,11 @@ def watch(
     Ends with Ctrl+C.  Events are in events.jsonl of the folder (docs/watching.md), how it stands in status.json.
     """
     from crowdad import workflows
-    from crowdad.scene.model import SceneModel
     from crowdad.tubes.scale import GivenHeights
-    from crowdad.workflows.detect_options import DetectOptions
+    from crowdad.workflows.detect_options import DetectOptions, load_scene
 
     camera, page_token = given(camera) or camera, given(page_token)
-    base = None if model is None else SceneModel.load(model).settings
+    base = None if model is None else load_scene(model).settings
     asked = any(option is not None for option in (config, overrides, seed, patches))
     options = workflows.WatchOptions(
         scoring=DetectOptions(

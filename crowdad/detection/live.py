@@ -153,14 +153,7 @@ class LiveScorer:
         self._runtime = runtime
         self._calibration = calibration
         self._pictures = pictures
-        chosen = scene.settings.events
-        self._finder = EventFinder(
-            scene.scale.fps,
-            low=chosen.low,
-            min_duration_s=chosen.min_duration_s,
-            gap_s=chosen.gap_s,
-            person_px=self._person_px,
-        )
+        self._finder = EventFinder.from_settings(scene.settings.events, scene.scale.fps, self._person_px)
         self._announcer = _Announcer()
         self._detector: Detector | None = None
         # captured_s, taken_s, picture, repeated

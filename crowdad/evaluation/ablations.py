@@ -36,7 +36,7 @@ from crowdad.scene.model import SceneModel
 from crowdad.scene.normality import UnitKMeans, normality
 from crowdad.scene.streams import Motion, MotionRun, Runtime
 from crowdad.sources import Source
-from crowdad.tubes.patches import Extractor
+from crowdad.tubes.patches import Extractor, steps_of
 from crowdad.tubes.scale import SceneScale
 from crowdad.workflows import Progress, Stage, fit
 from crowdad.workflows.progress import silent
@@ -354,19 +354,10 @@ class _Bench:
 
 
 def _fitting_tubes(scene: SceneModel, sources: Sequence[Source]) -> Array:
-    """Features of tubes of the fitting footage, as many as the encoder learns from at most, drawn evenly.
-
-    sources: each a run without a cut.
-    """
+    """Features of tubes of the fitting footage, as many as the encoder learns from at most, drawn evenly."""
     extractor = Extractor(scene.scale, scene.settings)
-    found: list[Array] = []
-    for source in sources:
-        extractor.reset()
-        for number, frame in enumerate(source.frames()):
-            if number % scene.scale.gap == 0:
-                tubes = extractor.push(frame.luma)
-                if tubes is not None and len(tubes):
-                    found.append(tubes.features)
+    steps = (tubes for source in sources for _, tubes in steps_of(source.frames(), extractor))
+    found = [tubes.features for tubes in steps if tubes is not None and len(tubes)]
     return _drawn(np.concatenate(found), scene.settings.encoder.max_tubes, scene.settings.seed)
 
 

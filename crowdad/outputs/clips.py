@@ -21,6 +21,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from crowdad.files import written_whole
 from crowdad.outputs.overlay import write_overlay
 from crowdad.outputs.tables import FrameTable
 from crowdad.records import Box, Event, Frame, FrameResult, Heatmap, OpenEvent
@@ -187,30 +188,27 @@ class ClipRecorder:
 
     def _work(self) -> None:
         while not self._stop.is_set() and (recording := self._finished.get()) is not None:
-            part = self._folder / f"{recording.name}.part"
             try:
-                recording.draw(part, self._stop)
-                self._keep(part, recording.name)
+                with written_whole(self._folder / recording.name) as part:
+                    recording.draw(part, self._stop)
+                    self._make_room(part, recording.name)
+                self._kept.append(recording.name)
                 self._gave_up = False
-            except _Stopped:
+            except _NotKept:
                 pass
             except Exception as error:  # whatever goes wrong with a clip, the watch goes on
                 self._notice(f"clips: {recording.name} cannot be written ({error})")
             finally:
-                with suppress(OSError):
-                    part.unlink(missing_ok=True)
                 recording.close()
 
-    def _keep(self, part: Path, name: str) -> None:
-        """Give a whole clip its name and make room for it.  Raises OSError."""
+    def _make_room(self, part: Path, name: str) -> None:
+        """Make room for a whole clip.  Raises OSError, `_NotKept` where it alone takes more than is allowed."""
         size = part.stat().st_size
         fits = size <= self._keep_bytes
         keep_within(self._folder, self._keep_bytes - fits * size, self._kept)
         if not fits:
             self._notice(f"clips: {name} alone takes more than is allowed for all; it is not kept")
-            return
-        os.replace(part, self._folder / name)
-        self._kept.append(name)
+            raise _NotKept
 
 
 def keep_within(folder: Path, keep_bytes: int, latest: Sequence[str] = ()) -> None:
@@ -232,7 +230,7 @@ def keep_within(folder: Path, keep_bytes: int, latest: Sequence[str] = ()) -> No
         taken -= size
 
 
-class _Stopped(Exception):
+class _NotKept(Exception):
     """The program is about to end."""
 
 
@@ -281,7 +279,7 @@ class _Recording:
         return last_s - self._last_open_s >= after_s or last_s - self.first_s >= most_s
 
     def draw(self, path: Path, stop: threading.Event) -> None:
-        """Write the clip.  Raises OSError where the disk refuses, `_Stopped` soon after `stop` was set."""
+        """Write the clip.  Raises OSError where the disk refuses, `_NotKept` soon after `stop` was set."""
         times_s = np.array([place.time_s for place in self._places])
         passed_s = times_s[-1] - times_s[0]
         fps = (len(times_s) - 1) / passed_s if passed_s > 0 else 1.0
@@ -323,7 +321,7 @@ class _Recording:
     def _frames(self, stop: threading.Event) -> Iterator[Frame]:
         for place in self._places:
             if stop.is_set():
-                raise _Stopped
+                raise _NotKept
             self._spool.seek(place.offset)
             bgr = unpacked(self._spool.read(place.jpeg_bytes))
             # Only its shape is looked at where there is colour.

@@ -9,19 +9,19 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from crowdad.errors import OutputExistsError, OutputNotWritableError
+from crowdad.files import written_whole
 from crowdad.outputs.journal import Journal
 from crowdad.wording import without_login
 
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["JOURNAL", "PIECES", "PRIVATE_FOLDER", "RUN_FILES", "RunFolder", "make_private", "run_name"]
+__all__ = ["JOURNAL", "PIECES", "PRIVATE_FOLDER", "RUN_FILES", "RunFolder", "run_name"]
 
 RUN_FILES = (
     "results.json",
@@ -44,7 +44,7 @@ JOURNAL = "resume.part"
 PIECES = "pieces.part"
 """Folder of what was scored of a run that is spread over processes; gone when the run is whole."""
 
-PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
+PRIVATE_FOLDER = 0o700
 """What shows people is for the user's own eyes; who wants to share it says so with chmod."""
 
 _LEFTOVERS = ("warm-up-*.mp4.part*", "*.mp4.part.whole", "scene.safetensors.part*", "clips/*.part*", ".crowdad-*.part")
@@ -117,16 +117,6 @@ class RunFolder:
                 "replace it"
             )
 
-    @classmethod
-    def numbered(cls, source_name: str, runs: str | os.PathLike[str] = "runs") -> RunFolder:
-        """The default folder for footage, `runs/<name>`, or `-2`, `-3`, ... where that exists."""
-        for path in numbered_paths(source_name, runs):
-            if path.exists():
-                continue
-            with suppress(OutputExistsError):  # another process was there first
-                return cls(path)
-        raise AssertionError("numbers do not end")
-
     def close(self) -> None:
         """Let others write into the folder; a second call does nothing."""
         if self._lock is not None:
@@ -166,14 +156,10 @@ class RunFolder:
 
         Raises OutputNotWritableError where the disk refuses (full, read-only, not permitted).
         """
-        part = self.path / f"{name}.part"
         with self.one_line_errors():
             self._let_go_of_earlier_run()
-            part.unlink(missing_ok=True)
-            yield part
-            make_private(part)
-            os.replace(part, self.path / name)
-            part.unlink(missing_ok=True)  # where both were names of one file, nothing was renamed
+            with written_whole(self.path / name, private=True, keep=True) as part:
+                yield part
 
     def journal(self, run: Mapping[str, Any]) -> Journal:
         """The run's journal, begun or gone on with; an earlier run that may be overwritten is let go of.
@@ -235,30 +221,10 @@ class RunFolder:
         return named == here or here in named.parents or named in here.parents
 
 
-def make_private(path: Path) -> None:
-    """Let nobody but the user read a file; one that has another name elsewhere keeps the mode it has there."""
-    with suppress(OSError):
-        if path.stat().st_nlink == 1:
-            path.chmod(PRIVATE_FILE)
-
-
 def held_files(path: Path) -> list[Path]:
     """The files of a run in this folder, finished or not."""
     names = [*(name + suffix for name in RUN_FILES for suffix in ("", ".part")), JOURNAL]
     return [path / name for name in names if (path / name).is_file()]
-
-
-def numbered_paths(source_name: str, runs: str | os.PathLike[str]) -> Iterator[Path]:
-    """The default folders for footage: `runs/<name>`, `runs/<name>-2`, `-3`, ... without end."""
-    return (Path(runs) / name for name in numbered_names(source_name))
-
-
-def numbered_names(source_name: str) -> Iterator[str]:
-    """The default names of footage's runs: `<name>`, `<name>-2`, `-3`, ... without end."""
-    name = run_name(source_name)
-    yield name
-    for number in count(2):
-        yield f"{name}-{number}"
 
 
 def _locked(path: Path) -> int | None:

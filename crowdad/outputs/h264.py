@@ -14,6 +14,8 @@ import numpy.typing as npt
 from av.video.reformatter import ColorRange, Colorspace
 from av.video.stream import VideoStream
 
+from crowdad.files import written_whole
+
 __all__ = ["H264Writer", "letterbox"]
 
 _TICKS_PER_S = 90_000
@@ -152,15 +154,14 @@ class _PatientFile:
 
 def _put_index_in_front(path: Path) -> None:
     """Copy the packets into an mp4 whose index comes first; nothing is encoded again."""
-    whole = path.with_name(path.name + ".whole")
-    try:
-        with av.open(str(path)) as pieces, av.open(str(whole), "w", format="mp4", options=_FAST_START) as container:
-            read = pieces.streams.video[0]
-            written = container.add_stream_from_template(read)
-            for packet in pieces.demux(read):
-                if packet.dts is not None:
-                    packet.stream = written
-                    container.mux(packet)
-        os.replace(whole, path)
-    finally:
-        whole.unlink(missing_ok=True)
+    with (
+        written_whole(path, ending=".whole") as whole,
+        av.open(str(path)) as pieces,
+        av.open(str(whole), "w", format="mp4", options=_FAST_START) as container,
+    ):
+        read = pieces.streams.video[0]
+        written = container.add_stream_from_template(read)
+        for packet in pieces.demux(read):
+            if packet.dts is not None:
+                packet.stream = written
+                container.mux(packet)

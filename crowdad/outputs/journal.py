@@ -24,6 +24,7 @@ from safetensors.numpy import load, save
 
 from crowdad.errors import OutputExistsError, OutputNotReadableError
 from crowdad.files import open_file, parse_json
+from crowdad.outputs.tables import COLUMNS
 from crowdad.records import MOST_CELLS, Checkpoint, FrameResult, Heatmap
 
 __all__ = ["Journal", "journaled_run"]
@@ -34,14 +35,8 @@ _LARGEST_RECORD = 2**30
 _BLOCK_FRAMES = 64
 _MOST_BYTES = 2**40  # of which a record at a time is read
 _DAMAGE = (SafetensorError, ValueError, LookupError, TypeError, AttributeError, OverflowError, zlib.error)
-_COLUMNS = (
-    ("index", np.int64),
-    ("time_s", np.float64),
-    ("normality", np.float64),
-    ("anomaly", np.float64),
-    ("flagged", np.bool_),
-    ("warm_up", np.bool_),
-    ("n_tubes", np.int64),
+_COLUMNS: tuple[tuple[str, type[Any]], ...] = (
+    *((column.of, column.dtype) for column in COLUMNS),
     ("segment", np.int64),
 )
 

@@ -8,7 +8,7 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,12 +20,42 @@ from crowdad.records import FrameResult
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["FRAME_COLUMNS", "FrameTable", "FramesCsv", "read_frames_csv"]
+__all__ = ["COLUMNS", "FRAME_COLUMNS", "Column", "FrameLog", "FrameTable", "FramesCsv", "read_frames_csv"]
 
 _MOST_BYTES, _MOST_IN_LINE = 4096 * MB, 4 * KB
 _LARGEST = 2.0**53
 
-FRAME_COLUMNS = ("frame", "time_s", "normality", "anomaly", "flagged", "warm_up", "n_tubes")
+
+class Column(NamedTuple):
+    """A column of frames.csv.
+
+    name: in the file and in `FrameTable`.  of: the field of `FrameResult` it tells.  dtype: in a `FrameTable`.
+    kept: type code of `array` for it while a run goes on.
+    """
+
+    name: str
+    of: str
+    dtype: type[np.generic]
+    kept: str
+
+    def text(self, result: FrameResult) -> str:
+        """As it stands in the file."""
+        value = getattr(result, self.of)
+        return f"{value:.6f}" if self.dtype is np.float64 else str(int(value))
+
+
+COLUMNS = (
+    Column("frame", "index", np.int64, "q"),
+    Column("time_s", "time_s", np.float64, "d"),
+    Column("normality", "normality", np.float64, "f"),
+    Column("anomaly", "anomaly", np.float64, "f"),
+    Column("flagged", "flagged", np.bool_, "b"),
+    Column("warm_up", "warm_up", np.bool_, "b"),
+    Column("n_tubes", "n_tubes", np.int64, "l"),
+)
+"""All that is told of a frame, in order; the fields of `FrameTable` are these."""
+
+FRAME_COLUMNS = tuple(column.name for column in COLUMNS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +117,24 @@ class FrameTable:
         return pandas.DataFrame({name: getattr(self, name) for name in FRAME_COLUMNS})
 
 
+class FrameLog:
+    """The columns of frames.csv while a run goes on, 34 bytes a frame."""
+
+    def __init__(self) -> None:
+        self._columns: list[array[Any]] = [array(column.kept) for column in COLUMNS]
+
+    def add(self, result: FrameResult) -> None:
+        """Append one frame."""
+        for column, kept in zip(COLUMNS, self._columns, strict=True):
+            kept.append(getattr(result, column.of))
+
+    def table(self) -> FrameTable:
+        """All frames so far."""
+        return FrameTable(
+            *(np.asarray(kept).astype(column.dtype) for column, kept in zip(COLUMNS, self._columns, strict=True))
+        )
+
+
 class FramesCsv:
     """Writes frames.csv; every row reaches the file at once, so that a run can be followed."""
 
@@ -98,17 +146,7 @@ class FramesCsv:
 
     def write(self, result: FrameResult) -> None:
         """Append one frame."""
-        self._rows.writerow(
-            (
-                result.index,
-                f"{result.time_s:.6f}",
-                f"{result.normality:.6f}",
-                f"{result.anomaly:.6f}",
-                int(result.flagged),
-                int(result.warm_up),
-                result.n_tubes,
-            )
-        )
+        self._rows.writerow([column.text(result) for column in COLUMNS])
 
     def close(self) -> None:
         """Close the file; a second call does nothing."""
@@ -159,15 +197,7 @@ def read_frames_csv(path: str | os.PathLike[str]) -> FrameTable:
         raise OutputNotReadableError(refused) from error
     if not (np.isfinite(cells).all() and (np.abs(cells) < _LARGEST).all()):
         raise OutputNotReadableError(refused)
-    return FrameTable(
-        frame=cells[:, 0].astype(np.int64),
-        time_s=cells[:, 1],
-        normality=cells[:, 2],
-        anomaly=cells[:, 3],
-        flagged=cells[:, 4] != 0,
-        warm_up=cells[:, 5] != 0,
-        n_tubes=cells[:, 6].astype(np.int64),
-    )
+    return FrameTable(*(cells[:, place].astype(column.dtype) for place, column in enumerate(COLUMNS)))
 
 
 def _cells(lines: Iterator[str]) -> npt.NDArray[np.float64]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from crowdad.files import written_whole
 from crowdad.outputs.results import Anomaly, CameraRecord, Count, Number, Seconds, Text
 
 __all__ = ["AlertsRecord", "Delays", "DelaysRecord", "WatchStatus", "write_status"]
@@ -103,7 +103,6 @@ class Delays:
 
 def write_status(path: Path, status: WatchStatus) -> None:
     """Replace status.json as a whole; who reads it meanwhile reads the old one.  Raises OSError."""
-    part = path.with_name(path.name + ".part")
-    part.touch(mode=0o600)
-    part.write_text(status.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    os.replace(part, path)
+    with written_whole(path, private=True) as part:
+        part.touch(mode=0o600)
+        part.write_text(status.model_dump_json(indent=2) + "\n", encoding="utf-8")

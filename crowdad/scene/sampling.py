@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from heapq import heappush, heapreplace
 
@@ -12,12 +12,11 @@ from scipy.ndimage import gaussian_filter
 
 from crowdad.config import Settings
 from crowdad.errors import FitError
-from crowdad.records import Frame, Tubes
+from crowdad.records import Tubes
 from crowdad.scene.streams import Learner, Step
 from crowdad.scene.viewpoint import BackgroundKeeper
 from crowdad.sources import Source
-from crowdad.tubes.cuts import CutFinder
-from crowdad.tubes.patches import SUBJECT_HW, Extractor, subject_of
+from crowdad.tubes.patches import SUBJECT_HW, Extractor, steps_of, subject_of, with_breaks
 from crowdad.tubes.scale import GivenHeights, ScaleProbe, SceneScale
 
 __all__ = ["Gathered", "Progress", "gather", "measure_people"]
@@ -73,7 +72,7 @@ def measure_people(
     probe = ScaleProbe(sum(_length(source, unknown=0) for source in sources), sources[0].fps, settings.scale)
     done = 0
     for source in sources:
-        for frame, fresh in _with_breaks(source.frames()):
+        for frame, fresh in with_breaks(source.frames()):
             if frame.luma.shape == source.info.size_hw:
                 probe.push(frame.luma, fresh=fresh)
             done += 1
@@ -83,29 +82,6 @@ def measure_people(
     scale = probe.measure(heights)
     new_fps = sources[0].new_fps
     return scale if new_fps == scale.fps else scale.fitted_to(scale.size_hw, new_fps)
-
-
-def _with_breaks(frames: Iterable[Frame]) -> Iterator[tuple[Frame, bool]]:
-    """Each frame and whether nothing may be followed into it: the first, a new segment, a cut."""
-    finder, segment = CutFinder(), None
-    for frame in frames:
-        cut = finder.is_cut(frame)
-        yield frame, cut or frame.segment != segment
-        segment = frame.segment
-
-
-def _steps(frames: Iterable[Frame], scale: SceneScale, extractor: Extractor) -> Iterator[tuple[Frame, Tubes | None]]:
-    """Every `gap`-th new picture of each run without a break, with the tubes that end there."""
-    place = 0
-    for frame, fresh in _with_breaks(frames):
-        if frame.repeated:
-            continue
-        if fresh:
-            place = 0
-            extractor.reset(frame.fps)
-        if place % extractor.gap == 0 and frame.luma.shape == scale.size_hw:
-            yield frame, extractor.push(frame.luma, frame.time_s)
-        place += 1
 
 
 def gather(
@@ -127,7 +103,7 @@ def gather(
     keeper = BackgroundKeeper()
     frames = step = tubes_seen = 0
     for source in sources:
-        for frame, tubes in _steps(source.frames(), scale, extractor):
+        for frame, tubes in steps_of(source.frames(), extractor):
             step += 1
             for learner in learners:
                 learner.see(Step(frame.index, frame.time_s, tubes, frame.luma))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -12,8 +11,8 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from crowdad.errors import DataError, DatasetNotFoundError, OutputNotWritableError
-from crowdad.files import MB, read_json
+from crowdad.errors import DataError, DatasetNotFoundError
+from crowdad.files import MB, read_json, written_whole
 from crowdad.records import Box
 from crowdad.synthetic.agents import IN_SCOPE
 from crowdad.synthetic.clip import GeneratedClip
@@ -58,19 +57,11 @@ def write_clip(clip: GeneratedClip, path: str | Path, *, crf: int = 20) -> Path:
     Both get their names when whole.  Raises OutputNotWritableError.
     """
     path = Path(path)
-    video_part, truth_part = (path.with_name(f"{path.stem}.part{end}") for end in (path.suffix, ".json"))
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        records = _encode(clip, video_part, crf)
-        truth_part.write_text(json.dumps(_document(clip, records)), encoding="utf-8")
-        truth_part.replace(truth_path(path))
-        video_part.replace(path)
-    except OSError as error:
-        raise OutputNotWritableError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
-    finally:
-        for part in (video_part, truth_part):
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
+    advice = "choose another place"
+    with written_whole(path, ending=f".part{path.suffix}", advice=advice) as video:
+        records = _encode(clip, video, crf)
+        with written_whole(truth_path(path), advice=advice) as truth:
+            truth.write_text(json.dumps(_document(clip, records)), encoding="utf-8")
     return truth_path(path)
 
 

@@ -6,6 +6,7 @@ import math
 import os
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal, Unpack, get_args
 
@@ -18,7 +19,7 @@ from crowdad.workflows.footage import Part, PartKeywords, split_keywords
 from crowdad.workflows.grading import RATES, Sensitivity, check_sensitivity
 from crowdad.workflows.progress import Progress, in_bytes, silent
 
-__all__ = ["DetectKeywords", "DetectOptions", "FootageBeside", "Heights", "Model"]
+__all__ = ["DetectKeywords", "DetectOptions", "FootageBeside", "Heights", "Model", "load_scene"]
 
 _LEAST_RAW, _MOST_RAW = 1e-9, 1e6
 
@@ -172,8 +173,22 @@ class DetectOptions:
         """
         if self.model is None:
             return None
-        scene = self.model if isinstance(self.model, SceneModel) else SceneModel.load(_file(self.model))
+        scene = self.model if isinstance(self.model, SceneModel) else load_scene(_file(self.model))
         return _with_settings(scene, self.settings)
+
+
+def load_scene(path: str | os.PathLike[str]) -> SceneModel:
+    """The scene of a model file, read once for many videos as long as the file stays as it is.  Raises ModelError."""
+    try:
+        known = os.stat(path)
+    except OSError:
+        return SceneModel.load(path)
+    return _load(os.path.abspath(path), known.st_ino, known.st_mtime_ns, known.st_size)
+
+
+@lru_cache(maxsize=1)
+def _load(path: str, *_as_it_is: int) -> SceneModel:
+    return SceneModel.load(path)
 
 
 def _file(model: RemoteFootage | str | os.PathLike[str]) -> str | os.PathLike[str]:

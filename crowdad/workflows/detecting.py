@@ -22,14 +22,14 @@ from crowdad.outputs.remote import RemoteRun
 from crowdad.outputs.results import RunResults, write_results
 from crowdad.records import Event, FrameResult
 from crowdad.scene.model import SceneModel
-from crowdad.sources import Footage, Source
-from crowdad.sources.storage import local_spec
+from crowdad.sources import Footage
 from crowdad.workflows.camera_check import camera_verdict, warned
 from crowdad.workflows.detect_options import DetectKeywords, DetectOptions, Model
 from crowdad.workflows.footage import Part, PartKeywords, chosen_options, one_spec, split_keywords
+from crowdad.workflows.output_paths import OutputPaths
 from crowdad.workflows.progress import Progress, in_bytes, silent
 from crowdad.workflows.reporting import write_report
-from crowdad.workflows.resuming import finished_results, folder_to_resume, whole_there
+from crowdad.workflows.resuming import finished_results, whole_there
 from crowdad.workflows.run_records import Run, Scored, run_results
 from crowdad.workflows.run_start import Opened, fitted_scene, prepared, save_scene
 from crowdad.workflows.runtime_choice import check_runtime, open_runtime
@@ -312,7 +312,9 @@ def _detect_here(
     began_s = time.perf_counter()
     opened = Opened.of(spec, options, progress)
     with ExitStack() as stack:
-        folder = stack.enter_context(_folder(opened.spec, opened.source, output, overwrite, resume))
+        if not isinstance(output, RunFolder):
+            output = OutputPaths(output, overwrite=overwrite, resume=resume).folder(opened.spec, opened.source.name)
+        folder = stack.enter_context(output)
         check_apart(opened.spec, folder)
         if folder.resume and folder.finished():
             return finished_results(opened.spec, folder)
@@ -367,16 +369,6 @@ def write_run(folder: RunFolder, run: Run, scored: Scored, maps: Path | None, pr
         write_results(path, results)
     folder.forget_how_to_go_on()
     return results
-
-
-def _folder(
-    spec: Any, source: Source, output: RunFolder | str | os.PathLike[str] | None, overwrite: bool, resume: bool
-) -> RunFolder:
-    if isinstance(output, RunFolder):
-        return output
-    if output is not None:
-        return RunFolder(local_spec(output), overwrite, resume)
-    return folder_to_resume(spec) if resume else RunFolder.numbered(source.name)
 
 
 def check_apart(spec: Any, folder: RunFolder) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from crowdad.errors import ConfigError, GraphMismatchError, OutputExistsError, OutputNotWritableError
+from crowdad.errors import ConfigError, GraphMismatchError, OutputExistsError
+from crowdad.files import written_whole
 from crowdad.scene.model import SceneModel
 from crowdad.scene.runtimes import OnnxRuntime, onnx_graph
 from crowdad.workflows.progress import Progress, Stage, silent
@@ -51,13 +52,8 @@ def export(
     progress(Stage("checking against torch", 0, 100, "%"))
     graph: bytes = onnx_graph(scene.motion).SerializeToString()
     difference = _difference(graph, scene)
-    part = path.with_name(f"{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with written_whole(path, advice="give another -o") as part:
         part.write_bytes(graph)
-        part.replace(path)
-    except OSError as error:
-        raise OutputNotWritableError(f"{path}: the graph cannot be written ({error}); give another -o") from error
     return Exported(path, _CHECKED, difference)
 
 

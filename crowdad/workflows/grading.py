@@ -74,13 +74,12 @@ class EventWatch:
     """
 
     def __init__(self, scene: SceneModel, fps: float, threshold_raw: float, ranked: bool) -> None:
-        chosen = scene.settings.events
-        lasting = {"min_duration_s": chosen.min_duration_s, "gap_s": chosen.gap_s, "person_px": scene.scale.person_px}
+        chosen, person_px = scene.settings.events, scene.scale.person_px
         self._calibration = scene.calibration
         self._threshold_raw = threshold_raw
-        self._finder = EventFinder(fps, low=chosen.low, **lasting)  # type: ignore[arg-type]
+        self._finder = EventFinder.from_settings(chosen, fps, person_px)
         self._warm = self._readable(scene.calibration.standing_out(_WARM))
-        self._moments = MomentFinder(fps, self._moment_levels(), **lasting) if ranked else None
+        self._moments = MomentFinder(chosen, fps, person_px, self._moment_levels()) if ranked else None
         self._events: list[Event] = []
         self._hot: list[tuple[float, npt.NDArray[np.uint8]]] = []  # of a short clip: warm cells, packed
         self._frames = 0

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
-from crowdad.errors import ConfigError, OutputNotWritableError
-from crowdad.outputs.folder import make_private
+from crowdad.errors import ConfigError
+from crowdad.files import written_whole
 from crowdad.scene.model import SceneModel
 from crowdad.workflows.people_size import people_of
 
@@ -50,16 +49,8 @@ def check_is_png(path: str | os.PathLike[str]) -> None:
 def drawn_whole(path: str | os.PathLike[str], draw: Callable[[Path], None]) -> Path:
     """Have a picture drawn into `path`, whole or not at all, and return it.  Raises OutputNotWritableError."""
     path = Path(path)
-    part = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with written_whole(path, private=True, advice="give another place for the picture") as part:
         draw(part)
-        make_private(part)
-        os.replace(part, path)
-    except OSError as error:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise OutputNotWritableError(f"{path}: the picture cannot be written ({error}); give another place") from error
     return path
 
 

@@ -12,11 +12,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from crowdad.config import EventSettings
 from crowdad.detection.events import EventFinder
-from crowdad.errors import ConfigError, OutputNotReadableError, OutputNotWritableError
-from crowdad.outputs.folder import make_private
+from crowdad.errors import ConfigError, OutputNotReadableError
+from crowdad.files import written_whole
 from crowdad.outputs.heatmaps import HeatmapReader
 from crowdad.outputs.results import RunResults, read_results
-from crowdad.outputs.tables import FrameTable, read_frames_csv
+from crowdad.outputs.tables import COLUMNS, FrameTable, read_frames_csv
 from crowdad.records import Event, Frame, FrameResult, Heatmap
 from crowdad.sources import Footage, Source, read_ahead
 from crowdad.tubes.scale import SceneScale
@@ -30,8 +30,6 @@ __all__ = ["Watcher", "draw_overlay", "overlay", "passing"]
 
 Watcher = Callable[[Iterable[Frame]], Iterator[Frame]]
 """Passes frames on unchanged and takes from them what it needs."""
-
-_LOW_SHARE = 0.8
 
 Checked = TypeVar("Checked")
 
@@ -101,7 +99,7 @@ def overlay(
     else:
         events = _found_anew(folder, results, table, level)
     path = folder / "overlay.mp4" if output is None else Path(output)
-    with _whole_or_not(path) as part:
+    with written_whole(path, private=True, advice="choose another place") as part:
         draw_overlay(source, folder / "heatmaps.npz", table, events, part, look, progress)
     return path
 
@@ -161,14 +159,7 @@ def _found_anew(folder: Path, results: RunResults, table: FrameTable, level: flo
         person_px = SceneScale.from_dict(results.model.scale).person_px
     except ValueError as error:
         raise _damaged(results) from error
-    finder = EventFinder(
-        results.source.fps,
-        level=level,
-        low=_LOW_SHARE * level,
-        person_px=person_px,
-        min_duration_s=times.min_duration_s,
-        gap_s=times.gap_s,
-    )
+    finder = EventFinder.from_settings(times, results.source.fps, person_px, level)
     events: list[Event] = []
     with HeatmapReader(folder / "heatmaps.npz") as maps:
         row_of = {int(index): row for row, index in enumerate(table.frame)}
@@ -192,31 +183,7 @@ def _damaged(results: RunResults) -> OutputNotReadableError:
 
 
 def _result(table: FrameTable, row: int, heatmap: Heatmap, level: float, cuts: Sequence[float]) -> FrameResult:
-    time_s, anomaly = float(table.time_s[row]), float(table.anomaly[row])
-    return FrameResult(
-        index=int(table.frame[row]),
-        time_s=time_s,
-        normality=float(table.normality[row]),
-        anomaly=anomaly,
-        flagged=anomaly >= level,
-        warm_up=bool(table.warm_up[row]),
-        n_tubes=int(table.n_tubes[row]),
-        heatmap=heatmap,
-        segment=sum(time_s >= cut for cut in cuts),
-    )
-
-
-@contextmanager
-def _whole_or_not(path: Path) -> Iterator[Path]:
-    """The path `<name>.part` to write to, renamed when whole, removed otherwise.  Raises OutputNotWritableError."""
-    part = path.with_name(path.name + ".part")
-    try:
-        yield part
-        make_private(part)
-        os.replace(part, path)
-    except OSError as error:
-        raise OutputNotWritableError(
-            f"{path}: cannot be written ({error.strerror or error}); choose another place"
-        ) from error
-    finally:
-        part.unlink(missing_ok=True)
+    known = {column.of: getattr(table, column.name)[row].item() for column in COLUMNS}
+    known["flagged"] = known["anomaly"] >= level
+    segment = sum(known["time_s"] >= cut for cut in cuts)
+    return FrameResult(**known, heatmap=heatmap, segment=segment)

@@ -10,18 +10,18 @@ from typing import Any
 
 from crowdad._version import __version__
 from crowdad.errors import ConfigError, CrowdadError, OutputExistsError
-from crowdad.outputs.folder import JOURNAL, RunFolder, numbered_paths
+from crowdad.outputs.folder import JOURNAL, RunFolder
 from crowdad.outputs.journal import journaled_run
 from crowdad.outputs.remote import RemoteRun
 from crowdad.outputs.results import RunResults, read_results
 from crowdad.scene.model import SceneModel
 from crowdad.scene.runtimes import fingerprint
-from crowdad.sources import Source, Spec, named
+from crowdad.sources import Source, named
 from crowdad.sources.storage import is_stored
 from crowdad.wording import without_login
 from crowdad.workflows.detect_options import DetectOptions
 
-__all__ = ["can_be_resumed", "finished_results", "folder_to_resume", "is_of", "run_identity", "whole_there"]
+__all__ = ["can_be_resumed", "finished_results", "is_of", "run_identity", "whole_there"]
 
 
 def run_identity(spec: Any, source: Source, options: DetectOptions, scene: SceneModel | None) -> dict[str, Any] | None:
@@ -55,16 +55,11 @@ def _scene_identity(scene: SceneModel) -> dict[str, Any]:
     return {"arrays": fingerprint(scene.motion), "calibration": scene.calibration.as_dict(), **parts}
 
 
-def folder_to_resume(spec: Spec, runs: str | os.PathLike[str] = "runs") -> RunFolder:
-    """The default folder that holds this footage's run, whole or not; a new one where there is none."""
-    for path in numbered_paths(spec.name, runs):
-        if can_be_resumed(path, spec):
-            return RunFolder(path, resume=True)
-    raise AssertionError("numbers do not end")
+def can_be_resumed(place: Path | RemoteRun, spec: Any) -> bool:
+    """Whether the place is free for a run of this footage, or holds one, whole or not.
 
-
-def can_be_resumed(place: Path | RemoteRun, spec: Spec) -> bool:
-    """Whether the place is free for a run of this footage, or holds one, whole or not."""
+    Raises ConfigError for footage without a name.
+    """
     if isinstance(place, Path):
         return _can_be_resumed(place, spec)
     if place.local.is_dir() and any(place.local.iterdir()):
@@ -73,15 +68,20 @@ def can_be_resumed(place: Path | RemoteRun, spec: Spec) -> bool:
     return place.is_free() if results is None else is_of(results, spec)
 
 
-def _can_be_resumed(path: Path, spec: Spec) -> bool:
-    return not path.exists() or not any(path.iterdir()) or _footage_of(path) == _whereabouts(named(spec))
+def _can_be_resumed(path: Path, spec: Any) -> bool:
+    return not path.exists() or not any(path.iterdir()) or _footage_of(path) == _whereabouts(_name_of(spec))
 
 
 def is_of(results: RunResults, spec: Any) -> bool:
     """Whether the results are of this footage.  Raises ConfigError for footage without a name."""
-    if named(spec) is None:
+    return _whereabouts(results.source.name) == _whereabouts(_name_of(spec))
+
+
+def _name_of(spec: Any) -> str:
+    name = named(spec)
+    if name is None:
         raise ConfigError("only footage that has a name can be resumed: a file or a folder of pictures")
-    return _whereabouts(results.source.name) == _whereabouts(named(spec))
+    return name
 
 
 def finished_results(spec: Any, folder: RunFolder) -> RunResults:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from crowdad._version import __version__
 from crowdad.detection.detector import Detector
@@ -25,7 +22,7 @@ from crowdad.outputs.results import (
     event_records,
 )
 from crowdad.outputs.tables import FrameTable
-from crowdad.records import Event, FrameResult
+from crowdad.records import Event
 from crowdad.scene.model import SceneModel
 from crowdad.scene.viewpoint import CameraVerdict
 from crowdad.sources import ReadReport, Source, named
@@ -34,7 +31,7 @@ from crowdad.workflows.footage import Part
 from crowdad.workflows.grading import ranked_note
 from crowdad.workflows.people_size import doubts_of
 
-__all__ = ["FrameLog", "Run", "Scored", "camera_record", "run_results", "warnings_of"]
+__all__ = ["Run", "Scored", "camera_record", "run_results", "warnings_of"]
 
 STRANGE_SHARE = 0.7
 STRANGE_DRIFT = 3.0
@@ -43,43 +40,6 @@ distance of their mean motion in its spreads.  A cart that fills a short clip re
 and 4.9, footage three times as fast 1.0 and 7.5 (all on Ped2)."""
 
 STRANGE_TUBES = 500
-
-
-class FrameLog:
-    """The columns of frames.csv, 30 bytes a frame."""
-
-    def __init__(self) -> None:
-        self._columns: tuple[array[Any], ...] = (
-            array("q"),
-            array("d"),
-            array("f"),
-            array("f"),
-            array("b"),
-            array("b"),
-            array("l"),
-        )
-
-    def add(self, result: FrameResult) -> None:
-        """Append one frame."""
-        row = (
-            result.index,
-            result.time_s,
-            result.normality,
-            result.anomaly,
-            result.flagged,
-            result.warm_up,
-            result.n_tubes,
-        )
-        for column, value in zip(self._columns, row, strict=True):
-            column.append(value)
-
-    def table(self) -> FrameTable:
-        """All frames so far."""
-        dtypes = (np.int64, np.float64, np.float64, np.float64, np.bool_, np.bool_, np.int64)
-        columns: list[Any] = [
-            np.asarray(column).astype(dtype) for column, dtype in zip(self._columns, dtypes, strict=True)
-        ]
-        return FrameTable(*columns)
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,13 +14,13 @@ from crowdad.errors import TooShortError
 from crowdad.outputs.folder import RunFolder
 from crowdad.outputs.heatmaps import HeatmapWriter
 from crowdad.outputs.journal import Journal
-from crowdad.outputs.tables import FramesCsv, FrameTable
+from crowdad.outputs.tables import FrameLog, FramesCsv, FrameTable
 from crowdad.records import Event, Frame, FrameResult
 from crowdad.scene.model import SceneModel
 from crowdad.sources import Source, Tally, read_ahead
 from crowdad.workflows.grading import EventWatch
 from crowdad.workflows.progress import Progress, counted
-from crowdad.workflows.run_records import FrameLog, Run, Scored
+from crowdad.workflows.run_records import Run, Scored
 
 __all__ = ["long_enough", "score_into", "write_down"]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from crowdad.cli import main
+from crowdad.scene.model import SceneModel
 from crowdad.workflows.batch import fleet
 from tests.conftest import write_video
 from tests.tiny_scene import model_of, walkers
@@ -79,3 +80,22 @@ def test_a_cluster_is_asked_for_what_a_task_needs(
 def test_a_seed_beside_a_model_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(tmp_path / "a.mp4", "--model", tmp_path / "scene.safetensors", "--seed", 3) == 2
     assert capsys.readouterr().err == "crowdad: --seed is for learning, and --model has learned; give one of them\n"
+
+
+def test_a_model_is_read_once_for_many_videos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = model_of().save(tmp_path / "scene.safetensors")
+    clips = [write_video(tmp_path / f"{name}.mp4", walkers(12)) for name in "ab"]
+    read: list[object] = []
+    load = SceneModel.load
+
+    def noted(path: str) -> SceneModel:
+        read.append(path)
+        return load(path)
+
+    monkeypatch.setattr(SceneModel, "load", noted)
+    command = [*clips, "-m", model, "-o", tmp_path / "runs", "--overwrite", "--no-heatmaps", "--runtime", "torch"]
+    assert run(*command) == 0
+    assert read == [str(model)]
+    model_of(seed=1).save(model)
+    assert run(*command) == 0
+    assert read == [str(model)] * 2, "another file by then"

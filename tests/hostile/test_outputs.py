@@ -18,6 +18,7 @@ import crowdad
 from crowdad.outputs.folder import JOURNAL, RUN_FILES, RunFolder
 from crowdad.outputs.heatmaps import HeatmapReader
 from crowdad.outputs.tables import read_frames_csv
+from crowdad.workflows.output_paths import OutputPaths
 from tests.hostile.conftest import Program
 from tests.hostile.footage import COUNT, plain
 
@@ -78,7 +79,10 @@ def test_two_runs_never_write_into_one_folder(tiny_model: Path, tmp_path: Path, 
 
 
 def test_default_folders_are_taken_by_one_run_each(tmp_path: Path) -> None:
-    with RunFolder.numbered("clip.mp4", tmp_path) as one, RunFolder.numbered("clip.mp4", tmp_path) as other:
+    clip = tmp_path / "clip.mp4"
+    with OutputPaths(tmp_path, several=True).held(clip) as one, OutputPaths(tmp_path, several=True).held(clip) as other:
+        assert isinstance(one, RunFolder)
+        assert isinstance(other, RunFolder)
         assert (one.path.name, other.path.name) == ("clip", "clip-2")
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import crowdad
 from crowdad.errors import CrowdadError
 from crowdad.outputs.folder import run_name
 from crowdad.outputs.results import SourceRecord

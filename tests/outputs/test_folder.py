@@ -37,11 +37,6 @@ def test_a_run_is_named_after_its_footage(source: str, expected: str) -> None:
     assert run_name(source) == expected
 
 
-def test_default_folders_are_numbered(tmp_path: Path) -> None:
-    paths = [RunFolder.numbered("plaza.mp4", tmp_path / "runs").path.name for _ in range(3)]
-    assert paths == ["plaza", "plaza-2", "plaza-3"]
-
-
 def test_a_file_is_part_until_whole(tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "run")
     with run.part("frames.csv") as part:

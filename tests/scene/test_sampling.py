@@ -5,18 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from crowdad.records import Frame, Tubes
-from crowdad.scene.sampling import _Activity, _Kept, _Reservoir, _with_breaks
-from tests.tiny_scene import texture
+from crowdad.records import Tubes
+from crowdad.scene.sampling import _Activity, _Kept, _Reservoir
 
 SIZE_HW = (180, 160)
-
-
-def test_breaks_are_the_first_frame_new_segments_and_hard_cuts():
-    ground, other = texture(SIZE_HW, 1, 24), texture(SIZE_HW, 2, 24)
-    pictures = [ground, ground, other, other, other]
-    frames = [Frame(i, i / 10, picture, segment=int(i >= 4)) for i, picture in enumerate(pictures)]
-    assert [fresh for _, fresh in _with_breaks(frames)] == [True, False, True, False, True]
 
 
 def tubes_at(step: int, count: int = 2) -> Tubes:

@@ -57,3 +57,36 @@ def test_stopping_early_closes_what_was_opened() -> None:
     ahead.close()
     assert closed.is_set()
     assert not any(thread.name == "crowdad-read-ahead" for thread in threading.enumerate())
+
+
+def test_where_nothing_comes_a_sign_of_life_does() -> None:
+    more, closed = threading.Event(), threading.Event()
+
+    def items() -> Iterator[int]:
+        yield 1
+        more.wait(60)
+        yield 2
+        closed.wait(60)
+
+    ahead = read_ahead(items(), 1, idle_s=0.05, stop=closed.set, join_s=60.0)
+    assert [next(ahead), next(ahead), next(ahead)] == [1, None, None]
+    more.set()
+    assert next(item for item in ahead if item is not None) == 2
+    ahead.close()
+    assert closed.is_set(), "what is waited for is ended before the thread is"
+    assert not any(thread.name == "crowdad-read-ahead" for thread in threading.enumerate())
+
+
+def test_a_thread_that_hangs_is_left_alone() -> None:
+    hangs = threading.Event()
+
+    def items() -> Iterator[int]:
+        yield 1
+        hangs.wait(60)
+
+    ahead = read_ahead(items(), 1, idle_s=0.05, stop=lambda: None, join_s=0.1)
+    assert next(ahead) == 1
+    began_s = time.monotonic()
+    ahead.close()
+    assert time.monotonic() - began_s < 30
+    hangs.set()

@@ -9,12 +9,16 @@ from typing import Any
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from crowdad.config import EventSettings
 from crowdad.detection.events.boxes import overlap_sides, union
 from crowdad.detection.events.regions import PersonHeight, grown_regions
 from crowdad.detection.events.tracks import NEVER, Candidate, OpenTrack, link_cost
 from crowdad.records import Box, ClosedEvent, Event, FrameResult, OpenEvent, Region
 
 __all__ = ["EventFinder", "find_events"]
+
+
+_LOW_SHARE = 0.8
 
 
 class EventFinder:
@@ -68,6 +72,21 @@ class EventFinder:
         self._next_id = 1
         self._next_key = 1
         self.closed: list[ClosedEvent] = []
+
+    @classmethod
+    def from_settings(
+        cls, settings: EventSettings, fps: float, person_px: PersonHeight | None, level: float | None = None
+    ) -> EventFinder:
+        """A finder of events as the settings want them; level: another than the threshold, which regions grow from."""
+        low = settings.low if level is None else _LOW_SHARE * level
+        return cls(
+            fps,
+            level=0.5 if level is None else level,
+            low=low,
+            min_duration_s=settings.min_duration_s,
+            gap_s=settings.gap_s,
+            person_px=person_px,
+        )
 
     def push(self, result: FrameResult) -> list[Event]:
         """Take the next frame; return the events that are now over, in order of start.

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any
 
 import numpy as np
 
+from crowdad.config import EventSettings
 from crowdad.detection.events.boxes import centres
 from crowdad.detection.events.finder import EventFinder
+from crowdad.detection.events.regions import PersonHeight
 from crowdad.records import Box, Event, FrameResult
 
 __all__ = ["MOST_MOMENTS", "MomentFinder"]
@@ -17,7 +18,6 @@ __all__ = ["MOST_MOMENTS", "MomentFinder"]
 MOST_MOMENTS = 5
 """Moments that are told of a short clip, its events among them."""
 
-_LOW_SHARE = 0.8
 _APART_S = 0.6
 _APART_SIZES = 1.0
 
@@ -25,15 +25,17 @@ _APART_SIZES = 1.0
 class MomentFinder:
     """Follows what is warm at several levels below the threshold, from which moments are ranked in the end.
 
-    levels: anomalies below that of an event, in (0, 0.5).  fps, settings: as of `EventFinder`.
+    levels: anomalies below that of an event, in (0, 0.5).  settings, fps, person_px: as of `EventFinder`.
 
     A moment is a separated peak in space and time: what one finder follows, as high as it still stands out by itself.
     One moving subject is one moment: what is followed further down at the same place and time is the same one.
     """
 
-    def __init__(self, fps: float, levels: Sequence[float], **settings: Any) -> None:
+    def __init__(
+        self, settings: EventSettings, fps: float, person_px: PersonHeight | None, levels: Sequence[float]
+    ) -> None:
         self._finders = [
-            EventFinder(fps, level=level, low=_LOW_SHARE * level, **settings) for level in sorted(levels, reverse=True)
+            EventFinder.from_settings(settings, fps, person_px, level) for level in sorted(levels, reverse=True)
         ]
         self._found: list[list[Event]] = [[] for _ in self._finders]
 

@@ -21,7 +21,7 @@ from crowdad.evaluation.datasets.catalogue import find_dataset
 from crowdad.evaluation.datasets.root import data_root
 from crowdad.evaluation.datasets.ucsd import ARCHIVE_FOLDER, find_clips
 from crowdad.evaluation.datasets.unpack import unpack_tar
-from crowdad.files import MB
+from crowdad.files import MB, written_whole
 
 __all__ = ["DOWNLOADS", "UCSD_ARCHIVE", "RemoteFile", "fetch", "get"]
 
@@ -95,31 +95,28 @@ def fetch(files: Sequence[RemoteFile], folder: Path, command: str, progress: boo
 
 def _fetch_one(file: RemoteFile, address: str, folder: Path, progress: bool) -> str | None:
     """None, or in a few words why the file could not be had from this address."""
-    part = folder / f"{file.name}.part"
     show = progress and sys.stderr.isatty()
     # As it is stored: a server that packs or unpacks on the way would change the hash.
     as_stored = {"Accept-Encoding": "identity"}
     download = pooch.HTTPDownloader(progressbar=show, chunk_size=_CHUNK_BYTES, timeout=_TIMEOUT_S, headers=as_stored)
     try:
-        with part.open("wb") as sink:
-            download(address, _Limited(sink, file.most_bytes), None)
-        if file.is_valid(part):
-            os.replace(part, folder / file.name)
-            return None
-        algorithm = file.known_hash.partition(":")[0]
-        return f"sent another file, {algorithm}:{pooch.file_hash(str(part), alg=algorithm)}"
-    except _TooLongError:
-        return f"sends more than {file.most_bytes:,} bytes, which is another file"
+        with written_whole(folder / file.name) as part:
+            with part.open("wb") as sink:
+                download(address, _Limited(sink, file.most_bytes), None)
+            if not file.is_valid(part):
+                algorithm = file.known_hash.partition(":")[0]
+                raise _OtherFileError(f"sent another file, {algorithm}:{pooch.file_hash(str(part), alg=algorithm)}")
+        return None
+    except _OtherFileError as error:
+        return str(error)
     except requests.RequestException as error:
         if error.response is not None:
             return f"answered {error.response.status_code} {error.response.reason}"
         return f"not reached or broken off, {type(error).__name__}"
-    finally:
-        part.unlink(missing_ok=True)
 
 
-class _TooLongError(Exception):
-    """More came than the file has."""
+class _OtherFileError(Exception):
+    """What came is not the file that was asked for."""
 
 
 class _Limited:
@@ -127,12 +124,12 @@ class _Limited:
 
     def __init__(self, file: BinaryIO, most_bytes: int) -> None:
         self._file = file
-        self._left = most_bytes
+        self._most_bytes = self._left = most_bytes
 
     def write(self, content: bytes) -> int:
         self._left -= len(content)
         if self._left < 0:
-            raise _TooLongError
+            raise _OtherFileError(f"sends more than {self._most_bytes:,} bytes, which is another file")
         return self._file.write(content)
 
     def flush(self) -> None:
@@ -190,10 +187,8 @@ def _get_mnist(folder: Path, command: str, progress: bool) -> None:
     raw.mkdir(parents=True, exist_ok=True)
     files = [RemoteFile(name, tuple(m + name for m in MNIST.mirrors), f"md5:{md5}") for name, md5 in MNIST.resources]
     for packed in fetch(files, raw, command, progress):
-        part = packed.with_suffix(".part")
-        with gzip.open(packed) as source, part.open("wb") as sink:
+        with written_whole(packed.with_suffix("")) as part, gzip.open(packed) as source, part.open("wb") as sink:
             shutil.copyfileobj(source, sink)
-        os.replace(part, packed.with_suffix(""))
     load_mnist(folder)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from crowdad.files import MB, parse_json
+from crowdad.files import MB, parse_json, written_whole
 
 __all__ = ["Outbox"]
 
@@ -114,11 +114,10 @@ class Outbox:
 
     def _is_written(self, lines: list[str]) -> bool:
         assert self.path is not None
-        part = self.path.with_name(f"{self.path.name}.part")
         try:
             if lines:
-                part.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-                os.replace(part, self.path)
+                with written_whole(self.path) as part:
+                    part.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
                 self._told = False
             else:
                 self.path.unlink(missing_ok=True)
@@ -127,8 +126,6 @@ class Outbox:
             if not self._told:
                 self._told = True
                 self._notice(f"{self.path.name}: cannot be written ({error.strerror}); alerts wait in memory")
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
             return False
 
     def _left_by_an_earlier_start(self, path: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 from crowdad.tubes.patches.extractor import EXTRACTORS, Extractor, extractor_kind
 from crowdad.tubes.patches.spans import Span, tubes_through
+from crowdad.tubes.patches.steps import steps_of, with_breaks
 from crowdad.tubes.patches.subjects import SUBJECT_HW, motion_of, subject_of
 
 __all__ = [
@@ -11,6 +12,8 @@ __all__ = [
     "Span",
     "extractor_kind",
     "motion_of",
+    "steps_of",
     "subject_of",
     "tubes_through",
+    "with_breaks",
 ]

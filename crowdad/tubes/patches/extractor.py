@@ -63,13 +63,14 @@ class Extractor:
     """Turns the steps of one scene into tubes.
 
     scale: the scene's geometry.  settings: motion, tubes and scale sections are used.
-    gap: frames a step, at the rate of the footage since the last `reset`.
+    gap: frames a step, at the rate of the footage since the last `reset`.  size_hw: of the pictures, pixels.
     Raises ConfigError for an unknown `tubes.kind` and for settings that would take all memory.
     """
 
     def __init__(self, scale: SceneScale, settings: Settings) -> None:
         check_cost(scale, settings)
         self.views = views(scale, settings.scale)
+        self.size_hw = scale.size_hw
         self._scale = scale
         self._settings = settings
         self._kind = extractor_kind(settings.tubes)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from crowdad.config import Settings
 from crowdad.records import Frame, Tubes
 from crowdad.tubes.patches.extractor import Extractor
+from crowdad.tubes.patches.steps import steps_of
 from crowdad.tubes.scale import SceneScale
 
 __all__ = ["Span", "tubes_through"]
@@ -35,22 +36,12 @@ def tubes_through(
     """At each step the tubes that pass through the span's box during the span, with the frame they end in.
 
     frames: from at least one window before the span until one after it; tubes that end later have passed through too.
-    Frames of a size unlike the scene's are left out.
+    Frames of a size unlike the scene's are left out, and nobody is followed across a cut.
     """
-    extractor = Extractor(scale, settings)
     boxes = np.asarray(span.boxes, np.float64)
-    segment, place = None, 0
-    for frame in frames:
-        if frame.repeated:
-            continue
-        if frame.segment != segment:
-            segment, place = frame.segment, 0
-            extractor.reset(frame.fps)
-        if place % extractor.gap == 0 and frame.luma.shape == scale.size_hw:
-            tubes = extractor.push(frame.luma, frame.time_s)
-            if tubes is not None:
-                yield frame, tubes.where(_passes(tubes, frame.time_s, span, boxes, scale))
-        place += 1
+    for frame, tubes in steps_of(frames, Extractor(scale, settings)):
+        if tubes is not None:
+            yield frame, tubes.where(_passes(tubes, frame.time_s, span, boxes, scale))
 
 
 def _passes(

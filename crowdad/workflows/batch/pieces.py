@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import uuid
 from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -15,7 +14,7 @@ import numpy as np
 
 from crowdad.detection.detector import BatchCounts
 from crowdad.errors import UnreadableSourceError
-from crowdad.files import MB, Npz, read_json
+from crowdad.files import MB, Npz, read_json, written_whole
 from crowdad.outputs.folder import PIECES, RunFolder
 from crowdad.outputs.journal import Journal
 from crowdad.records import Checkpoint, Frame, FrameResult
@@ -188,12 +187,9 @@ def _place(folder: Path, piece: Piece, suffix: str) -> Path:
     return folder / PIECES / f"{piece.first:09d}-{piece.began:09d}{told}.{suffix}"
 
 
-@contextmanager
-def _whole(path: Path) -> Iterator[Path]:
+def _whole(path: Path) -> AbstractContextManager[Path]:
     """A name to write to, which becomes `path` at the end; another process may be writing the same meanwhile."""
-    part = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
-    yield part
-    os.replace(part, path)
+    return written_whole(path, ending=f".{uuid.uuid4().hex}.part")
 
 
 def _write_results(path: Path, results: Iterator[FrameResult]) -> None:

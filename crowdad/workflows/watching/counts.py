@@ -14,7 +14,7 @@ from crowdad.outputs.results import CameraRecord
 from crowdad.outputs.watch_status import Delays, WatchStatus
 from crowdad.sources import StreamStatus
 from crowdad.workflows.progress import Stage
-from crowdad.workflows.watching.arrivals import Camera
+from crowdad.workflows.watching.camera import Camera
 
 __all__ = ["Board"]
 

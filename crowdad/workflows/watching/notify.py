@@ -28,7 +28,7 @@ from crowdad.outputs.clips import ClipRecorder
 from crowdad.outputs.folder import RunFolder
 from crowdad.outputs.watch_status import WatchStatus, write_status
 from crowdad.sources import StreamStatus
-from crowdad.workflows.watching.arrivals import Camera
+from crowdad.workflows.watching.camera import Camera
 from crowdad.workflows.watching.counts import Board
 
 __all__ = ["AlertOptions", "Teller"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +21,7 @@ from crowdad.outputs.folder import RunFolder, run_name
 from crowdad.outputs.watch_status import WatchStatus
 from crowdad.scene.calibration import RunningCalibration
 from crowdad.scene.model import SceneModel
-from crowdad.sources import LiveFrame, Stream, StreamStatus, read_mask
+from crowdad.sources import LiveFrame, Stream, StreamStatus, read_ahead, read_mask
 from crowdad.wording import without_login
 from crowdad.workflows.camera_check import CameraWatch
 from crowdad.workflows.footage import chosen_options
@@ -30,7 +30,7 @@ from crowdad.workflows.progress import Stage
 from crowdad.workflows.run_records import camera_record
 from crowdad.workflows.run_start import save_scene, wanting
 from crowdad.workflows.runtime_choice import check_runtime, open_runtime
-from crowdad.workflows.watching.arrivals import Arrivals, Camera, OpenCamera
+from crowdad.workflows.watching.camera import Camera, OpenCamera
 from crowdad.workflows.watching.counts import Board
 from crowdad.workflows.watching.notify import Teller
 from crowdad.workflows.watching.thinning import Breaks, Thinning
@@ -40,7 +40,8 @@ from crowdad.workflows.watching.watch_options import WatchKeywords, WatchOptions
 __all__ = ["WatchOptions", "watch"]
 
 _STATUS_EVERY_S = 5.0
-_TICK_S = 0.2
+_TICK_S = _IDLE_S = 0.2
+_HANGS_S = 5.0
 _SAVE_EVERY_S = 3600.0
 _PAUSE_S = 2.0
 _PAUSE_FRAMES = 10
@@ -249,7 +250,9 @@ class _Watch:
         # Before the camera is read: frames that come while libraries are loaded would be late from the start.
         scorer = None if scene is None else self._ready(scene)
         self._began_s = time.monotonic()
-        arrivals = Arrivals(self._camera, color=self._wants_pictures())
+        frames = self._camera.frames(self._wants_pictures())
+        # A watch must not sleep with its camera, nor wait for one that hangs.
+        arrivals = read_ahead(frames, 1, idle_s=_IDLE_S, stop=self._camera.close, join_s=_HANGS_S)
         ended = "an error"
         try:
             coming = self._coming(arrivals)
@@ -280,7 +283,7 @@ class _Watch:
         limit_s = self._options.duration_s
         return limit_s is not None and time.monotonic() - self._began_s >= limit_s
 
-    def _coming(self, arrivals: Arrivals) -> Iterator[LiveFrame | None]:
+    def _coming(self, arrivals: Iterable[LiveFrame | None]) -> Iterator[LiveFrame | None]:
         """The frames until the watch's time is over; None once where the camera pauses or many frames are missing."""
         last_s: float | None = None  # of the last frame, where no pause has been passed on since
         breaks = Breaks()

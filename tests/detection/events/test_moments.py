@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from crowdad.config import EventSettings
 from crowdad.detection.events import MOST_MOMENTS, EventFinder, MomentFinder
 from crowdad.records import Event, FrameResult, Heatmap
 
@@ -19,7 +20,7 @@ def result(index: int, warm: dict[tuple[int, int], float]) -> FrameResult:
 
 
 def found(frames: list[dict[tuple[int, int], float]]) -> tuple[list[Event], list[Event]]:
-    finder, moments = EventFinder(FPS), MomentFinder(FPS, [0.05, 0.15, 0.3])
+    finder, moments = EventFinder(FPS), MomentFinder(EventSettings(gap_s=0.4), FPS, None, [0.05, 0.15, 0.3])
     events = []
     for index, warm in enumerate(frames):
         events += finder.push(result(index, warm))

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from crowdad.tubes.patches import Span, tubes_through
-from tests.tiny_scene import SIZE_HW, frames_of, scale_of, settings_of, walkers
+from tests.tiny_scene import SIZE_HW, frames_of, scale_of, settings_of, texture, walkers
 
 FRAMES = frames_of(walkers(30))
 """Two walkers, the upper one to the right, the lower one to the left, for 3 s."""
+ELSEWHERE = texture(SIZE_HW, seed=5, coarseness=24)
 TOP = (0.0, 0.0, 128.0, SIZE_HW[0] / 2)
 
 
@@ -44,10 +45,11 @@ def test_tubes_that_end_after_the_span_count_as_long_as_they_reach_back_into_it(
     assert (min(taken), max(taken)) == (10, 18)
 
 
-@pytest.mark.parametrize("change", ["segment", "size"])
-def test_breaks_and_other_sizes_are_no_window(change: str) -> None:
+@pytest.mark.parametrize("change", ["segment", "size", "cut"])
+def test_breaks_cuts_and_other_sizes_are_no_window(change: str) -> None:
     odd = frames_of(walkers(8), first=0)
-    more = frames_of(walkers(8) if change == "segment" else walkers(8)[:, :80], first=8, segment=1)
+    later = walkers(8)[:, :80] if change == "size" else np.stack([ELSEWHERE] * 8) if change == "cut" else walkers(8)
+    more = frames_of(later, first=8, segment=int(change != "cut"))
     found = tubes_through([*odd, *more], Span(0, 9, ((0.0, *TOP),)), scale_of(), settings_of())
-    expected = [5, 6, 7, 13, 14, 15] if change == "segment" else [5, 6, 7]
+    expected = [5, 6, 7] if change == "size" else [5, 6, 7, 13, 14, 15]
     assert [frame.index for frame, _ in found] == expected

@@ -174,7 +174,7 @@ def test_an_interrupt_ends_open_events_and_is_passed_on(model: Path, tmp_path: P
     assert status.scored == 26
     assert status.scored + sum(status.skipped.values()) == status.frames_total
     assert states(folder)[-1] == "offline"
-    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("crowdad-arrivals")]
+    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("crowdad-read-ahead")]
 
 
 def test_what_a_consumer_raises_surfaces_and_everything_is_closed(model: Path, tmp_path: Path) -> None:
