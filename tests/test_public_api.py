@@ -36,7 +36,7 @@ def test_importing_loads_nothing_heavy() -> None:
 
 
 def test_five_lines_fit_and_score_a_generator(tiny_camera: TinyCamera) -> None:
-    pictures = [frame.luma for frame in crowdad.open_source(tiny_camera.normal).frames()]
+    pictures = [frame.luma for frame in crowdad.open_source(tiny_camera.normal, end_s=6).frames()]
     settings = tiny_camera.settings
 
     def frames() -> list[np.ndarray]:
