@@ -225,7 +225,7 @@ def test_every_option_that_an_error_names_is_an_argument_or_of_the_command_line_
 
 
 def test_five_lines_fit_and_score_a_generator(tiny_camera: TinyCamera) -> None:
-    pictures = [frame.luma for frame in open_source(tiny_camera.normal).frames()]
+    pictures = [frame.luma for frame in open_source(tiny_camera.normal, end_s=6).frames()]
     settings = tiny_camera.settings
 
     def frames() -> list[np.ndarray]:

@@ -65,7 +65,8 @@ def test_forged_models_keep_their_frame(tmp_path: Path) -> None:
     blob = model_of().save(tmp_path / "scene.safetensors").read_bytes()
     for number in range(20):
         forged, _ = mutate_model(np.random.default_rng(number), blob)
-        json.loads(forged[8 : 8 + int.from_bytes(forged[:8], "little")])
+        header = json.loads(forged[8 : 8 + int.from_bytes(forged[:8], "little")])
+        assert isinstance(header, dict), number
 
 
 @pytest.fixture(scope="module")

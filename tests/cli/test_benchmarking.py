@@ -184,4 +184,4 @@ def test_a_damaged_one_is_not_said_to_be_there(tmp_path: Path, capsys: pytest.Ca
     folder = shanghaitech(tmp_path)
     np.save(folder / "testing" / "test_frame_mask" / "01_0014.npy", np.zeros(3))
     assert run("data", "get", "shanghaitech", "--data", tmp_path) == 1
-    assert "01_0014.npy: labels of shape (3,) for 4 frames" in capsys.readouterr().err
+    assert "01_0014.npy: " in capsys.readouterr().err

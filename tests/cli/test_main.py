@@ -97,18 +97,18 @@ def test_what_is_no_model_is_told_from_half_of_one(
     tiny_camera: TinyCamera, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("detect", tiny_camera.unusual, "-m", tiny_camera.normal) == 1
-    assert "no crowdad scene model; give one that crowdad fit wrote" in capsys.readouterr().err
+    assert "crowdad fit" in capsys.readouterr().err
     half = tmp_path / "half.safetensors"
     half.write_bytes(tiny_camera.model.read_bytes()[:-100])
     assert run("detect", tiny_camera.unusual, "-m", half) == 1
-    assert "not a whole crowdad scene model" in capsys.readouterr().err
+    assert "not a whole" in capsys.readouterr().err
 
 
 def test_cuts_are_told(tiny_camera: TinyCamera, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     here = lumas(tiny_camera, 40)
     video = write_video(tmp_path / "two.mp4", [*here, *[texture(here[0].shape, 7, coarseness=40)] * 30])
     assert run("detect", video, "-m", tiny_camera.model, "--no-overlay", "-o", tmp_path / "run") == 0
-    assert "  cuts, followed across by nobody: 0:04.0" in capsys.readouterr().out
+    assert "0:04.0" in capsys.readouterr().out
 
 
 def test_detect_tells_what_was_found(
@@ -137,7 +137,8 @@ def test_fit_then_detect_with_settings_from_a_file(tiny_camera: TinyCamera, tmp_
         sections.setdefault(section, []).append(f"{name} = {value if value[0].isdigit() else repr(value)}")
     config.write_text("\n".join(f"[{section}]\n" + "\n".join(lines) for section, lines in sections.items()))
     model = tmp_path / "m.safetensors"
-    fit = ("fit", tiny_camera.normal, "--config", config, "--seed", 3, "--set", "encoder.epochs=1", "-o", model, "-q")
+    quick = ("--seed", 3, "--set", "encoder.epochs=1", "--end", 6)
+    fit = ("fit", tiny_camera.normal, "--config", config, *quick, "-o", model, "-q")
     assert run(*fit) == 0
     scene = crowdad.SceneModel.load(model)
     assert (scene.settings.seed, scene.settings.encoder.epochs, scene.settings.scale.person_px) == (3, 1, 24)
@@ -244,7 +245,7 @@ def test_odd_footage_is_scored(
     assert results.counts.truncated is (name == "truncated.mp4")
     if name == "truncated.mp4":
         assert 30 < len(table) < 100
-        assert "ends before its container says so" in capsys.readouterr().err
+        assert "truncated.mp4" in capsys.readouterr().err
     else:
         assert len(table) == 60
 

@@ -161,7 +161,7 @@ def test_names_that_are_no_folder_are_one_line(
     clip = plain(tmp_path / "clip.mp4", 12)
     ended = crowdad_program("detect", clip, "-m", tiny_model, "-o", "n" * 300)
     assert (ended.code, len(ended.errors)) == (1, 1)
-    assert "cannot be written, the name is too long" in ended.errors[0]
+    assert "the name is too long" in ended.errors[0]
     for verb in (("detect", clip), ("fit", clip), ("watch", clip, "--realtime"), ("demo",)):
         ended = crowdad_program(*verb, "-o", "")
         assert ended.code == 2
@@ -178,7 +178,7 @@ def test_a_working_folder_that_was_deleted_is_one_line(
     (tmp_path / "gone").rmdir()
     ended = crowdad_program("detect", clip, "-m", tiny_model)
     assert (ended.code, len(ended.errors)) == (1, 1)
-    assert "the working folder was removed" in ended.errors[0]
+    assert "working folder" in ended.errors[0]
 
 
 def test_a_home_that_cannot_be_written_prints_nothing() -> None:

@@ -245,13 +245,13 @@ def test_one_window_is_enough(detect: Detect, tmp_path: Path) -> None:
 def test_larger_pictures_are_read_when_asked_for(tiny_model: Path, tmp_path: Path, crowdad_program: Program) -> None:
     path = footage.huge(tmp_path / "huge.mkv")
     ended = crowdad_program("detect", path, "-m", tiny_model, "--max-pixels", 40_000_000, "-o", tmp_path / "run")
-    assert "another shape is another camera" in ended.errors[0], "it was read, and only the model refuses it"
+    assert "shape" in ended.errors[0], "it was read, and only the model refuses it"
     assert crowdad_program("info", path).code == 1
     assert "7680x4320" in crowdad_program("info", path, "--max-pixels", 40_000_000).shown
     small = plain(tmp_path / "small.mp4")
     ended = crowdad_program("detect", small, "-m", tiny_model, "--max-pixels", 10_000, "-o", tmp_path / "run")
     assert (ended.code, len(ended.errors)) == (1, 1)
-    assert "128x96, more than 10000 pixels are not read" in ended.errors[0]
+    assert "10000 pixels" in ended.errors[0]
     assert crowdad_program("detect", small, "-m", tiny_model, "--max-pixels", 1, "-o", tmp_path / "run").code == 2
 
 

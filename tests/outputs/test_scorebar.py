@@ -52,10 +52,11 @@ def test_long_footage_turns_pages() -> None:
 
 
 def test_times_outside_the_table_do_not_stop_it() -> None:
-    for time_s in (-1.0, 0.0, 11.0):
-        strip(bar(np.full(10, 0.3), 10.0), time_s)
-    strip(bar(np.zeros(0), 0.0), 3.0)
-    strip(bar(np.zeros(1), 0.0), 0.0)
+    first, before, last, after = (strip(bar(np.full(10, 0.3), 10.0), time_s) for time_s in (0.0, -1.0, 10.0, 11.0))
+    assert np.array_equal(before, first)
+    assert np.array_equal(after, last)
+    assert strip(bar(np.zeros(0), 0.0), 3.0).any()
+    assert strip(bar(np.zeros(1), 0.0), 0.0).any()
 
 
 def test_events_are_shaded_and_numbered() -> None:

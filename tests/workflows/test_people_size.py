@@ -56,7 +56,7 @@ def test_doubts_are_told_and_what_to_do() -> None:
 
 def test_a_scene_is_learned_with_the_given_height(tiny_camera: TinyCamera, tmp_path: Path) -> None:
     file = drawn(tmp_path / "people.json", (60, 28), (180, 34), size_wh=(360, 240))
-    scene = crowdad.fit(tiny_camera.normal, settings=tiny_camera.settings, person_height=file)
+    scene = crowdad.fit(tiny_camera.normal, settings=tiny_camera.settings, person_height=file, end_s=6)
     assert scene.scale.certainty == "given"
     assert scene.scale.person_px(180, np.array([60, 180])) == pytest.approx([28, 34])
     again = type(scene).load(scene.save(tmp_path / "scene.safetensors"))

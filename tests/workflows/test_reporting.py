@@ -69,7 +69,7 @@ def test_pictures_become_a_video_of_the_part_that_was_read(tiny_camera: TinyCame
 def test_ticked_events_are_learned_as_normal(reported: Path, tiny_camera: TinyCamera, tmp_path: Path) -> None:
     data = page_data(reported)
     event = max(data["events"], key=lambda event: event["end_s"] - event["start_s"])
-    # What the page saves, see tests/outputs/report/test_browser.py.
+    # What the page saves, see tests/outputs/report/assets/test_page.py.
     span = {"event": event["id"], **{name: event[name] for name in ("start_s", "end_s", "boxes")}}
     ticks = tmp_path / "false-alarms.json"
     ticks.write_text(json.dumps({**data["false_alarms"], "spans": [span]}), encoding="utf-8")

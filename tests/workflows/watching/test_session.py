@@ -230,7 +230,7 @@ def test_a_camera_of_another_shape_is_told_once_and_counted(model: Path, tmp_pat
     check_account(status, 5)
     assert status.skipped == {"picture of another shape": 5}
     assert len(notices) == 1
-    assert "another shape is another camera" in notices[0]
+    assert "another shape" in notices[0]
 
 
 @pytest.mark.parametrize(
