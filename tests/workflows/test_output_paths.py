@@ -86,7 +86,7 @@ def test_folders_are_numbered_unless_they_are_to_be_replaced(tmp_path: Path) -> 
 
 def test_a_folder_of_the_users_own_is_not_numbered(tmp_path: Path) -> None:
     (tmp_path / "results.json").touch()
-    with pytest.raises(OutputExistsError, match="--overwrite"):
+    with pytest.raises(OutputExistsError, match="overwrite=True"):
         OutputPaths(tmp_path).folder(tmp_path / "plaza.mp4", "plaza")
 
 

@@ -85,7 +85,7 @@ class AlertOptions:
                 raise ConfigError(f"no sink of alerts is called {name!r}; choose among {', '.join(SINKS)}")
         twice = [name for name in ("webhook", "mqtt") if name in self.sinks and getattr(self, name) is not None]
         if twice:
-            raise ConfigError(f"alerts go to one {twice[0]}; give --{twice[0]} or --alert {twice[0]}=..., not both")
+            raise ConfigError(f"the sink {twice[0]!r} is given twice; give its address once")
 
     def makers(self) -> dict[str, Callable[[], Sink]]:
         """What makes each sink that is asked for, by its kind."""
