@@ -48,25 +48,24 @@ READS = {"read_bytes", "read_text", "fromfile", "load", "imread", "loadmat", "sa
 """Ends of names of calls that read a file whole, or believe what a file says of its own size."""
 
 ALLOWED = {
-    ("bounded.py", "json.loads"): "this is the helper",
-    ("bounded.py", "tomllib.loads"): "this is the helper",
-    ("bounded.py", "zipfile.ZipFile"): "this is the helper",
+    ("files.py", "json.loads"): "this is the helper",
+    ("files.py", "tomllib.loads"): "this is the helper",
+    ("files.py", "zipfile.ZipFile"): "this is the helper",
     ("outputs/heatmaps.py", "zipfile.ZipFile"): "writes",
     ("outputs/journal.py", "load"): "a record in memory",
     ("outputs/journal.py", "json.loads"): "what this program wrote a moment ago",
     ("outputs/alerts/mqtt.py", "json.loads"): "what this program wrote a moment ago",
     ("workflows/resuming.py", "json.loads"): "what this program wrote a moment ago",
-    ("demo.py", "json.loads"): "what this program wrote a moment ago",
-    ("scene.py", "safe_open"): "maps the file, whose size was checked",
-    ("datasets/ground_truth.py", "np.load"): "maps the file",
-    ("datasets/ground_truth.py", "loadmat"): "what it unpacks to was checked",
+    ("synthetic/demo.py", "json.loads"): "what this program wrote a moment ago",
+    ("scene/model.py", "safe_open"): "maps the file, whose size was checked",
+    ("evaluation/datasets/ground_truth.py", "np.load"): "maps the file",
+    ("evaluation/datasets/ground_truth.py", "loadmat"): "what it unpacks to was checked",
     ("sources/stream.py", "waiting.shot.load"): "of a decoded picture",
     ("sources/_base.py", "picture.load"): "of a decoded picture",
-    ("datasets/download.py", "load"): "a function that checks its files",
-    ("export/writing.py", "path.read_bytes"): "what this program wrote a moment ago",
+    ("evaluation/datasets/download.py", "load"): "a function that checks its files",
     ("page/app.py", "(_OWN / name).read_text"): "of the package",
     ("outputs/report/parts.py", "(_ASSETS / name).read_text"): "of the package",
-    ("evaluation.py", "Path('/proc/cpuinfo').read_text"): "of the system",
+    ("evaluation/protocols.py", "Path('/proc/cpuinfo').read_text"): "of the system",
 }
 
 
