@@ -53,8 +53,9 @@ def test_long_footage_turns_pages() -> None:
 
 def test_times_outside_the_table_do_not_stop_it() -> None:
     first, before, last, after = (strip(bar(np.full(10, 0.3), 10.0), time_s) for time_s in (0.0, -1.0, 10.0, 11.0))
-    assert np.array_equal(before, first)
-    assert np.array_equal(after, last)
+    curve = np.s_[:, 200:]  # right of the clock, which tells each time
+    assert np.array_equal(before[curve], first[curve])
+    assert np.array_equal(after[curve], last[curve])
     assert strip(bar(np.zeros(0), 0.0), 3.0).any()
     assert strip(bar(np.zeros(1), 0.0), 0.0).any()
 
