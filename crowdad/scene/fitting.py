@@ -67,15 +67,7 @@ def fit_scene(
     gathered = gather(sources, scale, settings, progress, list(learners.values()))
     learned = {name: stream for name, one in learners.items() if (stream := one.learned()) is not None}
     clusters = settings.normality.clusters_unlabelled if unlabelled else settings.normality.clusters
-    if len(gathered.features) < FEWEST_TUBES:
-        contradicted = scale.why if scale.certainty == "given" else ""
-        cause = f"people's height is as given, the footage contradicts it: {contradicted}" if contradicted else _NOBODY
-        raise TooLittleMotionError(
-            f"{len(gathered.features)} moving patches in {gathered.frames} frames, at least {FEWEST_TUBES} are needed "
-            f"to learn from; {cause}",
-            nothing=not len(gathered.features),
-            contradicted=contradicted,
-        )
+    _check_enough(gathered, scale)
     mean, spread = _standard(gathered.features)
     encoder, losses = _train(gathered.features, mean, spread, settings, device, progress)
     motion = Motion(
@@ -104,6 +96,19 @@ def fit_scene(
         _add_normal(scene, also_normal, gathered.tubes)
     progress("finding what is common", 1.0)
     return scene
+
+
+def _check_enough(gathered: Gathered, scale: SceneScale) -> None:
+    """Raise TooLittleMotionError where hardly anything moves that could be compared."""
+    if len(gathered.features) < FEWEST_TUBES:
+        contradicted = scale.why if scale.certainty == "given" else ""
+        cause = f"people's height is as given, the footage contradicts it: {contradicted}" if contradicted else _NOBODY
+        raise TooLittleMotionError(
+            f"{len(gathered.features)} moving patches in {gathered.frames} frames, at least {FEWEST_TUBES} are needed "
+            f"to learn from; {cause}",
+            nothing=not len(gathered.features),
+            contradicted=contradicted,
+        )
 
 
 def _provenance(sources: Sequence[Source], gathered: Gathered, unlabelled: bool, losses: list[float]) -> dict[str, Any]:

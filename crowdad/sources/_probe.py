@@ -161,13 +161,12 @@ def _probed(path: Path, name: str, asked_fps: float | None, max_pixels: int) -> 
         truncated = timeline is not None and _is_cut(path, container, stream, timeline, fps)
         info = _describe(name, path, container, stream, None if asked_fps else timeline, fps)
         size_hw = Orientation.of(glance.first, clockwise_deg).size_hw(glance.first.height, glance.first.width)
-        info = replace(info, size_hw=size_hw)
     new_fps, repeats = _new_fps(path, name, max_pixels, timeline, glance, fps)
     used = None if asked_fps is not None else timeline
     ranked = used is not None and (_contradicts(used, glance) or (used.in_order and bool(may_reorder)))
     used = used.in_order_of_decoding() if used is not None and ranked else used
     return Probe(
-        info,
+        replace(info, size_hw=size_hw),
         used,
         new_fps,
         changes,
