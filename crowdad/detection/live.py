@@ -189,7 +189,7 @@ class LiveScorer:
         arrivals: None among the frames says that the camera pauses: all that waits is told, and open events end.
         fps: asked for the camera's frame rate, repeats included, whenever footage begins or goes on after a break.
         """
-        for _, frames in groupby(arrivals, _Part()):
+        for _, frames in groupby(arrivals, _Stretch()):
             coming = (frame for frame in frames if frame is not None)
             first = next(coming, None)
             if first is None:
@@ -252,7 +252,7 @@ class LiveScorer:
             detector.threshold_raw = self._calibration.threshold_raw
 
 
-class _Part:
+class _Stretch:
     """Key of the run that a frame belongs to: pauses, breaks and changes of size begin another."""
 
     def __init__(self) -> None:

@@ -35,7 +35,7 @@ _STOP_S = 10.0
 
 
 @dataclass(frozen=True, eq=False)
-class _Shot:
+class _PackedFrame:
     """A scored frame with its packed picture."""
 
     result: FrameResult
@@ -52,7 +52,7 @@ class _Sighting:
 
 
 @dataclass(frozen=True)
-class _Place:
+class _Spooled:
     """Where a shot is in the spool, and the row that is told of it."""
 
     offset: int
@@ -92,7 +92,7 @@ class ClipRecorder:
         self._before_s = before_s
         self._after_s = after_s
         self._most_s = most_s
-        self._past: deque[_Shot] = deque()
+        self._past: deque[_PackedFrame] = deque()
         self._recording: _Recording | None = None
         self._recorded: set[int] = set()  # keys of open events that a clip was begun for
         self._finished: queue.Queue[_Recording | None] = queue.Queue(maxsize=_WAITING_CLIPS + 1)
@@ -120,7 +120,7 @@ class ClipRecorder:
 
         captured_s: unix time of it.  jpeg: its picture, packed.  open_events: what lasts at it and is to be recorded.
         """
-        shot = _Shot(result, captured_s, jpeg)
+        shot = _PackedFrame(result, captured_s, jpeg)
         open_keys = {event.keys[0] for event in open_events}
         self._recorded &= open_keys
         if self._recording is None and open_keys - self._recorded:
@@ -156,7 +156,7 @@ class ClipRecorder:
                 self._notice("clips: some could not be drawn in time and are lost")
                 self._thread.join(_STOP_S)
 
-    def _begin(self, event: OpenEvent, shot: _Shot) -> None:
+    def _begin(self, event: OpenEvent, shot: _PackedFrame) -> None:
         began = datetime.fromtimestamp(shot.captured_s - (shot.result.time_s - event.start_s), UTC)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -240,7 +240,7 @@ class _Recording:
     def __init__(self, name: str, folder: Path, began_s: float) -> None:
         self.name = name
         self._spool: BinaryIO = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed by `close`
-        self._places: list[_Place] = []
+        self._places: list[_Spooled] = []
         self._sightings: dict[int, _Sighting] = {}
         self._last_open_s = began_s
 
@@ -249,14 +249,14 @@ class _Recording:
         """Time of the first frame."""
         return self._places[0].time_s
 
-    def add(self, shot: _Shot, open_events: tuple[OpenEvent, ...]) -> None:
+    def add(self, shot: _PackedFrame, open_events: tuple[OpenEvent, ...]) -> None:
         """Append a frame.  Raises OSError where the disk refuses."""
         result, heatmap = shot.result, shot.result.heatmap
         offset = self._spool.seek(0, os.SEEK_END)
         self._spool.write(shot.jpeg)
         self._spool.write(heatmap.anomaly.astype(np.float16).tobytes())
         self._places.append(
-            _Place(
+            _Spooled(
                 offset,
                 len(shot.jpeg),
                 heatmap.anomaly.shape,

@@ -99,7 +99,7 @@ def detect_many(
 
     What fails is told and costs the others nothing.
     """
-    board = _Board()
+    board = _Tasks()
     ended: dict[Spec, RunResults | Failure] = {}
 
     def note(run: _Spread) -> None:
@@ -120,7 +120,7 @@ def detect_many(
 
 
 @dataclass(eq=False)
-class _Board:
+class _Tasks:
     """What all pieces of footage have in common: tasks as they end, how many have, and how many are waited for."""
 
     ends: SimpleQueue[tuple[Future[Any], _Spread]] = field(default_factory=SimpleQueue)
@@ -137,7 +137,7 @@ class _Spread:
 
     request: Request
     fleet: Fleet
-    board: _Board
+    board: _Tasks
     tasks: dict[Future[Any], str | Piece] = field(default_factory=dict)
     ended: RunResults | Failure | None = None
     _plan: Plan | None = None

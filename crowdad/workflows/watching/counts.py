@@ -16,7 +16,7 @@ from crowdad.sources import StreamStatus
 from crowdad.workflows.progress import Stage
 from crowdad.workflows.watching.camera import Camera
 
-__all__ = ["Board"]
+__all__ = ["WatchCounts"]
 
 _LATELY_S = 5.0
 _LEAST_S = 1.0  # the first results come in one go, which tells of no rate
@@ -24,7 +24,7 @@ _LEAST_S = 1.0  # the first results come in one go, which tells of no rate
 Phase = Literal["warming up", "learning", "scoring", "ended"]
 
 
-class Board:
+class WatchCounts:
     """What is known of a watch.  Statuses may come from any thread, all else from the watch's own.
 
     run: names this start of the program.

@@ -29,7 +29,7 @@ from crowdad.outputs.folder import RunFolder
 from crowdad.outputs.watch_status import WatchStatus, write_status
 from crowdad.sources import StreamStatus
 from crowdad.workflows.watching.camera import Camera
-from crowdad.workflows.watching.counts import Board
+from crowdad.workflows.watching.counts import WatchCounts
 
 __all__ = ["AlertOptions", "Teller"]
 
@@ -105,11 +105,16 @@ class Teller:
     """
 
     def __init__(
-        self, folder: RunFolder, camera: Camera, board: Board, options: AlertOptions, notice: Callable[[str], None]
+        self,
+        folder: RunFolder,
+        camera: Camera,
+        counts: WatchCounts,
+        options: AlertOptions,
+        notice: Callable[[str], None],
     ) -> None:
         self._folder = folder
         self._camera = camera
-        self._board = board
+        self._counts = counts
         self._notice = notice
         self._cannot_write = False
         self.final: WatchStatus | None = None
@@ -137,7 +142,7 @@ class Teller:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        last = self._board.status
+        last = self._counts.status
         if last is not None and last.state == "online":
             self._tell_status(StreamStatus("offline", time.time(), "the watch has ended"))
         try:
@@ -152,15 +157,15 @@ class Teller:
         """The camera was found or lost; from any thread."""
         if status.state == "offline":
             self._notice(f"{self._camera.name}: offline, {status.reason}")
-        elif self._board.status is not None:
+        elif self._counts.status is not None:
             self._notice(f"{self._camera.name}: online again")
         self._tell_status(status)
 
     def _tell_status(self, status: StreamStatus) -> None:
-        self._board.status = status
+        self._counts.status = status
         self._offer(
             StatusMessage(
-                run=self._board.run,
+                run=self._counts.run,
                 camera=self._camera.name,
                 state=status.state,
                 wall_clock=clock_of(status.at_s),
@@ -184,12 +189,12 @@ class Teller:
         if change.kind == "end":
             del self._began[change.key]
             self._clips.pop(change.key, None)
-        self._board.change(change, since_start_s)
+        self._counts.change(change, since_start_s)
         self._offer(
             EventMessage(
                 type=change.kind,
                 id=self._id(change.key),
-                run=self._board.run,
+                run=self._counts.run,
                 camera=self._camera.name,
                 start_s=change.start_s,
                 time_s=change.time_s,
@@ -210,7 +215,7 @@ class Teller:
 
     def record(self) -> WatchStatus:
         """How the watch stands."""
-        return self._board.record(self._camera, self._couriers)
+        return self._counts.record(self._camera, self._couriers)
 
     def write(self, status: WatchStatus) -> None:
         """Write status.json; a disk that refuses is told once and does not stop the watch."""
@@ -231,7 +236,7 @@ class Teller:
         return self._clips.get(change.key, (None, None))
 
     def _id(self, key: int) -> str:
-        return f"{self._board.run}-{key}"
+        return f"{self._counts.run}-{key}"
 
     def _offer(self, message: EventMessage | StatusMessage) -> None:
         line = message_line(message)

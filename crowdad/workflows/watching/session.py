@@ -31,7 +31,7 @@ from crowdad.workflows.run_records import camera_record
 from crowdad.workflows.run_start import save_scene, wanting
 from crowdad.workflows.runtime_choice import check_runtime, open_runtime
 from crowdad.workflows.watching.camera import Camera, OpenCamera
-from crowdad.workflows.watching.counts import Board
+from crowdad.workflows.watching.counts import WatchCounts
 from crowdad.workflows.watching.notify import Teller
 from crowdad.workflows.watching.thinning import Breaks, Thinning
 from crowdad.workflows.watching.warm_up import WarmUp
@@ -138,10 +138,10 @@ def watch(
         stack.callback(opened.camera.close)
         folder = stack.enter_context(_folder(opened.camera, output))
         run = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(2)}"
-        board = Board(run)
-        teller = stack.enter_context(Teller(folder, opened.camera, board, options.alerts, notice))
+        counts = WatchCounts(run)
+        teller = stack.enter_context(Teller(folder, opened.camera, counts, options.alerts, notice))
         opened.on_status = teller.camera_status
-        running = _Watch(opened.camera, options, folder, board, teller, on_update, on_change, on_status, notice)
+        running = _Watch(opened.camera, options, folder, counts, teller, on_update, on_change, on_status, notice)
         running.run(scene)
     assert teller.final is not None
     return teller.final
@@ -215,7 +215,7 @@ class _Watch:
         camera: Camera,
         options: WatchOptions,
         folder: RunFolder,
-        board: Board,
+        counts: WatchCounts,
         teller: Teller,
         on_update: Callable[[LiveUpdate], None] | None,
         on_change: Callable[[EventChange], None],
@@ -225,7 +225,7 @@ class _Watch:
         self._camera = camera
         self._options = options
         self._folder = folder
-        self._board = board
+        self._counts = counts
         self._teller = teller
         self._on_update = on_update
         self._on_change = on_change
@@ -236,7 +236,7 @@ class _Watch:
         self._wrote_s = 0.0
         self._saved_s = time.monotonic()
         self._scored_from_s = 0.0  # monotonic; frames that were taken before came while the scene was learned
-        self._thinning = Thinning(lambda: camera.tally.dropped, board.skip, notice)
+        self._thinning = Thinning(lambda: camera.tally.dropped, counts.skip, notice)
         self._calibration: RunningCalibration | None = None
         self._scorer: LiveScorer | None = None
         self._sight: CameraWatch | None = None
@@ -277,7 +277,7 @@ class _Watch:
             if self._calibration is not None:
                 self._save_calibrated()
         finally:
-            self._board.end(self._camera, ended)
+            self._counts.end(self._camera, ended)
 
     def _is_over(self) -> bool:
         limit_s = self._options.duration_s
@@ -292,16 +292,16 @@ class _Watch:
             if self._is_over():
                 return
             if frame is not None and frame.taken_s < self._scored_from_s:
-                self._board.skip("learning")
+                self._counts.skip("learning")
             elif frame is not None:
-                if self._board.phase == "scoring" and not self._thinning.scores(frame):
+                if self._counts.phase == "scoring" and not self._thinning.scores(frame):
                     continue
                 if breaks.before(frame.index, self._thinning.stride):
                     yield None
                 last_s = time.monotonic()
                 self._look(frame)
                 yield frame
-            elif self._board.phase != "scoring" or (last_s is not None and self._pauses(last_s)):
+            elif self._counts.phase != "scoring" or (last_s is not None and self._pauses(last_s)):
                 last_s = None
                 yield None
 
@@ -312,12 +312,12 @@ class _Watch:
             return
         if camera.warning is not None:
             self._notice(camera.warning)
-        elif self._board.view is not None:
+        elif self._counts.view is not None:
             self._notice("the camera shows the model's view again")
-        self._board.view = camera_record(camera)
+        self._counts.view = camera_record(camera)
 
     def _pauses(self, last_s: float) -> bool:
-        status = self._board.status
+        status = self._counts.status
         longest_s = max(_PAUSE_S, _PAUSE_FRAMES / self._camera.fps)
         return (status is not None and status.state == "offline") or time.monotonic() - last_s > longest_s
 
@@ -339,7 +339,7 @@ class _Watch:
     def _learned(self, coming: Iterator[LiveFrame | None]) -> LiveScorer | None:
         """What scores with a scene learned from the camera's first minutes; None where the watch ends before."""
         options = self._options.scoring
-        self._board.phase = "warming up"
+        self._counts.phase = "warming up"
         warm_up = WarmUp(
             self._folder,
             self._camera.name,
@@ -347,7 +347,7 @@ class _Watch:
             heights=options.person_height,
             length_s=self._options.warm_up_s,
             device=options.device,
-            count=self._board.skip,
+            count=self._counts.skip,
             progress=self._note_stage,
             notice=self._notice,
         )
@@ -365,8 +365,8 @@ class _Watch:
         return scorer
 
     def _note_stage(self, stage: Stage) -> None:
-        self._board.phase = "warming up" if stage.unit == "s" else "learning"
-        self._board.stage = stage
+        self._counts.phase = "warming up" if stage.unit == "s" else "learning"
+        self._counts.stage = stage
 
     def _ready(self, scene: SceneModel) -> LiveScorer:
         options, own = self._options.scoring, self._options.scoring.model is None
@@ -393,7 +393,7 @@ class _Watch:
         return self._on_update is not None or self._teller.wants_pictures
 
     def _score(self, scorer: LiveScorer, coming: Iterator[LiveFrame | None]) -> None:
-        self._board.phase = "scoring"
+        self._counts.phase = "scoring"
         refused = ""
         for item in scorer.run(coming, lambda: self._camera.fps / self._thinning.stride):
             if isinstance(item, LiveScore):
@@ -401,19 +401,19 @@ class _Watch:
             elif isinstance(item, EventChange):
                 self._tell(item)
             else:
-                self._board.skip("picture of another shape")
+                self._counts.skip("picture of another shape")
                 if item.reason != refused:
                     refused = item.reason
                     self._notice(refused)
 
     def _add(self, score: LiveScore, scorer: LiveScorer) -> None:
-        board = self._board
-        board.add(score)
-        board.lag_frames, board.threshold_raw = scorer.lag, scorer.threshold_raw
+        counts = self._counts
+        counts.add(score)
+        counts.lag_frames, counts.threshold_raw = scorer.lag, scorer.threshold_raw
         self._teller.frame(score)
         if self._on_update is not None:
-            status = board.status or StreamStatus("online", score.captured_s)
-            self._on_update(LiveUpdate(score, status, board.fps, board.latency_s))
+            status = counts.status or StreamStatus("online", score.captured_s)
+            self._on_update(LiveUpdate(score, status, counts.fps, counts.latency_s))
 
     def _tell(self, change: EventChange) -> None:
         self._teller.event(change)
