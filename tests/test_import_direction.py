@@ -28,7 +28,8 @@ TIERS = (
     ("tubes",),
     ("sources",),
     ("config", "records"),
-    ("files", "errors", "_version"),
+    ("files",),
+    ("errors", "_version"),
     ("wording",),
 )
 """From top to bottom.  "crowdad" is the package's own `__init__`, the front door that names what users import."""

@@ -51,6 +51,10 @@ def imported(tree: ast.AST) -> set[str]:
     return found
 
 
+NEVER_ASKED_FOR = {"crowdad/outputs/tables.py: pandas"}
+"""Used where it happens to be there: a table for pandas is for those who have it, and one line tells the others."""
+
+
 def canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
@@ -77,7 +81,7 @@ def test_every_library_that_is_imported_is_asked_for() -> None:
         for name in imported(ast.parse(path.read_text(encoding="utf-8"))) - sys.stdlib_module_names - {"crowdad"}
         if canonical(IMPORTED_AS.get(name, name)) not in asked
     }
-    assert unasked == set()
+    assert unasked == NEVER_ASKED_FOR
 
 
 def test_the_search_for_imports_finds_all_that_run() -> None:
