@@ -32,29 +32,15 @@ __all__ = ["CHANCE", "Candidate", "Cell", "CellStore", "code_fingerprint", "meas
 CHANCE = 0.5
 """AUC of footage that a candidate cannot be fitted to: it says nothing about it."""
 
-_SCORING = (
-    "calibration.py",
-    "cuts.py",
-    "detector.py",
-    "encoders",
-    "gathering.py",
-    "heatmap.py",
-    "motion.py",
-    "normality.py",
-    "patches",
-    "purification.py",
-    "scale",
-    "scene.py",
-    "training.py",
-)
+_SCORING = ("config.py", "detection", "scene", "tubes")
 _MAKING = ("actors.py", "composites.py", "cutouts.py", "footage.py", "shapes.py")
 
 
 def code_fingerprint() -> str:
     """Hash of the code that scores and of the code that makes the footage: a cell holds for this code only."""
     package, here = Path(config.__file__).parent, Path(__file__).parent
-    rooms = [package / name for name in _SCORING if (package / name).exists()]
-    return fingerprint([*rooms, package / "datasets" / "generated", *(here / name for name in _MAKING)])
+    rooms = [package / name for name in _SCORING]
+    return fingerprint([*rooms, package / "synthetic", *(here / name for name in _MAKING)])
 
 
 @dataclass(frozen=True)

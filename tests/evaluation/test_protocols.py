@@ -282,17 +282,17 @@ def test_where_a_number_comes_from() -> None:
 
 
 def test_ped2_is_understood() -> None:
-    """Real footage: four training clips and small networks are enough to tell carts and bicycles from walkers."""
+    """Real footage: two training clips and small networks are enough to tell carts and bicycles from walkers."""
     try:
         dataset = find_clips("ped2", data_root())
     except DatasetNotFoundError as error:
         pytest.skip(f"UCSD Ped2 is not at hand, set CROWDAD_DATA: {error}")
     from crowdad.config import load_settings
 
-    settings = load_settings(overrides=["encoder.max_tubes=12000", "encoder.epochs=4", "normality.clusters=96"])
-    learned = [vary(clip).source for clip in dataset.train[:4]]
+    settings = load_settings(overrides=["encoder.max_tubes=8000", "encoder.epochs=4", "normality.clusters=96"])
+    learned = [vary(clip).source for clip in dataset.train[:2]]
     scene = fit(learned, settings=settings)
-    tests = [vary(dataset.test[place]) for place in (0, 2, 11)]
+    tests = [vary(dataset.test[place]) for place in (2, 11)]
     run = [score_clip(scene, test.source, test.labels, test.masks) for test in tests]
     found = by_name(measure([run], resamples=0))
     assert found["frame AUC, micro"].mean > 0.85

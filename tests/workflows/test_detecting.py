@@ -139,6 +139,7 @@ def test_part_of_the_footage(tiny_camera: TinyCamera, tmp_path: Path) -> None:
         "stride": 1,
         "fps": None,
         "max_pixels": 25_000_000,
+        "rgb": False,
         "roi": None,
         "person_height": None,
         "recorded_at": "2024-05-17T08:30:00",

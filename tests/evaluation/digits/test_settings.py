@@ -9,7 +9,7 @@ import pytest
 from crowdad.errors import ConfigError, UnknownSettingError
 from crowdad.evaluation.digits.settings import load_digit_settings
 
-CONFIGS = Path(__file__).parents[1] / "configs"
+CONFIGS = Path(__file__).parents[3] / "configs"
 
 
 @pytest.mark.parametrize("name", ["mnist", "usps"])
