@@ -38,6 +38,7 @@ from crowdad.sources import ArraySource
 from crowdad.tubes.patches import EXTRACTORS
 from crowdad.workflows.exporting import export
 from tests.conftest import TINY_SETTINGS, TinyCamera
+from tests.scene.streams import test_streams
 from tests.tiny_scene import model_of, moved_otherwise, settings_of, walkers
 from tests.tiny_ucsd import write_tiny_ped2
 
@@ -259,6 +260,7 @@ def test_a_sink_for_alerts(
 HELD = {
     "a kind of footage": test_a_kind_of_footage,
     "an extractor": test_an_extractor,
+    "a kind of evidence": test_streams.test_what_a_stream_sees_reads_half_at_its_level,
     "an auto-encoder": test_an_auto_encoder,
     "a data set": test_a_data_set_and_a_metric,
     "a metric": test_a_data_set_and_a_metric,

@@ -143,7 +143,7 @@ def test_without_votes_a_frame_is_as_odd_as_its_oddest_tube(bench: Bench, tiny_c
 def test_rows_run_on_a_camera_in_ped2s_layout(tmp_path: Path) -> None:
     root = write_tiny_ped2(tmp_path, duration_s=5)
     settings = load_settings(overrides=(*TINY_SETTINGS, "encoder.epochs=1", "encoder.max_tubes=800"))
-    rows = ("default", "grid patches", "nearest neighbours", "votes at the end only", "no votes")
+    rows = ("default", "grid patches", "nearest neighbours", "no votes")
     stages: list[str] = []
     outcomes = list(
         ablations(
@@ -166,9 +166,7 @@ def test_rows_run_on_a_camera_in_ped2s_layout(tmp_path: Path) -> None:
     assert told["overrides"] == ["tubes.kind=grid"]
     assert told["metrics"]["frame AUC, micro"]["mean"] == micro["grid patches"]
     fitted = {what.partition(":")[0] for what in stages}
-    assert fitted == {"default (seed 0)", "grid patches (seed 0)", "votes at the end only (seed 0)"}, (
-        "a score alone: no fit"
-    )
+    assert fitted == {"default (seed 0)", "grid patches (seed 0)"}, "a score alone: no fit"
     table = ablation_table(outcomes)
     assert f"{micro['grid patches']:.4f}" in table
     assert len(table.splitlines()) == len(rows) + 1

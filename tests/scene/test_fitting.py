@@ -118,15 +118,14 @@ def test_learning_is_in_full_precision_also_where_tubes_are_shorter_than_the_ker
         return fit_autoencoder(model, samples, plan, **options)
 
     monkeypatch.setattr("crowdad.scene.fitting.fit_autoencoder", noted)
-    for steps in (2, 5):
-        fit_scene([source(footage)], settings_fast(f"tubes.steps={steps}", "encoder.temporal_kernel=5"))
-    assert [plan.bf16 for plan in plans] == [False, False]
+    fit_scene([source(footage[:100])], settings_fast("tubes.steps=2", "encoder.temporal_kernel=5"))
+    assert [plan.bf16 for plan in plans] == [False]
 
 
 _TINY_FIT = """
 from tests.scene.test_fitting import settings_fast, source, walkers
 from crowdad.scene.fitting import fit_scene
-scene = fit_scene([source(walkers(120, speeds=(3, -3, 2.6), size_hw=(180, 160)))], settings_fast())
+scene = fit_scene([source(walkers(80, speeds=(3, -3, 2.6), size_hw=(180, 160)))], settings_fast())
 print(scene.provenance["losses"][0], scene.calibration.threshold(1.0), *scene.motion.tube_normality[::10])
 """
 

@@ -68,6 +68,7 @@ def test_a_run_says_that_its_given_height_contradicts_the_footage(tiny_camera: T
         tiny_camera.normal,
         settings=tiny_camera.settings,
         person_height="12",
+        end_s=6,
         output=tmp_path / "run",
         overlay=False,
         report=False,
