@@ -138,7 +138,10 @@ def detect(
     jobs: Annotated[
         int | None,
         typer.Option(
-            "--jobs", min=1, help="Score so many side by side: files, and pieces of long ones.", rich_help_panel=SPEED
+            "--jobs",
+            min=1,
+            help="Number of files, and pieces of long ones, to score side by side.",
+            rich_help_panel=SPEED,
         ),
     ] = None,
     ray: Annotated[

@@ -178,7 +178,7 @@ FalseAlarms = Annotated[
     float | None,
     typer.Option(
         "--false-alarms-per-hour",
-        help="Choose the threshold for so many on normal footage.  [1]",
+        help="False alarms an hour to expect on normal footage; sets the threshold.  [1]",
         rich_help_panel=ALARM_LEVEL,
     ),
 ]

@@ -85,7 +85,7 @@ def watch(
         typer.Option(
             "--warm-up",
             metavar="TIME",
-            help="Learn from so much first, where there is no model.",
+            help="Length of the footage to learn from first, without a model.",
             rich_help_panel=INPUT,
         ),
     ] = "5m",
@@ -104,7 +104,7 @@ def watch(
         typer.Option(
             "--lag",
             metavar="FRAMES|auto",
-            help="Results come so many frames late; auto: one tube; 0: at once.",
+            help="Delay of results in frames; auto: one tube; 0: none.",
             rich_help_panel=SPEED,
         ),
     ] = "auto",

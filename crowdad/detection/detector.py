@@ -75,7 +75,7 @@ class Detector:
         runtime: Runtime | None = None,
     ) -> None:
         if threshold_raw is None:
-            threshold_raw = scene.calibration.threshold(scene.settings.calibration.false_alarms_per_hour)
+            threshold_raw = scene.motion.level(scene.calibration, scene.settings)
         self.cuts: list[float] = []
         self._scorer = StepScorer(scene, threshold_raw, roi, batch_steps, lag, runtime)
         self._segment: Segment | None = None

@@ -29,7 +29,7 @@ class StepScorer:
     scene, threshold_raw, roi, batch_steps, lag, runtime: as `Detector` describes them.
 
     motion: the stream that is always there, at work; `reach`, `cell_px` and `shape` of the maps are its voter's.
-    cells: bool, the map's cells in which the mask lets something count; None where there is no mask.
+    cells: bool, True for cells of the map inside the mask; None without a mask.
     ahead: steps whose tubes are found meanwhile.  waits: a frame between two steps waits for the later one's map.
     """
 
@@ -70,7 +70,7 @@ class StepScorer:
         self._roi = roi
 
     def reset(self, fps: float | None) -> None:
-        """Begin a run of frames that follow each other, so many a second; None: the scene's rate."""
+        """Begin a run of frames that follow each other.  fps: their rate; None: the scene's."""
         self.extractor.reset(fps)
         self.motion.reset()
         for _, run in self._others:

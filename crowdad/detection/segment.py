@@ -74,7 +74,6 @@ class Segment:
         self._first_full = scorer.scene.settings.tubes.steps  # the step at which the first window is full
         self._count = count
         self._steps: deque[Future[Step]] = deque()
-        self._numbers: deque[int] = deque()  # of the steps' frames
         self._frames: deque[_Waiting] = deque()
         self._maps: deque[StepMap] = deque()
         self._maps_from = count // self._gap  # the step of self._maps[0]
@@ -91,7 +90,6 @@ class Segment:
         if not frame.repeated:
             if self._count % self._gap == 0:
                 self._steps.append(self._worker.submit(scorer.step, number, frame.time_s, frame.luma))
-                self._numbers.append(number)
             self._count += 1
         if len(self._steps) >= scorer.batch_steps + scorer.ahead:
             self._vote(scorer.batch_steps)
@@ -121,7 +119,7 @@ class Segment:
         if self._resumed is not None and self._voted == self._resumed.exact_step:
             counts.odd, counts.scored = self._resumed.odd, self._resumed.scored
             counts.motion = np.array(self._resumed.motion)
-        number = self._numbers[0] if self._numbers else self._last_number
+        number = self._steps[0].result().number if self._steps else self._last_number
         self._batches.append(_Batch(self._voted, number, counts.odd, counts.scored, tuple(counts.motion.tolist())))
         needed = self._maps_from - self._reach - self._first_full - 2 * self._scorer.batch_steps
         while len(self._batches) > 1 and self._batches[1].step <= needed:
@@ -131,8 +129,6 @@ class Segment:
         self._note_batch()
         self._voted += steps
         batch = [self._steps.popleft().result() for _ in range(steps)]
-        for _ in range(steps):
-            self._numbers.popleft()
         self._maps.extend(self._scorer.maps(batch))
 
     def _told(self, *, final: bool) -> Iterator[FrameResult]:

@@ -225,7 +225,7 @@ class RunResults(_Record):
     source, model : SourceRecord, ModelRecord
         The footage, and what scored it.
     events, candidates : list of EventRecord
-        What is unusual, in order of start; of a short clip also its most unusual moments that are no event.
+        What is unusual, in order of start; of a short clip also its most unusual moments that are not events.
     threshold : ThresholdRecord
         Where normal ends, and how that was chosen.
     counts : CountsRecord

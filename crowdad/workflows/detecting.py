@@ -219,7 +219,7 @@ def detect(
     threshold : float, optional
         Raw anomaly that reads 0.5, `threshold.raw` of an earlier results.json.
     false_alarms_per_hour : float, optional
-        Choose the threshold for so many on normal footage; default: the model's, 1.
+        False alarms an hour to expect on normal footage, which set the threshold; default: the model's, 1.
     sensitivity : {"low", "normal", "high"}, optional
         0.2, 1 or 5 false alarms an hour.  Footage of less than five minutes without a model is too short for a rate:
         its most unusual moments are ranked, and those that stand out clearly (more of them with a higher sensitivity)
