@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -130,6 +131,13 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setattr(_fetched, "cache_folder", lambda: folder / "fetched")
         patch.setattr(remote, "staging_folder", lambda: folder / "runs")
         yield
+
+
+@pytest.fixture
+def own_threads() -> Callable[[], set[str]]:
+    """Names of crowdad's threads that run now and did not before the test (another test's may still end)."""
+    before = set(threading.enumerate())
+    return lambda: {thread.name for thread in set(threading.enumerate()) - before if thread.name.startswith("crowdad-")}
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import av
@@ -15,13 +15,15 @@ from tests.outputs.alerts.test_webhook import Hook, served
 from tests.workflows.watching.watched import events, options_of, walk
 
 
-def test_a_sink_that_cannot_work_is_told_before_the_watch_begins(model: Path, tmp_path: Path) -> None:
+def test_a_sink_that_cannot_work_is_told_before_the_watch_begins(
+    model: Path, tmp_path: Path, own_threads: Callable[[], set[str]]
+) -> None:
     options = options_of(model, alerts=AlertOptions(webhook="no address"))
     camera = FakeCamera(walk(10))
     with pytest.raises(ConfigError, match="http:// or https://"):
         watch(camera.open, options, output=tmp_path / "watch")
     assert camera.tally.frames_read == 0
-    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("crowdad-")]
+    assert not own_threads()
 
 
 def test_a_webhook_gets_what_the_file_gets_and_clips_are_named_and_play(model: Path, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -155,7 +154,9 @@ def test_the_watch_ends_when_its_time_is_over_also_where_no_frame_comes(model: P
     assert status.open_events == 0
 
 
-def test_an_interrupt_ends_open_events_and_is_passed_on(model: Path, tmp_path: Path) -> None:
+def test_an_interrupt_ends_open_events_and_is_passed_on(
+    model: Path, tmp_path: Path, own_threads: Callable[[], set[str]]
+) -> None:
     folder = tmp_path / "watch"
 
     def interrupting(update: LiveUpdate) -> None:
@@ -174,10 +175,12 @@ def test_an_interrupt_ends_open_events_and_is_passed_on(model: Path, tmp_path: P
     assert status.scored == 26
     assert status.scored + sum(status.skipped.values()) == status.frames_total
     assert states(folder)[-1] == "offline"
-    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("crowdad-read-ahead")]
+    assert "crowdad-read-ahead" not in own_threads()
 
 
-def test_what_a_consumer_raises_surfaces_and_everything_is_closed(model: Path, tmp_path: Path) -> None:
+def test_what_a_consumer_raises_surfaces_and_everything_is_closed(
+    model: Path, tmp_path: Path, own_threads: Callable[[], set[str]]
+) -> None:
     def failing(_: LiveUpdate) -> None:
         raise ZeroDivisionError
 
@@ -185,7 +188,7 @@ def test_what_a_consumer_raises_surfaces_and_everything_is_closed(model: Path, t
     with pytest.raises(ZeroDivisionError):
         watch(camera.open, options_of(model), output=tmp_path / "watch", on_update=failing)
     assert camera._closed.is_set()
-    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("crowdad-")]
+    assert not own_threads()
 
 
 def test_what_the_camera_raises_surfaces(model: Path, tmp_path: Path) -> None:
