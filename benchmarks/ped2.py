@@ -19,8 +19,8 @@ from benchmarks.ped2_scores import PICTURED, keep_scores
 from benchmarks.rows import metric_cell, read_rows, write_rows
 from crowdad.config import Settings
 from crowdad.errors import CrowdadError
+from crowdad.evaluation.datasets.catalogue import find_dataset
 from crowdad.evaluation.datasets.variants import VARIANTS
-from crowdad.evaluation.protocols import ClipScores
 from crowdad.evaluation.video import benchmark_video, report
 
 __all__ = ["PED2_TABLES", "ROWS", "main"]
@@ -140,12 +140,9 @@ def _in_order(rows: Mapping[tuple[str, str], dict[str, Any]]) -> list[dict[str, 
 
 def _row(protocol: str, variant: str, seeds: Sequence[int], root: Path | None) -> dict[str, Any]:
     settings = Settings()
-
-    def keep(seed: int, run: Sequence[ClipScores]) -> None:
-        if seed == 0 and variant == "native" and protocol in PICTURED:
-            keep_scores(protocol, settings, run)
-
-    outcome = benchmark_video(protocol, root, seeds=seeds, settings=settings, variant=variant, on_run=keep)
+    outcome = benchmark_video(protocol, find_dataset("ped2", root), seeds=seeds, settings=settings, variant=variant)
+    if variant == "native" and protocol in PICTURED:
+        keep_scores(protocol, settings, outcome.runs[0])
     told = report(
         [outcome],
         name="ped2",

@@ -28,6 +28,7 @@ from benchmarks.ped2_pictures import draw_pictures
 from benchmarks.ped2_scores import PICTURED, PRIVATE, keep_scores, kept_scores
 from crowdad.config import Settings, load_settings
 from crowdad.errors import CrowdadError
+from crowdad.evaluation.datasets.catalogue import find_dataset
 from crowdad.evaluation.datasets.ucsd import find_clips
 from crowdad.evaluation.protocols import ClipScores
 from crowdad.evaluation.video import benchmark_video
@@ -73,12 +74,9 @@ def _scores(protocol: str, settings: Settings, root: Path | None, private: Path,
     if kept is not None:
         return kept
     print(f"{protocol}: fitting and scoring seed 0", file=sys.stderr, flush=True)
-    runs: list[Sequence[ClipScores]] = []
-    benchmark_video(
-        protocol, root, seeds=[0], settings=settings, resamples=0, on_run=lambda _seed, run: runs.append(run)
-    )
-    keep_scores(protocol, settings, runs[0], private)
-    return runs[0]
+    outcome = benchmark_video(protocol, find_dataset("ped2", root), seeds=[0], settings=settings, resamples=0)
+    keep_scores(protocol, settings, outcome.runs[0], private)
+    return outcome.runs[0]
 
 
 def draw_plots(runs: Runs, folder: Path) -> list[Path]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -118,7 +119,7 @@ def _footage(
 
     settings = load_settings(config, overrides or ())
     check_kinds(settings)
-    find_dataset(name, data)
+    dataset = find_dataset(name, data)
     print(f"{name}, {variant}, seeds {seeds[0]} to {seeds[-1]}")
     print(f"  test-informed settings, by Ped2's test labels: {', '.join(evaluation.TEST_INFORMED)}")
     looks = evaluation.LOOKS_AT_TEST_LABELS.get(name, 0)
@@ -128,15 +129,14 @@ def _footage(
         with Bars(quiet, f"{protocol}: ") as bars:
             outcome = evaluation.benchmark_video(
                 protocol,
-                data,
-                name=name,
+                dataset,
                 seeds=seeds,
                 settings=settings,
                 variant=variant,
                 device=device,
                 progress=bars,
             )
-        outcomes.append(outcome)
+        outcomes.append(replace(outcome, runs=()))  # maps of a large data set take gigabytes
         _show(outcome)
         if json_path is not None:
             # After each protocol: an interrupted run keeps what it has measured.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,7 +18,6 @@ import numpy as np
 
 from crowdad.config import Settings
 from crowdad.errors import ConfigError, DataError
-from crowdad.evaluation.datasets.catalogue import find_dataset
 from crowdad.evaluation.datasets.clips import Dataset
 from crowdad.evaluation.datasets.variants import VARIANTS, VariedClip, vary
 from crowdad.evaluation.protocols import ClipScores, Metric, mapped, measure, provenance, score_clip
@@ -60,6 +59,7 @@ class Outcome:
 
     fit_s: seconds of fitting, one a seed.  fps: frames scored a second, with decoding, one a seed.
     assumed_fps: frames a second of the footage where it comes as pictures; None where the videos say.
+    runs: the scored clips of each seed.
     """
 
     protocol: str
@@ -67,6 +67,7 @@ class Outcome:
     fit_s: tuple[float, ...]
     fps: tuple[float, ...]
     assumed_fps: float | None
+    runs: tuple[Sequence[ClipScores], ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for a report."""
@@ -89,25 +90,22 @@ class _Lesson:
 
 def benchmark_video(
     protocol: str,
-    root: Path | None = None,
+    dataset: Dataset,
     *,
-    name: str = "ped2",
     seeds: Sequence[int] = (0, 1, 2),
     settings: Settings | None = None,
     variant: str = "native",
     device: str = "auto",
     resamples: int = 1000,
     progress: Progress = silent,
-    on_run: Callable[[int, Sequence[ClipScores]], None] | None = None,
 ) -> Outcome:
-    """Measure one protocol, a key of PROTOCOLS, on one data set, a key of CLIP_DATASETS.
+    """Measure one protocol, a key of PROTOCOLS, on one data set, as `find_dataset` gives it.
 
-    root: data folder.  seeds: one fit each (and camera).  variant: a key of VARIANTS; fit and test see the same.
-    on_run: given each seed and its scored clips, to keep more of them than the metrics.
+    seeds: one fit each (and camera).  variant: a key of VARIANTS; fit and test see the same.
     Raises DataError (DatasetNotFoundError where it is not there), ConfigError for an unknown protocol or variant.
     """
     settings = settings or Settings()
-    dataset = _checked(protocol, variant, name, root, settings)
+    _check(dataset, protocol, variant, settings)
     runs: list[list[ClipScores]] = [[] for _ in seeds]
     fit_s = [0.0 for _ in seeds]
     for camera in dataset.cameras:
@@ -118,29 +116,24 @@ def benchmark_video(
                     run, seconds = _learn_and_score(lesson, seeded, device, progress)
                     runs[place] += run
                     fit_s[place] += seconds
-    if on_run is not None:
-        for seed, run in zip(seeds, runs, strict=True):
-            on_run(seed, run)
     fps = tuple(sum(len(clip.labels) for clip in run) / sum(clip.seconds for clip in run) for run in runs)
     assumed_fps = next((clip.fps for clip in dataset.test), None)
-    return Outcome(protocol, tuple(measure(runs, resamples)), tuple(fit_s), fps, assumed_fps)
+    return Outcome(protocol, tuple(measure(runs, resamples)), tuple(fit_s), fps, assumed_fps, tuple(runs))
 
 
-def _checked(protocol: str, variant: str, name: str, root: Path | None, settings: Settings) -> Dataset:
-    """The data set, with all that the protocol needs; told before hours are spent."""
+def _check(dataset: Dataset, protocol: str, variant: str, settings: Settings) -> None:
+    """Raise where the protocol needs what is not there; told before hours are spent."""
     if protocol not in PROTOCOLS or variant not in VARIANTS:
         raise ConfigError(
             f"protocol {protocol!r}, variant {variant!r}; choose among {', '.join(PROTOCOLS)} and {', '.join(VARIANTS)}"
         )
     check_kinds(settings)
-    dataset = find_dataset(name, root)
     without = [camera for camera in dataset.cameras if not dataset.of_camera(camera).train]
     if without and protocol == "one-class":
         raise DataError(
             f"{dataset.folder}: no training clips of camera {', '.join(without)}, whose test clips are there; "
             "get the data set again"
         )
-    return dataset
 
 
 @contextmanager

@@ -28,6 +28,7 @@ _THUMB_BOTTOM, _THUMB_HEIGHT = 0.655, 0.24
 _THUMB_GAP = 0.012
 _COLUMNS = 1000
 _HEADROOM = 1.15
+_THRESHOLD = 0.5
 _STEPS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
 _MOST_TICKS = 14
 
@@ -48,7 +49,6 @@ def write_timeline(
     thumbnails: Mapping[int, npt.NDArray[np.uint8]] | None = None,
     *,
     cuts: Sequence[float] = (),
-    threshold: float = 0.5,
     title: str = "",
     compared: bool = True,
 ) -> None:
@@ -66,10 +66,10 @@ def write_timeline(
     axes = figure.add_axes((_LEFT, _BOTTOM, _RIGHT - _LEFT, top - _BOTTOM))
     span_s = (float(time_s[0]), max(float(time_s[-1]), float(time_s[0]) + 1e-3)) if len(time_s) else (0.0, 1.0)
     _draw_events(axes, events, span_s)
-    _draw_curve(axes, time_s, anomaly, threshold)
+    _draw_curve(axes, time_s, anomaly)
     for at_s in cuts:
         axes.axvline(at_s, color=_QUIET, lw=0.8, ls=":", zorder=2)
-    _dress(axes, span_s, threshold)
+    _dress(axes, span_s)
     if thumbnails:
         _hang_thumbnails(figure, shown, thumbnails, span_s, top)
     count = "1 event" if len(events) == 1 else f"{len(events)} events"
@@ -105,13 +105,11 @@ def _draw_events(axes: Axes, events: Sequence[Event], span_s: tuple[float, float
         )
 
 
-def _draw_curve(
-    axes: Axes, time_s: npt.NDArray[np.float64], anomaly: npt.NDArray[np.float64], threshold: float
-) -> None:
+def _draw_curve(axes: Axes, time_s: npt.NDArray[np.float64], anomaly: npt.NDArray[np.float64]) -> None:
     times, lows, highs = _envelope(time_s, anomaly, _COLUMNS)
     axes.fill_between(times, 0, highs, color=_CALM, lw=0, zorder=1)
     axes.fill_between(times, lows, highs, color=_BAND, lw=0, zorder=1)
-    axes.fill_between(times, threshold, np.maximum(highs, threshold), color=_HOT, alpha=0.75, lw=0, zorder=2)
+    axes.fill_between(times, _THRESHOLD, np.maximum(highs, _THRESHOLD), color=_HOT, alpha=0.75, lw=0, zorder=2)
     axes.plot(times, highs, color=_CURVE, lw=0.8 if len(times) < len(time_s) else 1.1, zorder=3)
 
 
@@ -125,11 +123,11 @@ def _envelope(
     return time_s[firsts], np.minimum.reduceat(anomaly, firsts), np.maximum.reduceat(anomaly, firsts)
 
 
-def _dress(axes: Axes, span_s: tuple[float, float], threshold: float) -> None:
-    axes.axhline(threshold, color=_INK, lw=1.0, ls=(0, (5, 4)), zorder=4)
+def _dress(axes: Axes, span_s: tuple[float, float]) -> None:
+    axes.axhline(_THRESHOLD, color=_INK, lw=1.0, ls=(0, (5, 4)), zorder=4)
     axes.annotate(
         "threshold",
-        (1.0, threshold),
+        (1.0, _THRESHOLD),
         xycoords=("axes fraction", "data"),
         xytext=(-4, 3),
         textcoords="offset points",

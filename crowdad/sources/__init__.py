@@ -12,6 +12,7 @@ from typing import Any
 from crowdad.errors import ConfigError, CrowdadError, UnreadableSourceError
 from crowdad.sources._ahead import read_ahead
 from crowdad.sources._base import MAX_PIXELS, MIN_SIDE_PX, Playable, Source
+from crowdad.sources._connection import StreamLimits
 from crowdad.sources._expand import Footage, Spec, expand, path_of, refuse_run, require_existing
 from crowdad.sources._fetched import Fetched, OnBytes, fetch
 from crowdad.sources._listing import Entry, Listing
@@ -45,6 +46,7 @@ __all__ = [
     "Source",
     "Spec",
     "Stream",
+    "StreamLimits",
     "StreamStatus",
     "StreamTally",
     "Tally",

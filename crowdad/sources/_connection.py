@@ -20,7 +20,7 @@ from av.video.stream import VideoStream
 from crowdad.errors import UnreadableSourceError
 from crowdad.sources import _reading
 from crowdad.sources._address import Address
-from crowdad.sources._base import Pixels, check_size, longest_step_s
+from crowdad.sources._base import MAX_PIXELS, Pixels, check_max_pixels, check_size, longest_step_s
 from crowdad.sources._clock import FrameClock
 from crowdad.sources._container import video_stream
 from crowdad.sources._pixels import PixelReader
@@ -29,7 +29,7 @@ from crowdad.sources._reading import Reading, rotate_tag, set_up_decoder, stated
 from crowdad.sources._report import Tally
 from crowdad.sources._stamps import Stamps
 
-__all__ = ["Connection", "Limits", "LostError", "Shot"]
+__all__ = ["Connection", "LostError", "Shot", "StreamLimits"]
 
 ASSUMED_FPS = 25.0
 MEASURED_S = 1.0
@@ -59,13 +59,22 @@ class LostError(Exception):
 
 
 @dataclass(frozen=True)
-class Limits:
-    """How large pictures may be, and how long is waited: for the opening, for a packet, for a frame."""
+class StreamLimits:
+    """How large a camera's pictures may be, and how long is waited for it.
 
-    max_pixels: int
-    open_timeout_s: float
-    read_timeout_s: float
-    stall_s: float
+    max_pixels: larger pictures are refused.
+    open_timeout_s, read_timeout_s: a camera that does not answer, or sends nothing, for longer is lost.
+    stall_s: so is one that sends, but no picture.
+    Raises ConfigError for a size without pixels.
+    """
+
+    max_pixels: int = MAX_PIXELS
+    open_timeout_s: float = 10.0
+    read_timeout_s: float = 10.0
+    stall_s: float = 20.0
+
+    def __post_init__(self) -> None:
+        check_max_pixels(self.max_pixels)
 
 
 @dataclass(slots=True)
@@ -95,7 +104,7 @@ class Connection:
     are too large), LostError for all else, in opening and in reading.
     """
 
-    def __init__(self, address: Address, tally: Tally, limits: Limits, fps: float | None) -> None:
+    def __init__(self, address: Address, tally: Tally, limits: StreamLimits, fps: float | None) -> None:
         self.fps = fps or ASSUMED_FPS
         self._address = address
         self._tally = tally
@@ -221,7 +230,7 @@ class _LiveReading(Reading):
         stream: VideoStream,
         clock: FrameClock,
         tally: Tally,
-        limits: Limits,
+        limits: StreamLimits,
         timed: bool,
         place_of: Callable[[Packet], int | None],
     ) -> None:
@@ -268,7 +277,7 @@ class _LiveReading(Reading):
         self.tally.bad_packets += 1
 
 
-def _opened(address: Address, limits: Limits) -> InputContainer:
+def _opened(address: Address, limits: StreamLimits) -> InputContainer:
     try:
         return av.open(
             address.target,

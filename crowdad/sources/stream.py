@@ -18,8 +18,8 @@ from typing import Literal
 from crowdad.errors import ConfigError, SourceError
 from crowdad.records import Frame
 from crowdad.sources._address import Address, address_of, live_file
-from crowdad.sources._base import MAX_PIXELS, Joint, check_fps, check_max_pixels
-from crowdad.sources._connection import Connection, Limits, LostError, Shot
+from crowdad.sources._base import Joint, check_fps
+from crowdad.sources._connection import Connection, LostError, Shot, StreamLimits
 from crowdad.sources._live_clock import LiveClock
 from crowdad.sources._newest import NewestQueue
 from crowdad.sources._report import ReadReport, Tally
@@ -99,9 +99,7 @@ class Stream:
     fps: frames a second where the stream does not state them (they are measured otherwise) or states them wrongly.
     realtime: a file is played at its own pace.
     queue_frames: so many frames wait at most to be taken; then the oldest is dropped.
-    open_timeout_s, read_timeout_s: a camera that does not answer, or sends nothing, for longer is lost.
-    stall_s: so is one that sends, but no picture.
-    max_pixels: larger pictures are refused.
+    limits: of its pictures' size and of waiting for it; default: those of `StreamLimits`.
     name: what it is called; default: scheme and host of the address, as anything else in it may hold a login.
     on_status: told each time the camera is found or lost, by the reading thread; what it raises ends the stream.
 
@@ -116,29 +114,25 @@ class Stream:
         fps: float | None = None,
         realtime: bool = False,
         queue_frames: int = 50,
-        open_timeout_s: float = 10.0,
-        read_timeout_s: float = 10.0,
-        stall_s: float = 20.0,
-        max_pixels: int = MAX_PIXELS,
+        limits: StreamLimits | None = None,
         name: str | None = None,
         on_status: Callable[[StreamStatus], None] | None = None,
     ) -> None:
         check_fps(fps)
-        check_max_pixels(max_pixels)
         if queue_frames < 1:
             raise ConfigError(f"queue_frames is {queue_frames}; at least 1 frame must be let in")
+        self._limits = limits or StreamLimits()
         path = live_file(spec, realtime)
         self._footage: VideoFile | Address
         if path is None:
             self._footage = address_of(spec)
         else:
-            self._footage = VideoFile(path, fps=fps, max_pixels=max_pixels)
+            self._footage = VideoFile(path, fps=fps, max_pixels=self._limits.max_pixels)
             _ = self._footage.info
         self.name = self._footage.name if name is None else one_line(name)
         self.tally = StreamTally()
         self._share_new = self._footage.new_fps / self._footage.fps if isinstance(self._footage, VideoFile) else 1.0
         self._asked_fps = fps
-        self._limits = Limits(max_pixels, open_timeout_s, read_timeout_s, stall_s)
         self._on_status = on_status
         self._queue: NewestQueue[_Waiting] = NewestQueue(queue_frames, QUEUE_BYTES)
         self._clock = LiveClock()

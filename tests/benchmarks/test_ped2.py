@@ -47,17 +47,16 @@ def measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[str,
     """Rows that were asked for; each scores RUN.  Nothing is written into the repository."""
     asked: list[tuple[str, str]] = []
 
-    def benchmark(
-        protocol: str, root: Path | None, *, seeds: Sequence[int], variant: str, on_run: Any, **_: Any
-    ) -> Any:
+    def benchmark(protocol: str, dataset: str, *, seeds: Sequence[int], variant: str, **_: Any) -> Any:
+        assert dataset == "ped2"
         asked.append((protocol, variant))
-        for seed in seeds:
-            on_run(seed, RUN)
         count = len(seeds)
         with_masks = [clip(c.name, c.anomaly, c.labels, masks=True) for c in RUN]
-        return Outcome(protocol, tuple(measure([with_masks] * count, 5)), (1.0,) * count, (9.0,) * count, 10.0)
+        metrics = tuple(measure([with_masks] * count, 5))
+        return Outcome(protocol, metrics, (1.0,) * count, (9.0,) * count, 10.0, (RUN,) * count)
 
     monkeypatch.setattr(ped2, "benchmark_video", benchmark)
+    monkeypatch.setattr(ped2, "find_dataset", lambda name, root: name)
     monkeypatch.setattr(ped2, "RESULT", tmp_path / "results" / "ped2.json")
     monkeypatch.setattr(
         ped2, "keep_scores", lambda protocol, settings, run: keep_scores(protocol, settings, run, tmp_path / "private")
@@ -129,9 +128,9 @@ def test_plots_and_pictures_are_drawn(
     keep_scores("one-class", Settings(), RUN, private)
     fitted: list[str] = []
 
-    def benchmark(protocol: str, *_: Any, on_run: Any, **__: Any) -> None:
+    def benchmark(protocol: str, *_: Any, **__: Any) -> Outcome:
         fitted.append(protocol)
-        on_run(0, RUN)
+        return Outcome(protocol, (), (1.0,), (9.0,), 10.0, (RUN,))
 
     monkeypatch.setattr(ped2_plots, "benchmark_video", benchmark)
     command = ["--data", str(root), "--plots", str(plots), "--private", str(private)]

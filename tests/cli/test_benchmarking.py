@@ -14,6 +14,7 @@ from crowdad.evaluation import ablations as evaluation_ablations
 from crowdad.evaluation import video as evaluation
 from crowdad.evaluation.ablations import ABLATIONS, AblationOutcome
 from crowdad.evaluation.datasets.catalogue import CLIP_DATASETS
+from crowdad.evaluation.datasets.clips import Dataset
 from crowdad.evaluation.datasets.variants import VARIANTS
 from crowdad.evaluation.protocols import Metric
 from tests.evaluation.datasets.layouts import avenue, ped1, shanghaitech
@@ -51,8 +52,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, object]]
     """What the command asks the evaluation for, protocol and arguments; nothing is fitted."""
     calls: list[tuple[str, dict[str, object]]] = []
 
-    def outcome(protocol: str, root: Path, **arguments: object) -> evaluation.Outcome:
-        calls.append((protocol, {"root": root, **arguments}))
+    def outcome(protocol: str, dataset: Dataset, **arguments: object) -> evaluation.Outcome:
+        calls.append((protocol, {"dataset": dataset.name, "folder": dataset.folder, **arguments}))
         return evaluation.Outcome(protocol, (Metric("EER", "micro", (0.25, 0.75)),), (1.0, 3.0), (50.0, 70.0), 25.0)
 
     monkeypatch.setattr(evaluation, "benchmark_video", outcome)
@@ -76,7 +77,8 @@ def test_each_is_measured_under_its_name(
     assert run("benchmark", name, "--data", tmp_path, "--seeds", 2, "--json", written, "--set", "encoder.epochs=3") == 0
     ((protocol, arguments),) = asked
     assert protocol == "one-class"
-    assert (arguments["name"], arguments["root"], arguments["seeds"]) == (name, tmp_path, range(2))
+    assert (arguments["dataset"], arguments["seeds"]) == (name, range(2))
+    assert tmp_path in Path(str(arguments["folder"])).parents
     assert arguments["variant"] == "native"
     shown = capsys.readouterr().out
     for text in (f"{name}, native, seeds 0 to 1", f"looks at test labels of {name}", "0.5000", "fit 2 s, 60 frames"):

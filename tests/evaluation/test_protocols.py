@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import weakref
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from crowdad.cli import main
 from crowdad.config import Settings
 from crowdad.errors import ConfigError, DataError, DatasetNotFoundError
 from crowdad.evaluation import video as evaluation_video
+from crowdad.evaluation.datasets.catalogue import find_dataset
 from crowdad.evaluation.datasets.root import data_root
 from crowdad.evaluation.datasets.ucsd import find_clips
 from crowdad.evaluation.datasets.variants import vary
@@ -180,12 +180,7 @@ class Recorder:
 def test_each_camera_has_a_scene_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shanghaitech(tmp_path)
     recorder = Recorder(monkeypatch)
-    runs: list[tuple[int, list[str]]] = []
-
-    def keep(seed: int, clips: Sequence[ClipScores]) -> None:
-        runs.append((seed, [one.name for one in clips]))
-
-    outcome = benchmark_video("one-class", tmp_path, name="shanghaitech", seeds=(4, 7), resamples=0, on_run=keep)
+    outcome = benchmark_video("one-class", find_dataset("shanghaitech", tmp_path), seeds=(4, 7), resamples=0)
     first, second = ["01_001.avi", "01_002.avi"], ["02_001.avi"]
     assert recorder.learned == [(4, first, False), (7, first, False), (4, second, False), (7, second, False)]
     assert recorder.scored == [
@@ -197,7 +192,7 @@ def test_each_camera_has_a_scene_of_its_own(tmp_path: Path, monkeypatch: pytest.
         (3, "02_0128"),
     ]
     everything = ["01_0014", "01_0130", "02_0128"]
-    assert runs == [(4, everything), (7, everything)]
+    assert [[one.name for one in run] for run in outcome.runs] == [everything, everything]
     assert (len(outcome.fit_s), outcome.fps, outcome.assumed_fps) == (2, (4.0, 4.0), 24.0)
     assert by_name(list(outcome.metrics))["frame AUC, micro"].per_seed == (1.0, 1.0)
 
@@ -207,17 +202,17 @@ def test_unlabelled_test_clips_of_a_camera_are_learned_together(
 ) -> None:
     shanghaitech(tmp_path)
     recorder = Recorder(monkeypatch)
-    benchmark_video("unsupervised", tmp_path, name="shanghaitech", seeds=(0,), resamples=0)
+    benchmark_video("unsupervised", find_dataset("shanghaitech", tmp_path), seeds=(0,), resamples=0)
     assert recorder.learned == [(0, ["01_0014.mp4", "01_0130.mp4"], True), (0, ["02_0128.mp4"], True)]
     assert recorder.scored == [(0, "01_0014.mp4"), (0, "01_0130.mp4"), (1, "02_0128.mp4")]
-    benchmark_video("alone", tmp_path, name="shanghaitech", seeds=(0,), resamples=0)
+    benchmark_video("alone", find_dataset("shanghaitech", tmp_path), seeds=(0,), resamples=0)
     assert [sources for _, sources, _ in recorder.learned[2:]] == [["01_0014.mp4"], ["01_0130.mp4"], ["02_0128.mp4"]]
 
 
 def test_videos_are_measured_like_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     avenue(tmp_path)
     recorder = Recorder(monkeypatch)
-    outcome = benchmark_video("one-class", tmp_path, name="avenue", seeds=(0,), resamples=0, variant="half")
+    outcome = benchmark_video("one-class", find_dataset("avenue", tmp_path), seeds=(0,), resamples=0, variant="half")
     assert recorder.learned == [(0, ["01", "02"], False)]
     assert outcome.assumed_fps is None, "videos carry their own"
     assert by_name(list(outcome.metrics))["frame AUC, macro"].note == "2 clips; left out, all of one class: 02"
@@ -230,9 +225,9 @@ def test_a_camera_without_training_clips_is_told_before_anything_is_fitted(
     (folder / "training" / "videos" / "02_001.avi").unlink()
     recorder = Recorder(monkeypatch)
     with pytest.raises(DataError, match="camera 02"):
-        benchmark_video("one-class", tmp_path, name="shanghaitech")
+        benchmark_video("one-class", find_dataset("shanghaitech", tmp_path))
     assert recorder.learned == []
-    benchmark_video("unsupervised", tmp_path, name="shanghaitech", seeds=(0,), resamples=0)
+    benchmark_video("unsupervised", find_dataset("shanghaitech", tmp_path), seeds=(0,), resamples=0)
 
 
 @pytest.fixture(scope="module")
@@ -269,9 +264,9 @@ def test_ped1_through_the_same_command(tiny_ped1: Path, tmp_path: Path, capsys: 
 
 def test_unknown_protocols_and_data(tiny_ped2: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="one-class"):
-        benchmark_video("both", tiny_ped2)
+        benchmark_video("both", find_dataset("ped2", tiny_ped2))
     with pytest.raises(DatasetNotFoundError):
-        benchmark_video("one-class", tmp_path)
+        find_dataset("ped2", tmp_path)
 
 
 def test_where_a_number_comes_from() -> None:

@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 
 import crowdad
-from crowdad.config import Settings
 from crowdad.errors import UnreadableSourceError
 from crowdad.outputs.folder import RunFolder
 from crowdad.outputs.report.saying import clock_note, learn_line, summary_of
 from crowdad.outputs.results import RunResults
 from crowdad.scene.calibration import Calibration
 from crowdad.sources import LiveFrame, expand, open_source, read_mask
+from crowdad.workflows import WatchOptions
 from crowdad.workflows.watching import warm_up as warming_up
 from crowdad.workflows.watching.warm_up import WarmUp
 from tests.hostile.conftest import Program
@@ -192,8 +192,6 @@ def test_a_watch_that_ends_while_learning_says_so(
         pass
 
     with RunFolder(tmp_path / "watch") as folder:
-        warm_up = WarmUp(
-            folder, "cam", Settings(), length_s=1.0, device="cpu", count=nobody, progress=nobody, notice=nobody
-        )
+        warm_up = WarmUp(folder, "cam", WatchOptions(warm_up_s=1.0), count=nobody, progress=nobody, notice=nobody)
         assert warm_up.scene(camera(), lambda: 10.0) is None
     assert warm_up.learning == learning

@@ -20,7 +20,7 @@ import numpy.typing as npt
 import pytest
 
 from crowdad.errors import ConfigError, CrowdadError, SourceNotFoundError, UnreadableSourceError
-from crowdad.sources import LiveFrame, Stream, StreamStatus, VideoFile
+from crowdad.sources import LiveFrame, Stream, StreamLimits, StreamStatus, VideoFile
 from crowdad.sources import stream as stream_module
 from tests.conftest import moving_square, write_video
 from tests.servers import WebServer, behind_login, body, free_port, motion_jpeg
@@ -215,7 +215,7 @@ def test_a_playlist_from_the_network_opens_no_file_here(tmp_path: Path) -> None:
         assert len(taken(Stream(server.url + "/good.m3u8"), 3)) == 3
         for path in bad:
             with pytest.raises(UnreadableSourceError, match="video, nor a playlist"):
-                taken(Stream(server.url + path, open_timeout_s=5), 1)
+                taken(Stream(server.url + path, limits=StreamLimits(open_timeout_s=5)), 1)
 
 
 REFUSED = {
@@ -242,7 +242,7 @@ def test_what_no_second_try_mends_is_one_line_after_one_try(tmp_path: Path) -> N
             max_pixels = 1000 if path == "/huge" else 10_000
             address = server.url.replace("://", "://me:wr0ng@") + path
             with pytest.raises(CrowdadError) as caught:
-                taken(Stream(address, on_status=told.append, max_pixels=max_pixels, read_timeout_s=3), 1)
+                taken(Stream(address, on_status=told.append, limits=StreamLimits(max_pixels, read_timeout_s=3)), 1)
             assert words in str(caught.value)
             assert str(caught.value).startswith(f"{server.url}: ")
             assert "wr0ng" not in "".join(traceback.format_exception(caught.value))
@@ -291,7 +291,7 @@ def test_close_comes_back_whatever_the_camera_does(how: str) -> None:
             "refusing": f"http://127.0.0.1:{free_port()}/",
             "sending": server.url + "/camera",
         }[how]
-        stream = Stream(address, open_timeout_s=1, read_timeout_s=1, fps=20)
+        stream = Stream(address, limits=StreamLimits(open_timeout_s=1, read_timeout_s=1), fps=20)
         reader = threading.Thread(target=lambda: list(stream.frames()))
         reader.start()
         time.sleep(0.4)
@@ -308,8 +308,8 @@ def test_a_program_ends_at_once_though_a_read_hangs() -> None:
     with socket.create_server(("127.0.0.1", 0)) as camera:
         program = (
             "import threading, time\n"
-            "from crowdad.sources import Stream\n"
-            f"stream = Stream('http://127.0.0.1:{camera.getsockname()[1]}/', open_timeout_s=60)\n"
+            "from crowdad.sources import Stream, StreamLimits\n"
+            f"stream = Stream('http://127.0.0.1:{camera.getsockname()[1]}/', limits=StreamLimits(open_timeout_s=60))\n"
             "threading.Timer(0.5, stream.close).start()\n"
             "print(list(stream.frames()))\n"
         )
@@ -387,7 +387,8 @@ def transport_stream(folder: Path, pictures: npt.NDArray[np.uint8]) -> bytes:
 def test_mpeg_ts_over_udp(tmp_path: Path) -> None:
     told: list[StreamStatus] = []
     port = free_port()
-    stream = Stream(f"udp://127.0.0.1:{port}", on_status=told.append, open_timeout_s=10, read_timeout_s=0.5)
+    limits = StreamLimits(open_timeout_s=10, read_timeout_s=0.5)
+    stream = Stream(f"udp://127.0.0.1:{port}", on_status=told.append, limits=limits)
     frames: list[LiveFrame] = []
     reader = threading.Thread(target=lambda: frames.extend(stream.frames()))
     reader.start()
@@ -491,7 +492,7 @@ def test_a_camera_that_sends_sound_but_no_more_pictures_is_lost(tmp_path: Path) 
         server = threading.Thread(target=serve)
         server.start()
         address = f"tcp://127.0.0.1:{camera.getsockname()[1]}"
-        stream = Stream(address, on_status=told.append, stall_s=0.8)
+        stream = Stream(address, on_status=told.append, limits=StreamLimits(stall_s=0.8))
         reader = threading.Thread(target=lambda: list(stream.frames()))
         reader.start()
         # Of ten pictures the last two are known to be whole only once another one begins.

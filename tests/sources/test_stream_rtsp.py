@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from crowdad.errors import UnreadableSourceError
-from crowdad.sources import Stream, StreamStatus
+from crowdad.sources import Stream, StreamLimits, StreamStatus
 from crowdad.sources import stream as stream_module
 from tests.conftest import moving_square
 from tests.servers import RtspServer, require_rtsp_server, write_access_units
@@ -33,7 +33,8 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def streamed(server: RtspServer, told: list[StreamStatus], **settings: float) -> Stream:
-    return Stream(server.url, on_status=told.append, open_timeout_s=5, read_timeout_s=1.5, **settings)  # type: ignore[arg-type]
+    limits = StreamLimits(open_timeout_s=5, read_timeout_s=1.5)
+    return Stream(server.url, on_status=told.append, limits=limits, **settings)  # type: ignore[arg-type]
 
 
 def test_a_camera_that_is_switched_off_and_comes_back_with_other_pictures(clip: Path, tmp_path: Path) -> None:

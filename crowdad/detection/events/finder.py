@@ -19,6 +19,8 @@ __all__ = ["EventFinder", "find_events"]
 
 
 _LOW_SHARE = 0.8
+_WEAK_S = 2.0  # a track that stays below the level for longer has ended
+_TOUCH_SHARE = 0.5  # tracks that touch for at least this share of the shorter one's life are one event
 
 
 class EventFinder:
@@ -27,8 +29,7 @@ class EventFinder:
     fps: frames a second, the length of one frame.
     level: anomaly that starts a region and keeps it, 0.5 = threshold.  low: anomaly down to which it grows.
     min_duration_s: time above `level`, gaps not counted, below which nothing is told.
-    gap_s: a track that is lost for longer has ended.  weak_s: so has one that stays below `level` for longer.
-    touch_share: tracks that touch for at least this share of the shorter one's life are one event.
+    gap_s: a track that is lost for longer has ended.
     max_duration_s: what lasts longer is told in pieces, so that memory stays bounded.
     person_px: height of a person at pixel (x, y); strips along the border that are thinner than a third of it are then
     no event.
@@ -45,8 +46,6 @@ class EventFinder:
         low: float = 0.4,
         min_duration_s: float = 0.4,
         gap_s: float = 0.4,
-        weak_s: float = 2.0,
-        touch_share: float = 0.5,
         max_duration_s: float = 600.0,
         person_px: PersonHeight | None = None,
     ) -> None:
@@ -54,15 +53,13 @@ class EventFinder:
             raise ValueError(f"fps is {fps}; a number above 0 is needed")
         if not 0 < low <= level <= 1:
             raise ValueError(f"low is {low} and level {level}; 0 < low <= level <= 1 is needed")
-        if min(min_duration_s, gap_s, weak_s) < 0 or not max_duration_s > 0:
-            raise ValueError("min_duration_s, gap_s and weak_s of at least 0 s and max_duration_s above 0 s are needed")
+        if min(min_duration_s, gap_s) < 0 or not max_duration_s > 0:
+            raise ValueError("min_duration_s and gap_s of at least 0 s and max_duration_s above 0 s are needed")
         self.fps = fps
         self.level = level
         self.low = low
         self.min_duration_s = min_duration_s
         self.gap_s = gap_s
-        self.weak_s = weak_s
-        self.touch_share = touch_share
         self.max_duration_s = max_duration_s
         self.person_px = person_px
         self._candidates: list[Candidate] = []
@@ -188,7 +185,7 @@ class EventFinder:
             for candidate in self._candidates
             for track in candidate.open_tracks
             if time_s - track.last.time_s > self.gap_s + slack_s
-            or time_s - track.last_strong_s > self.weak_s + slack_s
+            or time_s - track.last_strong_s > _WEAK_S + slack_s
             or time_s - candidate.start_s >= self.max_duration_s - slack_s
         ]
         for track in ending:
@@ -209,7 +206,7 @@ class EventFinder:
             self._close(home)
 
     def _belong_together(self, pair: tuple[OpenTrack, OpenTrack]) -> bool:
-        return self._touches[pair] >= self.touch_share * min(pair[0].frames, pair[1].frames)
+        return self._touches[pair] >= _TOUCH_SHARE * min(pair[0].frames, pair[1].frames)
 
     def _parts(self) -> dict[int, int]:
         """Key of a candidate -> key of the oldest one that it would join if all tracks ended now."""

@@ -7,13 +7,12 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Unpack
 
 import numpy as np
 
-from crowdad.config import Settings
 from crowdad.detection.live import EventChange, LiveScore, LiveScorer, LiveUpdate
 from crowdad.errors import OutputError, OutputExistsError
 from crowdad.files import MB, read_bytes
@@ -21,7 +20,7 @@ from crowdad.outputs.folder import RunFolder, run_name
 from crowdad.outputs.watch_status import WatchStatus
 from crowdad.scene.calibration import RunningCalibration
 from crowdad.scene.model import SceneModel
-from crowdad.sources import LiveFrame, Stream, StreamStatus, read_ahead, read_mask
+from crowdad.sources import LiveFrame, Stream, StreamLimits, StreamStatus, read_ahead, read_mask
 from crowdad.wording import without_login
 from crowdad.workflows.camera_check import CameraWatch
 from crowdad.workflows.footage import chosen_options
@@ -141,7 +140,8 @@ def watch(
         counts = WatchCounts(run)
         teller = stack.enter_context(Teller(folder, opened.camera, counts, options.alerts, notice))
         opened.on_status = teller.camera_status
-        running = _Watch(opened.camera, options, folder, counts, teller, on_update, on_change, on_status, notice)
+        listeners = _Listeners(on_update, on_change, on_status, notice)
+        running = _Watch(opened.camera, options, folder, counts, teller, listeners)
         running.run(scene)
     assert teller.final is not None
     return teller.final
@@ -168,7 +168,7 @@ class _Opened:
                 camera,
                 fps=part.fps,
                 realtime=options.realtime,
-                max_pixels=part.max_pixels,
+                limits=StreamLimits(part.max_pixels),
                 name=options.name,
                 on_status=self._tell,
             )
@@ -207,6 +207,16 @@ def _camera_of(status: Path) -> str | None:
         return None
 
 
+@dataclass(frozen=True)
+class _Listeners:
+    """Who is told of a watch, as `watch` describes them."""
+
+    on_update: Callable[[LiveUpdate], None] | None
+    on_change: Callable[[EventChange], None]
+    on_status: Callable[[WatchStatus], None]
+    notice: Callable[[str], None]
+
+
 class _Watch:
     """One watch from its first frame to its last."""
 
@@ -217,26 +227,20 @@ class _Watch:
         folder: RunFolder,
         counts: WatchCounts,
         teller: Teller,
-        on_update: Callable[[LiveUpdate], None] | None,
-        on_change: Callable[[EventChange], None],
-        on_status: Callable[[WatchStatus], None],
-        notice: Callable[[str], None],
+        listeners: _Listeners,
     ) -> None:
         self._camera = camera
         self._options = options
         self._folder = folder
         self._counts = counts
         self._teller = teller
-        self._on_update = on_update
-        self._on_change = on_change
-        self._on_status = on_status
-        self._notice = notice
+        self._listeners = listeners
         self._began_s = time.monotonic()
         self._ticked_s = 0.0
         self._wrote_s = 0.0
         self._saved_s = time.monotonic()
         self._scored_from_s = 0.0  # monotonic; frames that were taken before came while the scene was learned
-        self._thinning = Thinning(lambda: camera.tally.dropped, counts.skip, notice)
+        self._thinning = Thinning(lambda: camera.tally.dropped, counts.skip, listeners.notice)
         self._calibration: RunningCalibration | None = None
         self._scorer: LiveScorer | None = None
         self._sight: CameraWatch | None = None
@@ -245,7 +249,7 @@ class _Watch:
         """Watch to the end."""
         own = self._folder.file("scene.safetensors")
         if scene is None and own.is_file():
-            self._notice(f"goes on with what was learned before ({own}); remove that file to learn anew")
+            self._listeners.notice(f"goes on with what was learned before ({own}); remove that file to learn anew")
             scene = replace(self._options.scoring, model=own).scene()
         # Before the camera is read: frames that come while libraries are loaded would be late from the start.
         scorer = None if scene is None else self._ready(scene)
@@ -311,9 +315,9 @@ class _Watch:
         if camera is None:
             return
         if camera.warning is not None:
-            self._notice(camera.warning)
+            self._listeners.notice(camera.warning)
         elif self._counts.view is not None:
-            self._notice("the camera shows the model's view again")
+            self._listeners.notice("the camera shows the model's view again")
         self._counts.view = camera_record(camera)
 
     def _pauses(self, last_s: float) -> bool:
@@ -328,7 +332,7 @@ class _Watch:
             return
         self._ticked_s = now_s
         status = self._teller.record()
-        self._on_status(status)
+        self._listeners.on_status(status)
         if now_s - self._wrote_s >= _STATUS_EVERY_S:
             self._wrote_s = now_s
             self._teller.write(status)
@@ -338,28 +342,24 @@ class _Watch:
 
     def _learned(self, coming: Iterator[LiveFrame | None]) -> LiveScorer | None:
         """What scores with a scene learned from the camera's first minutes; None where the watch ends before."""
-        options = self._options.scoring
         self._counts.phase = "warming up"
         warm_up = WarmUp(
             self._folder,
             self._camera.name,
-            options.settings or Settings(),
-            heights=options.person_height,
-            length_s=self._options.warm_up_s,
-            device=options.device,
+            self._options,
             count=self._counts.skip,
             progress=self._note_stage,
-            notice=self._notice,
+            notice=self._listeners.notice,
         )
         scene = warm_up.scene(coming, lambda: self._camera.fps)
         if scene is None:
             early = "before there was enough to learn from"
             ended = "while it was still learning" if warm_up.learning else early
-            self._notice(f"the watch ended {ended}; nothing was scored")
+            self._listeners.notice(f"the watch ended {ended}; nothing was scored")
             return None
         self._save(scene)
         for doubt in doubts_of(scene.scale):
-            self._notice(doubt)
+            self._listeners.notice(doubt)
         scorer = self._ready(scene)
         self._scored_from_s = time.monotonic()
         return scorer
@@ -390,7 +390,7 @@ class _Watch:
         return self._scorer
 
     def _wants_pictures(self) -> bool:
-        return self._on_update is not None or self._teller.wants_pictures
+        return self._listeners.on_update is not None or self._teller.wants_pictures
 
     def _score(self, scorer: LiveScorer, coming: Iterator[LiveFrame | None]) -> None:
         self._counts.phase = "scoring"
@@ -404,20 +404,20 @@ class _Watch:
                 self._counts.skip("picture of another shape")
                 if item.reason != refused:
                     refused = item.reason
-                    self._notice(refused)
+                    self._listeners.notice(refused)
 
     def _add(self, score: LiveScore, scorer: LiveScorer) -> None:
         counts = self._counts
         counts.add(score)
         counts.lag_frames, counts.threshold_raw = scorer.lag, scorer.threshold_raw
         self._teller.frame(score)
-        if self._on_update is not None:
+        if self._listeners.on_update is not None:
             status = counts.status or StreamStatus("online", score.captured_s)
-            self._on_update(LiveUpdate(score, status, counts.fps, counts.latency_s))
+            self._listeners.on_update(LiveUpdate(score, status, counts.fps, counts.latency_s))
 
     def _tell(self, change: EventChange) -> None:
         self._teller.event(change)
-        self._on_change(change)
+        self._listeners.on_change(change)
 
     def _save_calibrated(self) -> None:
         assert self._scorer is not None
@@ -429,4 +429,4 @@ class _Watch:
         try:
             save_scene(scene, self._folder)
         except OutputError as error:
-            self._notice(f"{error}; what was learned is lost at the end unless it can be written by then")
+            self._listeners.notice(f"{error}; what was learned is lost at the end unless it can be written by then")

@@ -15,10 +15,11 @@ from crowdad.outputs.folder import RunFolder
 from crowdad.outputs.footage import written_along
 from crowdad.scene.model import SceneModel
 from crowdad.sources import LiveFrame, open_source
-from crowdad.tubes.scale import GivenHeights
+from crowdad.workflows.detect_options import DetectOptions
 from crowdad.workflows.fitting import fit_sources
 from crowdad.workflows.footage import check_device
 from crowdad.workflows.progress import Progress, Stage
+from crowdad.workflows.watching.watch_options import WatchOptions
 
 __all__ = ["WarmUp"]
 
@@ -30,9 +31,9 @@ _CRF = 17  # compression must not look like motion
 class WarmUp:
     """Learns what is normal from a camera that may show anomalies.
 
-    folder: of the watch; holds warm-up-N.mp4.part meanwhile.  heights: of people, where the user knows them.
-    length_s: of footage that is gathered before it is learned from; where too little moved in it, as much again, and of
-    all that the last hour at most.
+    folder: of the watch; holds warm-up-N.mp4.part meanwhile.
+    options: of the watch; of its `warm_up_s` footage is gathered before it is learned from; where too little moved in
+    it, as much again, and of all that the last hour at most.
     learning: enough was gathered, and is being learned from.
     count: told the reason for each frame that is not scored.  progress: of the gathering and the learning.
     """
@@ -41,21 +42,15 @@ class WarmUp:
         self,
         folder: RunFolder,
         camera_name: str,
-        settings: Settings,
+        options: WatchOptions,
         *,
-        heights: GivenHeights | None = None,
-        length_s: float,
-        device: str,
         count: Callable[[str], None],
         progress: Progress,
         notice: Callable[[str], None],
     ) -> None:
         self._folder = folder
         self._camera_name = camera_name
-        self._settings = settings
-        self._heights = heights
-        self._length_s = length_s
-        self._device = device
+        self._options = options
         self._count = count
         self._progress = progress
         self._notice = notice
@@ -74,7 +69,7 @@ class WarmUp:
         try:
             while self._gather(frames, fps):
                 self.learning = True
-                fit = _Fit(list(self._pieces), self._settings, self._heights, self._device, self._progress)
+                fit = _Fit(list(self._pieces), self._options.scoring, self._progress)
                 try:
                     learned = self._wait_for(fit, frames)
                 finally:
@@ -82,7 +77,7 @@ class WarmUp:
                 if not learned:
                     return None
                 if isinstance(fit.error, TooLittleMotionError | TooShortError | UnclearSizeError):
-                    minutes = len(self._pieces) * self._length_s / 60
+                    minutes = len(self._pieces) * self._options.warm_up_s / 60
                     self.learning = False
                     self._notice(f"too little moved in {minutes:.1f} minutes to learn from; as much again is watched")
                     continue
@@ -101,12 +96,13 @@ class WarmUp:
             first = next((frame for frame in frames if frame is not None), None)
             if first is None:
                 return False
-            if self._heights is not None:  # before minutes are spent
-                self._heights.plane(first.luma.shape)
+            heights = self._options.scoring.person_height
+            if heights is not None:  # before minutes are spent
+                heights.plane(first.luma.shape)
             self._number += 1
             path = self._folder.file(f"warm-up-{self._number}.mp4.part")
             self._pieces.append(path)
-            piece = _Piece(first, frames, self._length_s)
+            piece = _Piece(first, frames, self._options.warm_up_s)
             if not self._is_written(piece, path, fps()):
                 self._let_by(frames, _AGAIN_S)
                 continue
@@ -126,7 +122,7 @@ class WarmUp:
                 for _ in written_along(piece.frames(), path, fps, crf=_CRF):
                     self._count("warming up")
                     counted += 1
-                    self._progress(Stage("warming up", round(piece.seconds), round(self._length_s), "s"))
+                    self._progress(Stage("warming up", round(piece.seconds), round(self._options.warm_up_s), "s"))
             return True
         except OutputNotWritableError as error:
             if not self._refused:
@@ -206,13 +202,9 @@ class _Stopped(Exception):
 class _Fit:
     """A fit in a thread of its own, so that the camera is read on meanwhile."""
 
-    def __init__(
-        self, pieces: list[Path], settings: Settings, heights: GivenHeights | None, device: str, progress: Progress
-    ) -> None:
+    def __init__(self, pieces: list[Path], options: DetectOptions, progress: Progress) -> None:
         self._pieces = pieces
-        self._settings = settings
-        self._heights = heights
-        self._device = device
+        self._options = options
         self._progress = progress
         self._stop = threading.Event()
         self.done = threading.Event()
@@ -231,10 +223,10 @@ class _Fit:
             sources = [open_source(piece) for piece in self._pieces]
             self.scene = fit_sources(
                 sources,
-                self._settings,
+                self._options.settings or Settings(),
                 unlabelled=True,
-                heights=self._heights,
-                device=check_device(self._device),
+                heights=self._options.person_height,
+                device=check_device(self._options.device),
                 progress=self._told,
             )
         except BaseException as error:  # raised again where it is waited for
