@@ -23,6 +23,7 @@ __all__ = [
     "SourceInfo",
     "Track",
     "Tubes",
+    "Velocity",
     "glow",
 ]
 
@@ -36,6 +37,9 @@ _DARKEST, _BRIGHTEST = 0.35, 0.86  # of a colour map: darker reads as shade, pal
 
 Box = tuple[float, float, float, float]
 """(x0, y0, x1, y1) in pixels of the displayed picture; x1, y1 exclusive."""
+
+Velocity = tuple[float, float]
+"""(x, y) in pixels of the displayed picture a second; y points down."""
 
 
 def _check_box(box_xyxy: Box) -> None:
@@ -293,12 +297,16 @@ def _size_text(shape: tuple[int, ...]) -> str:
 
 @dataclass(frozen=True)
 class Region:
-    """A connected place above the threshold in one frame."""
+    """A connected place above the threshold in one frame.
+
+    stream: whose evidence its hottest cell is, as in `FrameResult.leading`.
+    """
 
     frame_index: int
     time_s: float
     box_xyxy: Box
     peak_anomaly: float
+    stream: int = 0
 
     def __post_init__(self) -> None:
         _check_box(self.box_xyxy)
@@ -336,6 +344,12 @@ class Event:
         One of the most unusual moments of a short clip, but not clear enough to be an event, or `recurring`.
     recurring : bool
         The place is unusual for much of the short clip.
+    stream : int
+        Place in the scene's streams of the one that raised it: whose evidence the peak is.
+    velocity_px_s : tuple of float, optional
+        (x, y) of the box's middle around the peak, in pixels a second; None where it was seen for too short.
+    kind, sentence : str
+        What such an event is called, and what is unusual in it; empty where no scene was at hand to tell.
 
     Raises
     ------
@@ -361,6 +375,10 @@ class Event:
     surprise: float | None = None
     candidate: bool = False
     recurring: bool = False
+    stream: int = 0
+    velocity_px_s: Velocity | None = None
+    kind: str = ""
+    sentence: str = ""
 
     def __post_init__(self) -> None:
         _check_box(self.box_xyxy)
@@ -376,7 +394,8 @@ class OpenEvent:
     given in order of first sight, also to what turns out too short to be an event.
     lasts: it is long enough to be told.  part_of: first key of the older one that it has kept touching up to now, which
     it will be one event with if that goes on.
-    peak_s, peak_frame, peak_anomaly, box_xyxy: of its hottest frame so far.  now_xyxy: where it was seen last.
+    peak_s, peak_frame, peak_anomaly, box_xyxy, stream: of its hottest frame so far.  now_xyxy: where it was seen last.
+    velocity_px_s: as in `Event`, lately.
     """
 
     keys: tuple[int, ...]
@@ -389,6 +408,8 @@ class OpenEvent:
     now_xyxy: Box
     lasts: bool
     part_of: int | None = None
+    stream: int = 0
+    velocity_px_s: Velocity | None = None
 
 
 @dataclass(frozen=True)
@@ -441,6 +462,8 @@ class FrameResult:
         Where the anomaly is.
     segment : int
         Counts up where the footage itself breaks.
+    leading : uint8 array of shape (rows, columns), optional
+        Place in the scene's streams of the one whose evidence a cell's anomaly is; None: the first one everywhere.
     """
 
     index: int
@@ -452,6 +475,7 @@ class FrameResult:
     n_tubes: int
     heatmap: Heatmap
     segment: int = 0
+    leading: npt.NDArray[np.uint8] | None = None
 
     def __repr__(self) -> str:
         flagged = " (flagged)" if self.flagged else ""

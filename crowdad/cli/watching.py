@@ -320,12 +320,14 @@ class _LiveLine:
 
     def change(self, change: EventChange) -> None:
         """Print what became of an event."""
-        if self._quiet or change.kind == "update":
+        if self._quiet or change.type == "update":
             return
         from crowdad.wording import clock_text
 
         box = ", ".join(f"{side:.0f}" for side in change.box_xyxy)
-        line = f"{clock_text(change.time_s)}  event {change.key} {change.kind}  anomaly {change.peak_anomaly:.2f}"
+        line = f"{clock_text(change.time_s)}  event {change.key} {change.type}  anomaly {change.peak_anomaly:.2f}"
+        if change.merged_into is None and change.sentence:
+            line += f", {change.sentence}"
         if change.merged_into is not None:
             line += f", is part of {change.merged_into}"
         elif change.end_s is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import chain, groupby
 from typing import Literal, NamedTuple
 
@@ -15,10 +15,11 @@ import numpy.typing as npt
 from crowdad.detection.detector import Detector
 from crowdad.detection.events import EventFinder
 from crowdad.errors import ModelError
-from crowdad.records import Box, ClosedEvent, FrameResult, OpenEvent
+from crowdad.records import Box, ClosedEvent, Event, FrameResult, OpenEvent
 from crowdad.scene.calibration import RunningCalibration
 from crowdad.scene.model import SceneModel
 from crowdad.scene.runtimes import Runtime
+from crowdad.scene.streams import Told
 from crowdad.sources import LiveFrame, StreamStatus
 from crowdad.sources.jpeg import packed, unpacked
 
@@ -91,12 +92,13 @@ class Unscored:
 class EventChange:
     """An event begins, goes on or ends.
 
+    kind, sentence: as in `Event`, as far as is known.
     key: the event's number in this run.  time_s, captured_s, taken_s: of the frame at which this is told, in seconds of
     the footage, as unix time, and by `time.monotonic`, to measure delays by.  end_s: None while it lasts.
     merged_into: key of the event that it turned out to be a part of.  The rest as in OpenEvent.
     """
 
-    kind: Literal["new", "update", "end"]
+    type: Literal["new", "update", "end"]
     key: int
     time_s: float
     captured_s: float
@@ -109,6 +111,8 @@ class EventChange:
     now_xyxy: Box
     end_s: float | None = None
     merged_into: int | None = None
+    kind: str = ""
+    sentence: str = ""
     taken_s: float = field(default_factory=time.monotonic, kw_only=True)
 
 
@@ -154,7 +158,7 @@ class LiveScorer:
         self._calibration = calibration
         self._pictures = pictures
         self._finder = EventFinder.from_settings(scene.settings.events, scene.scale.fps, self._person_px)
-        self._announcer = _Announcer()
+        self._announcer = _Announcer(lambda event: self._fitted.told(event))
         self._detector: Detector | None = None
         # captured_s, taken_s, picture, repeated
         self._waiting: deque[tuple[float, float, bytes | None, bool]] = deque()
@@ -162,16 +166,19 @@ class LiveScorer:
         self._untold: deque[EventChange] = deque()  # a run may be left between a result and what it changes
         self._last = _When()
 
+    @property
+    def _fitted(self) -> SceneModel:
+        """The scene, for the camera's pictures as they are now."""
+        return self.scene if self._detector is None else self._detector.scene
+
     def _person_px(self, x: npt.ArrayLike, y: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Height of a person at pixel (x, y) of the camera's pictures as they are now."""
-        scene = self.scene if self._detector is None else self._detector.scene
-        return scene.scale.person_px(x, y)
+        return self._fitted.scale.person_px(x, y)
 
     @property
     def lag(self) -> int:
         """Frames by which results come late, at the camera's frame rate."""
-        scene = self.scene if self._detector is None else self._detector.scene
-        return round(self._repeats * tube_lag(scene)) if self._lag is None else self._lag
+        return round(self._repeats * tube_lag(self._fitted)) if self._lag is None else self._lag
 
     @property
     def threshold_raw(self) -> float:
@@ -274,9 +281,13 @@ def _resized(mask: npt.NDArray[np.bool_], size_hw: tuple[int, int]) -> npt.NDArr
 
 
 class _Announcer:
-    """Turns what an `EventFinder` knows after each frame into changes; what touches is told as one event."""
+    """Turns what an `EventFinder` knows after each frame into changes; what touches is told as one event.
 
-    def __init__(self) -> None:
+    told: what an event is called.
+    """
+
+    def __init__(self, told: Callable[[Event | OpenEvent], Told]) -> None:
+        self._name = told
         self._told: dict[int, EventChange] = {}
         self._numbers: dict[int, int] = {}  # finder's key -> number that is told, counted without gaps
         self._last_number = 0
@@ -297,7 +308,7 @@ class _Announcer:
                 self._numbers[change.key] = self._last_number
             merged = None if change.merged_into is None else self._numbers[change.merged_into]
             yield replace(change, key=self._numbers[change.key], merged_into=merged)
-            if change.kind == "end":
+            if change.type == "end":
                 del self._numbers[change.key]
 
     def _changes(self, finder: EventFinder, when: _When) -> Iterator[EventChange]:
@@ -313,7 +324,7 @@ class _Announcer:
             yield self._end(key, when, self._told[key].time_s)
 
     def _end(self, key: int, when: _When, end_s: float, merged_into: int | None = None) -> EventChange:
-        return replace(self._told.pop(key), kind="end", end_s=end_s, merged_into=merged_into, **when._asdict())
+        return replace(self._told.pop(key), type="end", end_s=end_s, merged_into=merged_into, **when._asdict())
 
     def _open(self, group: list[OpenEvent], when: _When) -> Iterator[EventChange]:
         told = [key for event in group for key in event.keys if key in self._told]
@@ -336,6 +347,7 @@ class _Announcer:
             hottest.peak_anomaly,
             hottest.box_xyxy,
             hottest.now_xyxy,
+            **asdict(self._name(hottest)),
             taken_s=when.taken_s,
         )
         if not told or _worth_telling(self._told[key], change):
@@ -357,6 +369,7 @@ class _Announcer:
             event.peak_anomaly,
             event.box_xyxy,
             event.boxes[event.end_frame],
+            **asdict(self._name(event)),
             taken_s=when.taken_s,
         )
         if not told:

@@ -100,11 +100,15 @@ class StepScorer:
         return self._fused(self.motion.finish(), [(level, list(run.finish())) for level, run in self._others])
 
     def _fused(self, motion: Iterator[StepMap], others: Sequence[tuple[float, list[StepMap]]]) -> Iterator[StepMap]:
-        """The largest raw anomaly of all streams, each by its own level, in motion's units."""
+        """The largest raw anomaly of all streams, each by its own level, in motion's units, and whose it is."""
         for due, found in enumerate(motion):
-            for level, maps in others:
+            for place, (level, maps) in enumerate(others, 1):
                 raw = maps[due].raw * np.float32(self.threshold_raw / level)
-                found = replace(found, raw=np.maximum(found.raw, raw))
+                higher = raw > found.raw
+                if higher.any():
+                    leading = np.zeros(found.raw.shape, np.uint8) if found.leading is None else found.leading
+                    leading[higher] = place
+                    found = replace(found, raw=np.maximum(found.raw, raw), leading=leading)
             yield found
 
 

@@ -165,4 +165,5 @@ class Segment:
             n_tubes=nearest.n_tubes,
             heatmap=Heatmap(heat, scorer.voter.cell_px, scorer.scene.scale.size_hw),
             segment=self._number,
+            leading=nearest.leading,
         )

@@ -169,6 +169,10 @@ def _packed(results: list[FrameResult], checkpoint: Checkpoint) -> bytes:
         name: np.asarray([getattr(result, name) for result in results], dtype) for name, dtype in _COLUMNS
     }
     arrays["heat"] = np.frombuffer(zlib.compress(heat.tobytes(), 1), np.uint8)
+    if any(result.leading is not None for result in results):
+        none = np.zeros(heat.shape[1:], np.uint8)
+        leading = np.stack([none if result.leading is None else result.leading for result in results])
+        arrays["leading"] = np.frombuffer(zlib.compress(leading.tobytes(), 1), np.uint8)
     last = results[-1].heatmap
     known = {"shape": heat.shape, "cell_px": last.cell_px, "size_hw": last.size_hw, "checkpoint": asdict(checkpoint)}
     return save(arrays, {"crowdad": json.dumps(known)})
@@ -187,19 +191,21 @@ def _checkpoint(record: bytes) -> Checkpoint:
 def _unpacked(record: bytes) -> Iterator[FrameResult]:
     try:
         known, arrays = _known(record), load(record)
-        heat = _heat(known["shape"], arrays["heat"].tobytes())
+        heat = _maps(known["shape"], arrays["heat"].tobytes(), np.float32)
+        whose = _maps(known["shape"], arrays["leading"].tobytes(), np.uint8) if "leading" in arrays else None
         size_hw = (int(known["size_hw"][0]), int(known["size_hw"][1]))
         for row, anomaly in enumerate(heat):
             values = {name: arrays[name][row].item() for name, _ in _COLUMNS}
-            yield FrameResult(**values, heatmap=Heatmap(anomaly, known["cell_px"], size_hw))
+            leading = None if whose is None else whose[row]
+            yield FrameResult(**values, heatmap=Heatmap(anomaly, known["cell_px"], size_hw), leading=leading)
     except _DAMAGE as error:
         raise OutputNotReadableError("the journal of the run is damaged; use --overwrite to start afresh") from error
 
 
-def _heat(shape: Sequence[int], packed: bytes) -> npt.NDArray[np.float32]:
-    """The maps of a record, float32 `shape`; no more is unpacked than they take."""
+def _maps(shape: Sequence[int], packed: bytes, kind: type[Any]) -> npt.NDArray[Any]:
+    """Maps of a record, of `shape`; no more is unpacked than they take."""
     frames, rows, columns = shape
     if not (0 < frames <= _BLOCK_FRAMES and 0 < rows * columns <= MOST_CELLS):
         raise ValueError(f"maps of {shape}")
-    cells = zlib.decompressobj().decompress(packed, 4 * frames * rows * columns)
-    return np.frombuffer(cells, np.float32).reshape(shape)
+    cells = zlib.decompressobj().decompress(packed, np.dtype(kind).itemsize * frames * rows * columns)
+    return np.frombuffer(cells, kind).reshape(shape)

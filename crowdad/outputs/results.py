@@ -169,6 +169,8 @@ class EventRecord(_Record):
         "the clip's places, over how far the most unusual moment of an ordinary clip of this length is expected above "
         "it; null where an alarm level is known",
     )
+    kind: Text = Field(default="", description="what such an event is called")
+    sentence: Text = Field(default="", description="what is unusual: how fast, and which way")
     recurring: bool = Field(
         default=False,
         description="in a short clip: this place is unusual for much of the clip, so this is not an event",
@@ -205,6 +207,8 @@ class EventRecord(_Record):
             surprise=self.surprise,
             candidate=candidate,
             recurring=self.recurring,
+            kind=self.kind,
+            sentence=self.sentence,
         )
 
 
@@ -297,6 +301,8 @@ def _event_record(event: Event, began: datetime | None, stride: int) -> EventRec
         peak_anomaly=event.peak_anomaly,
         surprise=event.surprise,
         recurring=event.recurring,
+        kind=event.kind,
+        sentence=event.sentence,
         box_xyxy=event.box_xyxy,
         start_at=_clock_at(began, event.start_s),
         peak_at=_clock_at(began, event.peak_s),

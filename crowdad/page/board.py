@@ -68,7 +68,7 @@ class ToldEvent:
 
     end_s: None while it lasts.  merged_into: id of the event that it turned out to be a part of.
     jpeg: the picture that is shown of it, once the event's box was cut out.  look: counts up with every better one.
-    revision: of the board when it last changed.
+    sentence: what is unusual in it.  revision: of the board when it last changed.
     """
 
     event_id: int
@@ -78,6 +78,7 @@ class ToldEvent:
     peak: float
     box_xyxy: Box
     jpeg: bytes
+    sentence: str
     look: int
     revision: int
 
@@ -89,6 +90,7 @@ class ToldEvent:
             "end_s": None if self.end_s is None else round(self.end_s, 2),
             "merged_into": self.merged_into,
             "peak": round(self.peak, 4),
+            "sentence": self.sentence,
             "look": self.look,
         }
 
@@ -147,7 +149,9 @@ class Board:
             known = self._events.get(change.key)
             if known is None:
                 known = self._begun(change)
-            if change.kind == "end":
+            if change.sentence != known.sentence:
+                known = self._change(known, sentence=change.sentence)
+            if change.type == "end":
                 end_s = None if change.end_s is None else _unix(change, change.end_s)
                 self._change(known, end_s=end_s, merged_into=change.merged_into)
             elif change.peak_anomaly > known.peak:
@@ -223,7 +227,9 @@ class Board:
         last = self._last
         jpeg = b"" if last is None or last.score.jpeg is None else last.score.jpeg
         start_s = _unix(change, change.start_s)
-        told = ToldEvent(change.key, start_s, None, None, change.peak_anomaly, change.now_xyxy, jpeg, 0, 0)
+        told = ToldEvent(
+            change.key, start_s, None, None, change.peak_anomaly, change.now_xyxy, jpeg, change.sentence, 0, 0
+        )
         while len(self._events) >= MOST_EVENTS:
             del self._events[min(self._events)]
         return self._change(told, look=1)

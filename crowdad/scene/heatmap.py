@@ -54,11 +54,13 @@ class StepMap:
 
     raw: float32 (rows, columns), smoothed votes before calibration, >= 0.  normality: of the least normal tube that
     formed the map's maximum, 1.0 where nothing voted.  n_tubes: tubes that voted at this step.
+    leading: uint8 (rows, columns), of several streams' the one that a cell's raw anomaly is of; None: the first.
     """
 
     raw: Array
     normality: float
     n_tubes: int
+    leading: npt.NDArray[np.uint8] | None = None
 
 
 class _Ballot:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,10 @@ from safetensors.numpy import save_file
 from crowdad.config import Settings
 from crowdad.errors import ConfigError, ModelError, ModelFormatError, ModelVersionError, OutputNotWritableError
 from crowdad.files import MB, check_size, parse_json
+from crowdad.records import Event, OpenEvent
 from crowdad.scene.calibration import Calibration
 from crowdad.scene.kinds import check_kinds
-from crowdad.scene.streams import STREAMS, Motion, Stream
+from crowdad.scene.streams import STREAMS, Motion, Stream, Told
 from crowdad.scene.view_arrays import check_activity, check_background
 from crowdad.tubes.scale import SceneScale, check_cost
 
@@ -98,6 +100,14 @@ class SceneModel:
         motion = self.streams[Motion.name]
         assert isinstance(motion, Motion)
         return motion
+
+    def told(self, event: Event | OpenEvent) -> Told:
+        """What an event of footage of this scene is called, and what is unusual in it, as its stream tells it."""
+        return list(self.streams.values())[event.stream].told(event, self.scale)
+
+    def named(self, events: Iterable[Event]) -> list[Event]:
+        """The events with their kinds and sentences."""
+        return [replace(event, **asdict(self.told(event))) for event in events]
 
     def with_stream(self, stream: Stream) -> SceneModel:
         """The scene with this stream in place of the one of its name."""

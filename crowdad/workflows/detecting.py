@@ -159,7 +159,7 @@ def events(results: Iterable[FrameResult], scene: Model | None = None, *, fps: f
     if rate is None:
         return []
     chosen = (Settings() if fitted is None else fitted.settings).events
-    return find_events(
+    found = find_events(
         chain(first, coming),
         rate,
         low=chosen.low,
@@ -167,6 +167,7 @@ def events(results: Iterable[FrameResult], scene: Model | None = None, *, fps: f
         gap_s=chosen.gap_s,
         person_px=None if fitted is None else fitted.scale.person_px,
     )
+    return found if fitted is None else fitted.named(found)
 
 
 def _rate_of(results: Sequence[FrameResult]) -> float | None:

@@ -75,6 +75,7 @@ class EventWatch:
 
     def __init__(self, scene: SceneModel, fps: float, threshold_raw: float, ranked: bool) -> None:
         chosen, person_px = scene.settings.events, scene.scale.person_px
+        self._scene = scene
         self._calibration = scene.calibration
         self._threshold_raw = threshold_raw
         self._finder = EventFinder.from_settings(chosen, fps, person_px)
@@ -99,7 +100,7 @@ class EventWatch:
         """Events in order of start, and candidates, the most unusual first."""
         events = self._events + self._finder.finish()
         if self._moments is None:
-            return events, ()
+            return self._scene.named(events), ()
         moments = [
             replace(moment, recurring=self._recurs(moment)) for moment in (*events, *self._moments.finish(events))
         ]
@@ -112,11 +113,11 @@ class EventWatch:
             self._surprising(replace(event, event_id=number, candidate=True))
             for number, event in enumerate(ranked, start=len(numbered) + 1)
         ]
-        told = [self._surprising(event) for event in numbered]
+        told = self._scene.named(self._surprising(event) for event in numbered)
         # The first candidate is told whatever it is; a further one only if it stands out a little.
-        return told, [
+        return told, self._scene.named(
             moment for place, moment in enumerate(candidates) if not place or (moment.surprise or 0) >= _USUAL
-        ]
+        )
 
     def _recurs(self, event: Event) -> bool:
         """Whether the event's place is warm for much of the rest of the clip: then that is usual there."""

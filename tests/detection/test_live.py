@@ -89,7 +89,7 @@ def test_events_are_numbered_without_gaps(monkeypatch: pytest.MonkeyPatch) -> No
     hot = [*range(10, 20), 30, *range(45, 55), *range(70, 80)]  # what is hot for one frame is too short for an event
     scorer = scripted(hot, monkeypatch)
     items = scored(scorer, live(walkers(100)))
-    told = [(item.kind, item.key) for item in items if isinstance(item, EventChange) and item.kind != "update"]
+    told = [(item.type, item.key) for item in items if isinstance(item, EventChange) and item.type != "update"]
     assert told == [("new", 1), ("end", 1), ("new", 2), ("end", 2), ("new", 3), ("end", 3)]
     open_keys = {event.keys for score in scores_of(items) for event in score.open_events}
     assert open_keys == {(1,), (2,), (3,)}
@@ -158,7 +158,7 @@ def test_the_mask_is_fitted_to_the_cameras_size() -> None:
 def test_an_event_is_announced_while_it_lasts_and_ends_once(monkeypatch: pytest.MonkeyPatch) -> None:
     items = scored(scripted(range(10, 40), monkeypatch), live(walkers(60)))
     changes = [item for item in items if isinstance(item, EventChange)]
-    assert [change.kind for change in changes] == ["new", "update", "end"] or [c.kind for c in changes] == [
+    assert [change.type for change in changes] == ["new", "update", "end"] or [c.type for c in changes] == [
         "new",
         "end",
     ]
@@ -180,7 +180,7 @@ def test_what_lasts_is_reported_every_ten_seconds_and_ends_with_the_camera(monke
         for item in scored(scripted(range(10, 900), monkeypatch), live(walkers(250)))
         if isinstance(item, EventChange)
     ]
-    assert [(change.kind, round(change.time_s, 1)) for change in changes] == [
+    assert [(change.type, round(change.time_s, 1)) for change in changes] == [
         ("new", 1.3),
         ("update", 11.3),
         ("update", 21.3),
@@ -192,7 +192,7 @@ def test_what_lasts_is_reported_every_ten_seconds_and_ends_with_the_camera(monke
 def test_a_break_ends_an_event_and_keys_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
     frames = [*live(walkers(20)), None, *live(walkers(20), first=20, segment=1)]
     items = scored(scripted(range(5, 40), monkeypatch), frames)
-    changes = [(item.kind, item.key) for item in items if isinstance(item, EventChange)]
+    changes = [(item.type, item.key) for item in items if isinstance(item, EventChange)]
     assert changes == [("new", 1), ("end", 1), ("new", 2), ("end", 2)]
 
 
@@ -206,7 +206,7 @@ def test_a_run_that_is_left_early_ends_what_it_began(left_at: int, monkeypatch: 
         elif isinstance(item, LiveScore) and item.result.index == left_at:
             break
     told += scorer.finish()
-    assert [change.kind for change in told] == ([] if left_at == 12 else ["new", "end"])
+    assert [change.type for change in told] == ([] if left_at == 12 else ["new", "end"])
     assert list(scorer.finish()) == []
 
 

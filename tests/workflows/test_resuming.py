@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from crowdad.detection.detector import Detector
 from crowdad.errors import OutputExistsError, OutputNotReadableError, TooShortError
 from crowdad.outputs.folder import JOURNAL
 from crowdad.outputs.journal import Journal, journaled_run
-from crowdad.records import Checkpoint, Frame, FrameResult
+from crowdad.records import Checkpoint, Frame, FrameResult, Heatmap
 from crowdad.scene.model import SceneModel
 from crowdad.workflows import Stage
 from tests.conftest import write_video
@@ -156,6 +156,25 @@ def test_a_journal_that_was_cut_short_costs_one_block(clip: Path, model: Path, w
         assert journal.told == 64
     workflows.detect(clip, model=model, output=tmp_path / "run", resume=True, **PLAIN)
     assert told_apart_from_time(tmp_path / "run") == told_apart_from_time(whole)
+
+
+def test_whose_evidence_a_cell_is_is_kept(tmp_path: Path) -> None:
+    heat = Heatmap(np.zeros((2, 3), np.float32), 4.0, (8, 12))
+    results = [FrameResult(index, index / 10, 0.5, 0.2, False, False, 1, heat) for index in range(2)]
+    results[1] = replace(results[1], leading=np.array([[0, 1, 0], [2, 0, 1]], np.uint8))
+    checkpoint = Checkpoint(2, 0, 0, 0, 0, (0.0,))
+    for written in (results, results[:1]):
+        path = tmp_path / f"{len(written)}.part"
+        with Journal(path, {}) as journal:
+            for result in written:
+                journal.add(result)
+            journal.write(checkpoint)
+        with Journal(path, {}) as journal:
+            found = [result.leading for result in journal.results()]
+        if len(written) == 2:
+            assert np.array_equal(found, [np.zeros((2, 3)), results[1].leading])
+        else:
+            assert found == [None]
 
 
 def test_another_run_is_not_gone_on_with(clip: Path, model: Path, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from scipy.ndimage import find_objects, label, maximum
 
 from crowdad.records import Box, Heatmap, Region
@@ -30,10 +31,16 @@ def find_regions(
 
 
 def grown_regions(
-    heatmap: Heatmap, frame_index: int, time_s: float, low: float, person_px: PersonHeight | None = None
+    heatmap: Heatmap,
+    frame_index: int,
+    time_s: float,
+    low: float,
+    person_px: PersonHeight | None = None,
+    leading: npt.NDArray[np.uint8] | None = None,
 ) -> list[Region]:
     """As `find_regions`, without a level.
 
+    leading: as in `FrameResult`.
     person_px: height of a person at pixel (x, y); strips along the border that are thinner than a third of it are left
     out then: too little is seen there to say anything of a subject.
     """
@@ -43,14 +50,18 @@ def grown_regions(
     peaks = maximum(heatmap.anomaly, labels, np.arange(1, count + 1))
     height, width = heatmap.size_hw
     regions = []
-    for place, peak in zip(find_objects(labels), peaks, strict=True):
+    for number, (place, peak) in enumerate(zip(find_objects(labels), peaks, strict=True), 1):
         rows, columns = place
         x0, y0 = columns.start * heatmap.cell_px, rows.start * heatmap.cell_px
         x1, y1 = min(columns.stop * heatmap.cell_px, width), min(rows.stop * heatmap.cell_px, height)
         if x1 > x0 and y1 > y0:
             box = (float(x0), float(y0), float(x1), float(y1))
             if person_px is None or not _is_strip(box, heatmap.size_hw, person_px):
-                regions.append(Region(frame_index, time_s, box, float(peak)))
+                stream = 0
+                if leading is not None:
+                    own = np.where(labels[place] == number, heatmap.anomaly[place], -1)
+                    stream = int(leading[place].flat[own.argmax()])
+                regions.append(Region(frame_index, time_s, box, float(peak), stream))
     return regions
 
 

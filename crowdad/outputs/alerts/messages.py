@@ -43,6 +43,8 @@ class EventMessage(_Message):
     peak_anomaly: Anomaly = Field(description="largest so far; 0.5 is the threshold")
     box_xyxy: BoxPx = Field(description="at the peak, pixels of the displayed picture")
     now_xyxy: BoxPx = Field(description="where it was last seen")
+    kind: Text = Field(default="", description="what such an event is called, as far as is known")
+    sentence: Text = Field(default="", description="what is unusual: how fast, and which way")
     latency_s: Seconds = Field(description="from taking the frame of time_s to telling")
     since_start_s: Seconds = Field(description="from taking the event's first frame to telling")
     merged_into: Text | None = Field(default=None, description="id of the event that it turned out to be a part of")

@@ -129,6 +129,8 @@ def _event(event: EventRecord, look: Look) -> dict[str, Any]:
         "length_s": event.end_s - event.start_s,
         "start_at": event.start_at and event.start_at[:19].replace("T", " "),
         "peak": event.peak_anomaly,
+        "kind": event.kind,
+        "sentence": event.sentence[:1].upper() + event.sentence[1:],
         "standing": event.standing,
         "surprise": event.surprise,
         "peak_at": clock_text(event.peak_s),

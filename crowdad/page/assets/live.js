@@ -49,8 +49,8 @@ class EventList {
     card.dataset.event = event.id;
     const image = Object.assign(make("img"), { width: 160, height: 120, alt: `Peak of event ${event.id}, its place framed` });
     const text = make("div");
-    const parts = { image, heading: make("h3"), when: make("p"), peak: make("p") };
-    text.append(parts.heading, parts.when, parts.peak);
+    const parts = { image, heading: make("h3"), when: make("p"), sentence: make("p"), peak: make("p") };
+    text.append(parts.heading, parts.when, parts.sentence, parts.peak);
     card.append(image, text);
     const later = [...this.cards.keys()].filter((id) => id > event.id);
     if (later.length) this.cards.get(Math.min(...later)).card.after(card);
@@ -64,13 +64,14 @@ class EventList {
     }
   }
 
-  #fill({ card, image, heading, when, peak }, event, known) {
+  #fill({ card, image, heading, when, sentence, peak }, event, known) {
     const lasts = event.end_s === null;
     card.classList.toggle("lasts", lasts);
     heading.textContent = `Event ${event.id}${lasts ? ", going on" : ""}`;
     const start = wallText(event.start_s);
     when.textContent = lasts ? `since ${start}` : `${start}, for ${lengthText(event.end_s - event.start_s)}`;
     if (event.merged_into !== null) when.textContent += `, part of event ${event.merged_into}`;
+    sentence.textContent = event.sentence.charAt(0).toUpperCase() + event.sentence.slice(1);
     peak.textContent = `peak ${event.peak.toFixed(2)}`;
     if (known === undefined || known.look !== event.look) image.src = `/events/${event.id}.jpg?look=${event.look}`;
   }

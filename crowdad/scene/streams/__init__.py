@@ -1,6 +1,6 @@
 """Kinds of evidence that something is unusual, one a file."""
 
-from crowdad.scene.streams._base import Learner, Runtime, Step, Stream, StreamRun
+from crowdad.scene.streams._base import Learner, Runtime, Step, Stream, StreamRun, Told
 from crowdad.scene.streams.motion import BatchCounts, Counts, Motion, MotionRun
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Step",
     "Stream",
     "StreamRun",
+    "Told",
 ]
 
 STREAMS: dict[str, type[Stream]] = {Motion.name: Motion}

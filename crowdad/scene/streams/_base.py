@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from crowdad.config import Settings
-from crowdad.records import Event, Tubes
+from crowdad.records import Event, OpenEvent, Tubes
 from crowdad.scene.calibration import Calibration
 from crowdad.scene.heatmap import StepMap
 from crowdad.tubes.scale import SceneScale
 
-__all__ = ["Learner", "Runtime", "Step", "Stream", "StreamRun"]
+__all__ = ["Learner", "Runtime", "Step", "Stream", "StreamRun", "Told"]
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
@@ -45,6 +45,14 @@ class Step:
     luma: npt.NDArray[np.uint8] | None = None
 
 
+@dataclass(frozen=True)
+class Told:
+    """What a person is told of an event.  kind: one of its stream's.  sentence: what is unusual, without a subject."""
+
+    kind: str
+    sentence: str
+
+
 class StreamRun(Protocol):
     """A stream at work on one run of frames after the other."""
 
@@ -71,7 +79,7 @@ class Learner(Protocol):
 class Stream(ABC):
     """One kind of evidence that something is unusual, as it was learned of one camera.
 
-    name: of its arrays' prefix in the model file, and in results.  kind: what an event is called that it raises.
+    name: of its arrays' prefix in the model file.  kinds: what the events are called that it raises.
     looks: whether it looks at pictures, not at tubes alone.
 
     A stream gives a map for every step: raw anomaly >= 0 of every place, as its tubes' votes (`heatmap.voter_of`) or
@@ -80,7 +88,7 @@ class Stream(ABC):
     """
 
     name: ClassVar[str]
-    kind: ClassVar[str]
+    kinds: ClassVar[tuple[str, ...]]
     looks: ClassVar[bool] = False
 
     @classmethod
@@ -106,8 +114,8 @@ class Stream(ABC):
         """Raw anomaly of its map at which it raises an event by itself, > 0.  calibration: the scene's."""
 
     @abstractmethod
-    def sentence(self, event: Event) -> str:
-        """Why an event of its kind was raised, in a sentence."""
+    def told(self, event: Event | OpenEvent, scale: SceneScale) -> Told:
+        """What an event that it raised is called, and what is unusual in it.  scale: of the footage."""
 
     def without_pictures(self) -> Self:
         """The same without anything that shows people or the place."""

@@ -12,12 +12,13 @@ import numpy.typing as npt
 
 from crowdad.config import Settings
 from crowdad.errors import ModelFormatError
-from crowdad.records import Event
+from crowdad.records import Event, OpenEvent
 from crowdad.scene.calibration import Calibration
 from crowdad.scene.encoders import encoder_kind
 from crowdad.scene.heatmap import StepMap, Voter, voter_of
-from crowdad.scene.streams._base import Runtime, Step, Stream
+from crowdad.scene.streams._base import Runtime, Step, Stream, Told
 from crowdad.scene.streams.motion_arrays import check_motion
+from crowdad.scene.streams.pace import pace_of
 from crowdad.tubes.scale import SceneScale
 
 __all__ = ["BatchCounts", "Counts", "Motion", "MotionRun"]
@@ -27,6 +28,7 @@ Array = npt.NDArray[np.float32]
 _CHUNK = 128  # tubes encoded at once; from 256 on each takes twice as long, as memory is asked for anew
 _ARRAYS = ("centres", "shares", "mean", "spread", "tube_normality", "thumbnails")
 _ENCODER = "encoder."
+_MOVES, _FAST = 0.4, 1.4  # walking speeds: less may be a box of heat that grows, more is faster than people
 
 
 @dataclass(eq=False)
@@ -52,7 +54,7 @@ class Motion(Stream):
     motions: npt.NDArray[np.uint8] | None = None
 
     name: ClassVar[str] = "motion"
-    kind: ClassVar[str] = "moves unusually"
+    kinds: ClassVar[tuple[str, ...]] = ("fast", "moves unusually")
 
     def __post_init__(self) -> None:
         self._encoder: Any = None
@@ -134,8 +136,13 @@ class Motion(Stream):
     def level(self, calibration: Calibration, settings: Settings) -> float:
         return calibration.threshold(settings.calibration.false_alarms_per_hour)
 
-    def sentence(self, event: Event) -> str:
-        return "moves unlike what was learned here"
+    def told(self, event: Event | OpenEvent, scale: SceneScale) -> Told:
+        pace = pace_of(event, scale)
+        if pace is None or pace.times < _MOVES:
+            return Told("moves unusually", "moves in a way that people here usually do not")
+        if pace.times < _FAST:
+            return Told("moves unusually", f"moves in a way that people here usually do not, {pace.towards}")
+        return Told("fast", f"moves {pace.times:.1f} times as fast as people here usually do, {pace.towards}")
 
     def without_pictures(self) -> Self:
         blank = np.zeros((len(self.centres), 1, 1), np.uint8)

@@ -69,11 +69,11 @@ class WatchCounts:
 
     def change(self, change: EventChange, since_start_s: float) -> None:
         """An event was told of, so long after its first frame."""
-        if change.kind == "new":
+        if change.type == "new":
             self.events += 1
             self.open_events += 1
             self._event_delays.add(since_start_s)
-        elif change.kind == "end":
+        elif change.type == "end":
             self.open_events -= 1
 
     @property

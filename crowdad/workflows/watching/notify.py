@@ -186,13 +186,13 @@ class Teller:
         now_s = time.monotonic()
         latency_s, since_start_s = (max(0.0, now_s - then_s) for then_s in (change.taken_s, began[1]))
         clip, clip_at_s = self._clip_of(change)
-        if change.kind == "end":
+        if change.type == "end":
             del self._began[change.key]
             self._clips.pop(change.key, None)
         self._counts.change(change, since_start_s)
         self._offer(
             EventMessage(
-                type=change.kind,
+                type=change.type,
                 id=self._id(change.key),
                 run=self._counts.run,
                 camera=self._camera.name,
@@ -205,6 +205,8 @@ class Teller:
                 peak_anomaly=change.peak_anomaly,
                 box_xyxy=change.box_xyxy,
                 now_xyxy=change.now_xyxy,
+                kind=change.kind,
+                sentence=change.sentence,
                 latency_s=latency_s,
                 since_start_s=since_start_s,
                 merged_into=None if change.merged_into is None else self._id(change.merged_into),
@@ -230,7 +232,7 @@ class Teller:
     def _clip_of(self, change: EventChange) -> tuple[str | None, float | None]:
         """The event's clip, and the seconds into it at which the event begins."""
         recorder = self._recorder
-        if change.kind == "new" and recorder is not None and recorder.name is not None and recorder.first_s is not None:
+        if change.type == "new" and recorder is not None and recorder.name is not None and recorder.first_s is not None:
             at_s = max(0.0, round(change.start_s - recorder.first_s, 3))
             self._clips[change.key] = (f"{_CLIPS}/{recorder.name}", at_s)
         return self._clips.get(change.key, (None, None))

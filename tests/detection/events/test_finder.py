@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import pickle
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crowdad.detection.events import EventFinder, find_events, find_regions
+from crowdad.detection.events.boxes import velocity_of
 from crowdad.detection.events.regions import grown_regions
 from crowdad.records import Event, FrameResult, Heatmap
 
@@ -261,3 +263,43 @@ def test_events_of_any_footage_are_in_order_and_inside_it(frames: list[Cells], c
         for x0, y0, x1, y1 in event.boxes.values():
             assert 0 <= x0 < x1 <= SIZE_HW[1]
             assert 0 <= y0 < y1 <= SIZE_HW[0]
+
+
+def moving(boxes: dict[int, tuple[float, float]]) -> dict[int, tuple[float, float, float, float]]:
+    """Boxes of 10 x 20 px by frame, from their upper left corners."""
+    return {frame: (x, y, x + 10, y + 20) for frame, (x, y) in boxes.items()}
+
+
+def test_a_velocity_is_that_of_the_half_second_around_a_frame() -> None:
+    walked = moving({frame: (3.0 * frame, 50 - frame) for frame in range(20)})
+    ran = moving({frame: (60 + 9.0 * (frame - 20), 31) for frame in range(20, 40)})
+    boxes = {**walked, **ran}
+    assert velocity_of(boxes, 8, FPS) == pytest.approx((3 * FPS, -FPS))
+    assert velocity_of(boxes, 33, FPS) == pytest.approx((9 * FPS, 0))
+
+
+def test_a_velocity_needs_a_quarter_of_a_second() -> None:
+    boxes = moving({frame: (3.0 * frame, 0) for frame in range(4)})
+    assert velocity_of({0: boxes[0], 2: boxes[2]}, 0, FPS) is None
+    assert velocity_of(boxes, 0, FPS) == pytest.approx((3 * FPS, 0))
+    assert velocity_of(boxes, 50, FPS) is None
+
+
+def test_an_event_moves_as_its_boxes_do_also_while_it_lasts() -> None:
+    finder = EventFinder(FPS)
+    for index in range(8):
+        finder.push(result(index, {(2, index): 0.9}))
+    (lasting,) = finder.open_events()
+    (event,) = finder.finish()
+    for found in (lasting, event):
+        assert found.velocity_px_s == pytest.approx((10 * FPS, 0), rel=0.02)
+
+
+def test_an_event_is_of_the_stream_whose_evidence_its_peak_is() -> None:
+    def of_two(index: int) -> FrameResult:
+        leading = np.zeros(heatmap({}).anomaly.shape, np.uint8)
+        leading[2, 5:] = 1
+        return replace(result(index, {(2, 2): 0.9, (2, 5): 0.7, (2, 6): 0.6 + 0.02 * index}), leading=leading)
+
+    found = {event.box_xyxy[0]: event.stream for event in find_events(map(of_two, range(8)), FPS)}
+    assert found == {20.0: 0, 50.0: 1}

@@ -13,11 +13,11 @@ import pytest
 
 import crowdad
 from crowdad.config import Settings
-from crowdad.records import Event
+from crowdad.records import Event, OpenEvent
 from crowdad.scene.calibration import Calibration
 from crowdad.scene.heatmap import StepMap, voter_of
 from crowdad.scene.model import SceneModel
-from crowdad.scene.streams import STREAMS, Runtime, Step, Stream
+from crowdad.scene.streams import STREAMS, Runtime, Step, Stream, Told
 from crowdad.sources import open_source
 from crowdad.tubes.scale import SceneScale
 from tests.conftest import TinyCamera
@@ -30,7 +30,7 @@ class Brightness(Stream):
     brightest: float
 
     name: ClassVar[str] = "brightness"
-    kind: ClassVar[str] = "is bright"
+    kinds: ClassVar[tuple[str, ...]] = ("bright",)
     looks: ClassVar[bool] = True
 
     @classmethod
@@ -51,8 +51,8 @@ class Brightness(Stream):
     def level(self, calibration: Calibration, settings: Settings) -> float:
         return 20.0
 
-    def sentence(self, event: Event) -> str:
-        return "it is bright"
+    def told(self, event: Event | OpenEvent, scale: SceneScale) -> Told:
+        return Told("bright", "is brighter than it ever was")
 
 
 class BrightnessLearner:
@@ -119,6 +119,16 @@ def test_what_a_stream_sees_reads_half_at_its_level(scene: SceneModel, tiny_came
     over = 30 - (scene.streams["brightness"].brightest - pictures(tiny_camera, 0)[70].mean())  # type: ignore[attr-defined]
     assert bright[70] == pytest.approx(over**2 / (over**2 + 20**2), abs=0.03)
     assert bright[70] > 0.5 > usual[70]
+
+
+def test_an_event_is_told_by_the_stream_that_raised_it(
+    scene: SceneModel, tiny_camera: TinyCamera, tmp_path: Path
+) -> None:
+    footage = np.stack(pictures(tiny_camera, 60))
+    (event,) = crowdad.events(crowdad.score(footage, scene, fps=10), scene)
+    assert (event.stream, event.kind, event.sentence) == (1, "bright", "is brighter than it ever was")
+    results = crowdad.detect(footage, model=scene, fps=10, output=tmp_path / "run", overlay=False, report=False)
+    assert [(one.kind, one.sentence) for one in results.events] == [(event.kind, event.sentence)]
 
 
 def test_motion_alone_scores_as_before(scene: SceneModel, tiny_camera: TinyCamera) -> None:

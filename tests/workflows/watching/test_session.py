@@ -38,7 +38,7 @@ def test_an_event_is_told_when_it_begins_and_when_it_ends(model: Path, tmp_path:
         assert those[0] == "new"
         assert those[-1] == "end"
         assert set(those[1:-1]) <= {"update"}
-    assert [change.kind for change in changes] == [line["type"] for line in told]
+    assert [change.type for change in changes] == [line["type"] for line in told]
     assert states(folder) == ["online", "offline"]
     assert len(list(read_messages(folder / "events.jsonl"))) == len(told) + 2
     first = told[0]
@@ -61,7 +61,7 @@ def test_events_are_announced_within_the_lag_and_a_second_of_frames(model: Path,
     late: list[int] = []
 
     def told(change: EventChange) -> None:
-        if change.kind == "new":
+        if change.type == "new":
             late.append(camera.tally.frames_read - 1 - change.start_frame)
 
     status = watch(camera.open, options_of(model), output=tmp_path / "watch", on_change=told)
