@@ -18,8 +18,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from crowdad.config import Settings
-from crowdad.errors import ConfigError, ModelError, ModelFormatError, ModelVersionError, OutputNotWritableError
-from crowdad.files import MB, check_size, parse_json
+from crowdad.errors import ConfigError, ModelError, ModelFormatError, ModelVersionError
+from crowdad.files import MB, check_size, parse_json, written_whole
 from crowdad.records import Event, OpenEvent
 from crowdad.scene.calibration import Calibration
 from crowdad.scene.kinds import check_kinds
@@ -193,17 +193,12 @@ class SceneModel:
         }
         header["digest"] = _digest(header, arrays)
         metadata = {_FORMAT: json.dumps(header)}  # safetensors shuffles its keys: one key, one file for one scene
-        part = path.with_name(path.name + ".part")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part.touch(mode=0o600)
-            save_file(arrays, str(part), metadata)
-            part.chmod(0o600)  # its thumbnails show people
-            os.replace(part, path)
-        except (OSError, SafetensorError) as error:
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
-            raise OutputNotWritableError(f"{path}: the model cannot be written ({error}); give another -o") from error
+        with written_whole(path, private=True, advice="give another -o for the model") as part:
+            part.touch(mode=0o600)  # its thumbnails show people
+            try:
+                save_file(arrays, str(part), metadata)
+            except SafetensorError as error:
+                raise OSError(str(error)) from error
         return path
 
     @staticmethod
