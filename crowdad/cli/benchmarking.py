@@ -180,6 +180,8 @@ def _show(outcome: Outcome) -> None:
 
     print(f"{outcome.protocol}: {PROTOCOLS[outcome.protocol]}")
     print(metric_table(outcome.metrics))
+    if outcome.refused:
+        print(f"  nothing could be learned from {', '.join(outcome.refused)}: counted as normal throughout")
     fit_s, fps = (sum(values) / len(values) for values in (outcome.fit_s, outcome.fps))
     print(f"  fit {fit_s:.0f} s, {fps:.0f} frames a second scored, decoding included", flush=True)
 

@@ -33,7 +33,7 @@ from crowdad.scene.model import SceneModel
 from crowdad.sources import Source
 from crowdad.workflows import score
 
-__all__ = ["ClipScores", "Metric", "measure", "metric_table", "provenance", "score_clip"]
+__all__ = ["ClipScores", "Metric", "measure", "metric_table", "provenance", "refused_clip", "score_clip"]
 
 Floats = npt.NDArray[np.floating]
 Masks = npt.NDArray[np.bool_]
@@ -46,6 +46,7 @@ class ClipScores:
     anomaly: float32 (T,).  maps: float32 (T, rows, columns) in cells of `cell_px`.  labels: bool (T,).
     true_masks: bool (T, H, W), or a function that reads them, or None where only frames are labelled.
     seconds: from first to last frame, decoding included.
+    refused: nothing could be learned from the clip, so nothing was told of it: anomaly 0 everywhere.
     """
 
     name: str
@@ -55,6 +56,7 @@ class ClipScores:
     labels: npt.NDArray[np.bool_]
     true_masks: Masks | Callable[[], Masks | None] | None
     seconds: float
+    refused: bool = False
 
     @property
     def masks(self) -> Masks | None:
@@ -120,6 +122,16 @@ def score_clip(
         masks,
         seconds,
     )
+
+
+def refused_clip(
+    source: Source, labels: npt.NDArray[np.bool_], masks: Masks | Callable[[], Masks | None] | None
+) -> ClipScores:
+    """A clip of which nothing was told; labels, masks: as for `score_clip`."""
+    count = len(labels)
+    maps = np.zeros((count, 1, 1), np.float32)
+    cell_px = float(max(source.info.size_hw))
+    return ClipScores(source.name, np.zeros(count, np.float32), maps, cell_px, labels, masks, 0.0, refused=True)
 
 
 def measure(runs: Sequence[Sequence[ClipScores]], resamples: int = 1000) -> list[Metric]:

@@ -17,10 +17,18 @@ from typing import Any
 import numpy as np
 
 from crowdad.config import Settings
-from crowdad.errors import ConfigError, DataError
+from crowdad.errors import ConfigError, DataError, TooLittleMotionError, UnclearSizeError
 from crowdad.evaluation.datasets.clips import Dataset
 from crowdad.evaluation.datasets.variants import VARIANTS, VariedClip, vary
-from crowdad.evaluation.protocols import ClipScores, Metric, mapped, measure, provenance, score_clip
+from crowdad.evaluation.protocols import (
+    ClipScores,
+    Metric,
+    mapped,
+    measure,
+    provenance,
+    refused_clip,
+    score_clip,
+)
 from crowdad.outputs.h264 import H264Writer
 from crowdad.scene.kinds import check_kinds
 from crowdad.sources import Source, open_source
@@ -59,7 +67,8 @@ class Outcome:
 
     fit_s: seconds of fitting, one a seed.  fps: frames scored a second, with decoding, one a seed.
     assumed_fps: frames a second of the footage where it comes as pictures; None where the videos say.
-    runs: the scored clips of each seed.
+    runs: the scored clips of each seed.  refused: names of clips from which nothing could be learned; they count as
+    normal throughout.
     """
 
     protocol: str
@@ -68,6 +77,7 @@ class Outcome:
     fps: tuple[float, ...]
     assumed_fps: float | None
     runs: tuple[Sequence[ClipScores], ...] = ()
+    refused: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for a report."""
@@ -76,6 +86,7 @@ class Outcome:
             "metrics": mapped(self.metrics),
             "fit_s": self.fit_s,
             "fps": self.fps,
+            "refused": self.refused,
         }
 
 
@@ -86,6 +97,7 @@ class _Lesson:
     learning: Sequence[Source]
     scoring: Sequence[VariedClip]
     unlabelled: bool
+    alone: bool = False
 
 
 def benchmark_video(
@@ -116,9 +128,14 @@ def benchmark_video(
                     run, seconds = _learn_and_score(lesson, seeded, device, progress)
                     runs[place] += run
                     fit_s[place] += seconds
-    fps = tuple(sum(len(clip.labels) for clip in run) / sum(clip.seconds for clip in run) for run in runs)
+    fps = tuple(_fps([clip for clip in run if not clip.refused]) for run in runs)
+    refused = tuple(dict.fromkeys(clip.name for run in runs for clip in run if clip.refused))
     assumed_fps = next((clip.fps for clip in dataset.test), None)
-    return Outcome(protocol, tuple(measure(runs, resamples)), tuple(fit_s), fps, assumed_fps, tuple(runs))
+    return Outcome(protocol, tuple(measure(runs, resamples)), tuple(fit_s), fps, assumed_fps, tuple(runs), refused)
+
+
+def _fps(clips: Sequence[ClipScores]) -> float:
+    return sum(len(clip.labels) for clip in clips) / max(sum(clip.seconds for clip in clips), 1e-9)
 
 
 def _check(dataset: Dataset, protocol: str, variant: str, settings: Settings) -> None:
@@ -145,22 +162,28 @@ def _lessons(dataset: Dataset, protocol: str, variant: str) -> Iterator[list[_Le
         return
     with tempfile.TemporaryDirectory(prefix="crowdad-") as place:
         files = [_as_video(clip, Path(place) / f"{clip.name}.mp4") for clip in tests]
-        together = [[file] for file in files] if protocol == "alone" else [files]
-        yield [_Lesson([clip.source for clip in clips], clips, unlabelled=True) for clips in together]
+        alone = protocol == "alone"
+        together = [[file] for file in files] if alone else [files]
+        yield [_Lesson([clip.source for clip in clips], clips, unlabelled=True, alone=alone) for clips in together]
 
 
 def _learn_and_score(
     lesson: _Lesson, settings: Settings, device: str, progress: Progress
 ) -> tuple[list[ClipScores], float]:
-    """The scored clips, and seconds of fitting."""
+    """The scored clips, and seconds of fitting; a clip that cannot be learned from itself costs only itself."""
+    truths = [
+        (clip.source, clip.labels, partial(getattr, clip, "masks") if clip.has_masks else None)
+        for clip in lesson.scoring
+    ]
     began_s = time.perf_counter()
-    scene = fit(lesson.learning, unlabelled=lesson.unlabelled, settings=settings, device=device, progress=progress)
+    try:
+        scene = fit(lesson.learning, unlabelled=lesson.unlabelled, settings=settings, device=device, progress=progress)
+    except (TooLittleMotionError, UnclearSizeError):
+        if not lesson.alone:
+            raise
+        return [refused_clip(*truth) for truth in truths], time.perf_counter() - began_s
     seconds = time.perf_counter() - began_s
-    run = []
-    for clip in lesson.scoring:
-        masks = partial(getattr, clip, "masks") if clip.has_masks else None
-        run.append(score_clip(scene, clip.source, clip.labels, masks, device))
-    return run, seconds
+    return [score_clip(scene, *truth, device) for truth in truths], seconds
 
 
 def _as_video(clip: VariedClip, path: Path) -> VariedClip:

@@ -15,7 +15,7 @@ import pytest
 
 from crowdad.cli import main
 from crowdad.config import Settings
-from crowdad.errors import ConfigError, DataError, DatasetNotFoundError
+from crowdad.errors import ConfigError, DataError, DatasetNotFoundError, UnclearSizeError
 from crowdad.evaluation import video as evaluation_video
 from crowdad.evaluation.datasets.catalogue import find_dataset
 from crowdad.evaluation.datasets.root import data_root
@@ -207,6 +207,37 @@ def test_unlabelled_test_clips_of_a_camera_are_learned_together(
     assert recorder.scored == [(0, "01_0014.mp4"), (0, "01_0130.mp4"), (1, "02_0128.mp4")]
     benchmark_video("alone", find_dataset("shanghaitech", tmp_path), seeds=(0,), resamples=0)
     assert [sources for _, sources, _ in recorder.learned[2:]] == [["01_0014.mp4"], ["01_0130.mp4"], ["02_0128.mp4"]]
+
+
+def test_a_clip_that_cannot_be_learned_from_itself_costs_only_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shanghaitech(tmp_path)
+    recorder = Recorder(monkeypatch)
+
+    def fit(sources: list[Source], **options: object) -> int:
+        if sources[0].name == "01_0130.mp4":
+            raise UnclearSizeError("people's size cannot be measured")
+        return recorder.fit(sources, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(evaluation_video, "fit", fit)
+    dataset = find_dataset("shanghaitech", tmp_path)
+    outcome = benchmark_video("alone", dataset, seeds=(0,), resamples=0)
+    assert outcome.refused == ("01_0130.mp4",)
+    assert [(clip.name, clip.refused, clip.anomaly.any()) for clip in outcome.runs[0]] == [
+        ("01_0014.mp4", False, True),
+        ("01_0130.mp4", True, False),
+        ("02_0128.mp4", False, True),
+    ]
+    assert by_name(list(outcome.metrics))["frame AUC, micro"].mean < 1
+    assert by_name(list(outcome.metrics))["RBDC"].mean < 1
+
+    def refusing(*_: object, **__: object) -> int:
+        raise UnclearSizeError("people's size cannot be measured")
+
+    monkeypatch.setattr(evaluation_video, "fit", refusing)
+    with pytest.raises(UnclearSizeError):
+        benchmark_video("unsupervised", dataset, seeds=(0,), resamples=0)
 
 
 def test_videos_are_measured_like_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
