@@ -299,7 +299,7 @@ def _size_text(shape: tuple[int, ...]) -> str:
 class Region:
     """A connected place above the threshold in one frame.
 
-    stream: whose evidence its hottest cell is, as in `FrameResult.leading`.
+    stream, velocity_px_s: whose evidence its hottest cell is and how what is there moves, as in `FrameResult`.
     """
 
     frame_index: int
@@ -307,6 +307,7 @@ class Region:
     box_xyxy: Box
     peak_anomaly: float
     stream: int = 0
+    velocity_px_s: Velocity | None = None
 
     def __post_init__(self) -> None:
         _check_box(self.box_xyxy)
@@ -347,7 +348,7 @@ class Event:
     stream : int
         Place in the scene's streams of the one that raised it: whose evidence the peak is.
     velocity_px_s : tuple of float, optional
-        (x, y) of the box's middle around the peak, in pixels a second; None where it was seen for too short.
+        (x, y) of what is unusual at the peak, in pixels a second; y points down.  None where it is not known.
     kind, sentence : str
         What such an event is called, and what is unusual in it; empty where no scene was at hand to tell.
 
@@ -394,8 +395,8 @@ class OpenEvent:
     given in order of first sight, also to what turns out too short to be an event.
     lasts: it is long enough to be told.  part_of: first key of the older one that it has kept touching up to now, which
     it will be one event with if that goes on.
-    peak_s, peak_frame, peak_anomaly, box_xyxy, stream: of its hottest frame so far.  now_xyxy: where it was seen last.
-    velocity_px_s: as in `Event`, lately.
+    peak_s, peak_frame, peak_anomaly, box_xyxy, stream, velocity_px_s: of its hottest frame so far.
+    now_xyxy: where it was seen last.
     """
 
     keys: tuple[int, ...]
@@ -464,6 +465,8 @@ class FrameResult:
         Counts up where the footage itself breaks.
     leading : uint8 array of shape (rows, columns), optional
         Place in the scene's streams of the one whose evidence a cell's anomaly is; None: the first one everywhere.
+    velocity_px_s : float16 array of shape (rows, columns, 2), optional
+        (x, y) of what moves unusually at a cell, in pixels a second; 0 where nothing does.
     """
 
     index: int
@@ -476,6 +479,7 @@ class FrameResult:
     heatmap: Heatmap
     segment: int = 0
     leading: npt.NDArray[np.uint8] | None = None
+    velocity_px_s: npt.NDArray[np.float16] | None = None
 
     def __repr__(self) -> str:
         flagged = " (flagged)" if self.flagged else ""

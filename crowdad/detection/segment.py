@@ -70,6 +70,7 @@ class Segment:
         self._number = number
         self._resumed = resumed
         self._gap = scorer.extractor.gap
+        self._steps_per_s = np.float32(scorer.scene.scale.fps / scorer.scene.scale.gap)
         self._reach = scorer.voter.reach
         self._first_full = scorer.scene.settings.tubes.steps  # the step at which the first window is full
         self._count = count
@@ -155,6 +156,7 @@ class Segment:
         heat = readable(raw, scorer.threshold_raw)
         anomaly = float(heat.max())
         nearest = here if share < 0.5 else there
+        velocity = nearest.velocity
         return FrameResult(
             index=frame.index,
             time_s=frame.time_s,
@@ -166,4 +168,5 @@ class Segment:
             heatmap=Heatmap(heat, scorer.voter.cell_px, scorer.scene.scale.size_hw),
             segment=self._number,
             leading=nearest.leading,
+            velocity_px_s=None if velocity is None else (velocity * self._steps_per_s).astype(np.float16),
         )

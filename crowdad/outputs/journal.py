@@ -8,6 +8,7 @@ where the detector stood after them.  A record that was cut short by the end of 
 from __future__ import annotations
 
 import json
+import math
 import os
 import struct
 import zlib
@@ -39,6 +40,11 @@ _COLUMNS: tuple[tuple[str, type[Any]], ...] = (
     *((column.of, column.dtype) for column in COLUMNS),
     ("segment", np.int64),
 )
+_MAPS: tuple[tuple[str, type[Any], tuple[int, ...]], ...] = (
+    ("leading", np.uint8, ()),
+    ("velocity_px_s", np.float16, (2,)),
+)
+"""Maps that a result may lack: name, type, and what each cell holds."""
 
 
 class Journal:
@@ -169,10 +175,12 @@ def _packed(results: list[FrameResult], checkpoint: Checkpoint) -> bytes:
         name: np.asarray([getattr(result, name) for result in results], dtype) for name, dtype in _COLUMNS
     }
     arrays["heat"] = np.frombuffer(zlib.compress(heat.tobytes(), 1), np.uint8)
-    if any(result.leading is not None for result in results):
-        none = np.zeros(heat.shape[1:], np.uint8)
-        leading = np.stack([none if result.leading is None else result.leading for result in results])
-        arrays["leading"] = np.frombuffer(zlib.compress(leading.tobytes(), 1), np.uint8)
+    for name, kind, _ in _MAPS:
+        maps = [getattr(result, name) for result in results]
+        if any(each is not None for each in maps):
+            none = np.zeros_like(next(each for each in maps if each is not None))
+            stacked = np.stack([none if each is None else each for each in maps]).astype(kind)
+            arrays[name] = np.frombuffer(zlib.compress(stacked.tobytes(), 1), np.uint8)
     last = results[-1].heatmap
     known = {"shape": heat.shape, "cell_px": last.cell_px, "size_hw": last.size_hw, "checkpoint": asdict(checkpoint)}
     return save(arrays, {"crowdad": json.dumps(known)})
@@ -192,20 +200,23 @@ def _unpacked(record: bytes) -> Iterator[FrameResult]:
     try:
         known, arrays = _known(record), load(record)
         heat = _maps(known["shape"], arrays["heat"].tobytes(), np.float32)
-        whose = _maps(known["shape"], arrays["leading"].tobytes(), np.uint8) if "leading" in arrays else None
+        shape = known["shape"]
+        others = {
+            name: _maps([*shape, *depth], arrays[name].tobytes(), kind) for name, kind, depth in _MAPS if name in arrays
+        }
         size_hw = (int(known["size_hw"][0]), int(known["size_hw"][1]))
         for row, anomaly in enumerate(heat):
             values = {name: arrays[name][row].item() for name, _ in _COLUMNS}
-            leading = None if whose is None else whose[row]
-            yield FrameResult(**values, heatmap=Heatmap(anomaly, known["cell_px"], size_hw), leading=leading)
+            maps = {name: found[row] for name, found in others.items()}
+            yield FrameResult(**values, heatmap=Heatmap(anomaly, known["cell_px"], size_hw), **maps)
     except _DAMAGE as error:
         raise OutputNotReadableError("the journal of the run is damaged; use --overwrite to start afresh") from error
 
 
 def _maps(shape: Sequence[int], packed: bytes, kind: type[Any]) -> npt.NDArray[Any]:
     """Maps of a record, of `shape`; no more is unpacked than they take."""
-    frames, rows, columns = shape
+    frames, rows, columns = shape[:3]
     if not (0 < frames <= _BLOCK_FRAMES and 0 < rows * columns <= MOST_CELLS):
         raise ValueError(f"maps of {shape}")
-    cells = zlib.decompressobj().decompress(packed, np.dtype(kind).itemsize * frames * rows * columns)
+    cells = zlib.decompressobj().decompress(packed, np.dtype(kind).itemsize * math.prod(shape))
     return np.frombuffer(cells, kind).reshape(shape)

@@ -6,6 +6,7 @@ import math
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 
 import cv2
@@ -22,6 +23,8 @@ Array = npt.NDArray[np.float32]
 
 _HALF_BODY = (0.2, 0.45)
 """Half-width and half-height of a body, in person heights."""
+
+_LEAST_ANOMALY = 1e-6  # of all tubes around a cell, to tell of their velocity
 
 
 def anomaly_of(normality: Array) -> Array:
@@ -55,39 +58,57 @@ class StepMap:
     raw: float32 (rows, columns), smoothed votes before calibration, >= 0.  normality: of the least normal tube that
     formed the map's maximum, 1.0 where nothing voted.  n_tubes: tubes that voted at this step.
     leading: uint8 (rows, columns), of several streams' the one that a cell's raw anomaly is of; None: the first.
+    velocity: float32 (rows, columns, 2), pixels a step, mean of the tubes that voted around a cell, by their anomaly; 0
+    where none did.  None: nothing is known of it.
     """
 
     raw: Array
     normality: float
     n_tubes: int
     leading: npt.NDArray[np.uint8] | None = None
+    velocity: Array | None = None
 
 
 class _Ballot:
-    """Votes of one view at one step: sum, number and least normality by cell."""
+    """Votes of one view at one step by cell: sum and number, least normality, and sums of velocity by anomaly.
+
+    going: float32 (rows, columns, 3), x and y times anomaly, and anomaly.
+    """
 
     def __init__(self, shape: tuple[int, int]) -> None:
         self.votes = np.zeros((*shape, 2), np.float32)
+        self.going = np.zeros((*shape, 3), np.float32)
         self.least = np.ones(shape, np.float32)
 
     def add(
-        self, rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64], normality: Array, seen_share: Array
+        self,
+        rows: npt.NDArray[np.int64],
+        columns: npt.NDArray[np.int64],
+        normality: Array,
+        seen_share: Array,
+        velocity: Array,
     ) -> None:
-        """Count votes; what of a subject is outside of the picture is taken for normal."""
+        """Count votes; what of a subject is outside of the picture is taken for normal.  velocity: (N, 2)."""
         shape = self.least.shape
         cell = rows * shape[1] + columns
-        sums = np.bincount(cell, seen_share * anomaly_of(normality), minlength=shape[0] * shape[1])
-        self.votes[..., 0] += sums.reshape(shape)
-        self.votes[..., 1] += np.bincount(cell, minlength=shape[0] * shape[1]).reshape(shape)
+        anomaly = seen_share * anomaly_of(normality)
+        by_cell = partial(np.bincount, cell, minlength=shape[0] * shape[1])
+        sums = by_cell(anomaly).reshape(shape)
+        self.votes[..., 0] += sums
+        self.votes[..., 1] += by_cell().reshape(shape)
+        for axis in range(2):
+            self.going[..., axis] += by_cell(anomaly * velocity[:, axis]).reshape(shape)
+        self.going[..., 2] += sums
         np.minimum.at(self.least, (rows, columns), normality)
 
 
 @dataclass(frozen=True, eq=False)
 class _Smooth:
-    """Votes of one step, smoothed in space, and least normality, by view; how many tubes voted."""
+    """Votes of one step, smoothed in space, least normality and sums of velocity, by view; how many tubes voted."""
 
     votes: list[Array]
     least: list[Array]
+    going: list[Array]
     count: int
 
 
@@ -149,6 +170,7 @@ class Voter:
         self.reset()
 
     def _vote(self, tubes: Tubes, normality: Array) -> None:
+        velocity = (tubes.path_xy[:, 0] - tubes.path_xy[:, -1]) / max(tubes.path_xy.shape[1] - 1, 1)
         for age in range(min(self._steps if self._settings.vote else 1, len(self._open))):
             counted = 0
             for view, (grid, ballot) in enumerate(zip(self._grids, self._open[-1 - age], strict=True)):
@@ -157,7 +179,7 @@ class Voter:
                 columns = np.clip(place[:, 0] / grid.cell_px, 0, grid.shape[1] - 1).astype(np.int64)
                 rows = np.clip((place[:, 1] - grid.top) / grid.cell_px, 0, grid.shape[0] - 1).astype(np.int64)
                 seen = _seen_share(place, tubes.person_px[voting], self._size_hw)
-                ballot.add(rows, columns, normality[voting], seen)
+                ballot.add(rows, columns, normality[voting], seen, velocity[voting])
                 counted += len(rows)
             self._counts[-1 - age] += counted
 
@@ -167,7 +189,8 @@ class Voter:
     def _smooth(self, ballots: list[_Ballot], count: int) -> _Smooth:
         sigma = self._settings.sigma_cells
         blurred = (cv2.GaussianBlur(b.votes, (0, 0), sigma, borderType=cv2.BORDER_REFLECT) for b in ballots)
-        return _Smooth([np.asarray(votes, np.float32) for votes in blurred], [b.least for b in ballots], count)
+        votes = [np.asarray(each, np.float32) for each in blurred]
+        return _Smooth(votes, [b.least for b in ballots], [b.going for b in ballots], count)
 
     def _map(self) -> StepMap:
         """The map of the oldest waiting step: its own votes and its neighbours', weighted by distance in time."""
@@ -180,6 +203,7 @@ class Voter:
         weights /= weights.sum()
         raw = np.zeros(self.shape, np.float32)
         least = np.ones(self.shape, np.float32)
+        going = np.zeros((*self.shape, 3), np.float32)
         for view, grid in enumerate(self._grids):
             votes = sum(weight * steps[i].votes[view] for weight, i in zip(weights, window, strict=True))
             ratio = votes[..., 0] / (votes[..., 1] + self._settings.prior_votes)
@@ -187,11 +211,14 @@ class Voter:
             self._lay(raw, ratio, grid, np.maximum)
             around = np.asarray(cv2.erode(lowest, np.ones((5, 5), np.uint8)), np.float32)
             self._lay(least, around, grid, np.minimum)
+            gone = sum(weight * steps[i].going[view] for weight, i in zip(weights, window, strict=True))
+            self._lay(going, np.asarray(cv2.blur(gone, (5, 5)), np.float32), grid, np.add)
         self._waiting -= 1
         while len(self._closed) + len(self._open) - self._waiting > self.reach and self._closed:
             self._closed.popleft()
         peak = np.unravel_index(int(np.argmax(raw)), raw.shape)
-        return StepMap(raw, float(least[peak]), steps[at].count)
+        velocity = np.asarray(going[..., :2] / np.maximum(going[..., 2:], _LEAST_ANOMALY), np.float32)
+        return StepMap(raw, float(least[peak]), steps[at].count, velocity=velocity)
 
     def _lay(self, target: Array, values: Array, grid: CellGrid, combine: np.ufunc) -> None:
         """Put one view's cells onto the picture's grid."""

@@ -29,8 +29,8 @@ from tests.tiny_scene import frames_of, model_of, scale_of, walkers
 
 def same(one: FrameResult, other: FrameResult) -> bool:
     plain = [field.name for field in fields(FrameResult) if field.name != "heatmap"]
-    return all(getattr(one, name) == getattr(other, name) for name in plain) and np.array_equal(
-        one.heatmap.anomaly, other.heatmap.anomaly
+    return np.array_equal(one.heatmap.anomaly, other.heatmap.anomaly) and all(
+        np.array_equal(getattr(one, name), getattr(other, name)) for name in plain
     )
 
 
@@ -158,10 +158,11 @@ def test_a_journal_that_was_cut_short_costs_one_block(clip: Path, model: Path, w
     assert told_apart_from_time(tmp_path / "run") == told_apart_from_time(whole)
 
 
-def test_whose_evidence_a_cell_is_is_kept(tmp_path: Path) -> None:
+def test_whose_evidence_a_cell_is_and_how_it_moves_is_kept(tmp_path: Path) -> None:
     heat = Heatmap(np.zeros((2, 3), np.float32), 4.0, (8, 12))
     results = [FrameResult(index, index / 10, 0.5, 0.2, False, False, 1, heat) for index in range(2)]
-    results[1] = replace(results[1], leading=np.array([[0, 1, 0], [2, 0, 1]], np.uint8))
+    velocity = np.arange(12, dtype=np.float16).reshape(2, 3, 2)
+    results[1] = replace(results[1], leading=np.array([[0, 1, 0], [2, 0, 1]], np.uint8), velocity_px_s=velocity)
     checkpoint = Checkpoint(2, 0, 0, 0, 0, (0.0,))
     for written in (results, results[:1]):
         path = tmp_path / f"{len(written)}.part"
@@ -170,11 +171,16 @@ def test_whose_evidence_a_cell_is_is_kept(tmp_path: Path) -> None:
                 journal.add(result)
             journal.write(checkpoint)
         with Journal(path, {}) as journal:
-            found = [result.leading for result in journal.results()]
+            found = [(result.leading, result.velocity_px_s) for result in journal.results()]
         if len(written) == 2:
-            assert np.array_equal(found, [np.zeros((2, 3)), results[1].leading])
+            for kept, was in zip(found[1], (results[1].leading, velocity), strict=True):
+                assert kept is not None
+                assert was is not None
+                assert kept.dtype == was.dtype
+                assert np.array_equal(kept, was)
+            assert not any(kept.any() for kept in found[0])
         else:
-            assert found == [None]
+            assert found == [(None, None)]
 
 
 def test_another_run_is_not_gone_on_with(clip: Path, model: Path, tmp_path: Path) -> None:

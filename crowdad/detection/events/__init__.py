@@ -7,6 +7,5 @@ the next, but neither starts it nor ends it.
 
 from crowdad.detection.events.finder import EventFinder, find_events
 from crowdad.detection.events.moments import MOST_MOMENTS, MomentFinder
-from crowdad.detection.events.regions import find_regions
 
-__all__ = ["MOST_MOMENTS", "EventFinder", "MomentFinder", "find_events", "find_regions"]
+__all__ = ["MOST_MOMENTS", "EventFinder", "MomentFinder", "find_events"]

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import numpy.typing as npt
 
-from crowdad.records import Box, Velocity
+from crowdad.records import Box
 
-__all__ = ["Boxes", "centres", "overlap_sides", "union", "velocity_of"]
+__all__ = ["Boxes", "centres", "overlap_sides", "union"]
 
 Boxes = npt.NDArray[np.float64]
 """(N, 4) boxes, xyxy, in pixels of the displayed picture."""
-
-_AROUND_S, _LEAST_S = 0.5, 0.25
 
 
 def overlap_sides(first_xyxy: Boxes, second_xyxy: Boxes) -> npt.NDArray[np.float64]:
@@ -37,15 +33,3 @@ def union(first: Box, second: Box) -> Box:
         max(first[2], second[2]),
         max(first[3], second[3]),
     )
-
-
-def velocity_of(boxes: Mapping[int, Box], at_frame: int, fps: float) -> Velocity | None:
-    """Of the boxes' middles in half a second before and after a frame; None where they span less than a quarter.
-
-    boxes: by frame.  A straight line is laid through the middles: boxes of heat grow and shrink.
-    """
-    near = sorted(frame for frame in boxes if abs(frame - at_frame) <= _AROUND_S * fps)
-    if not near or near[-1] - near[0] < _LEAST_S * fps:
-        return None
-    x, y = np.polyfit(np.array(near) / fps, centres(np.array([boxes[frame] for frame in near])), 1)[0]
-    return float(x), float(y)

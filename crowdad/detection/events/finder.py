@@ -10,8 +10,8 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from crowdad.config import EventSettings
-from crowdad.detection.events.boxes import overlap_sides, union, velocity_of
-from crowdad.detection.events.regions import PersonHeight, grown_regions
+from crowdad.detection.events.boxes import overlap_sides, union
+from crowdad.detection.events.regions import PersonHeight, find_regions
 from crowdad.detection.events.tracks import NEVER, Candidate, OpenTrack, link_cost
 from crowdad.records import Box, ClosedEvent, Event, FrameResult, OpenEvent, Region
 
@@ -99,7 +99,7 @@ class EventFinder:
         # The map of a quiet frame needs no labelling: nothing can start, and what is open has `gap_s` left.
         if not tracks and not np.any(result.heatmap.anomaly >= self.level):
             return told
-        regions = grown_regions(result.heatmap, result.index, result.time_s, self.low, self.person_px, result.leading)
+        regions = find_regions(result, self.low, self.person_px)
         assigned = self._link(tracks, regions, result.time_s)
         self._count_touches(regions, assigned, result.time_s)
         self._end_tracks(result.time_s)
@@ -126,7 +126,7 @@ class EventFinder:
                 self._lasts(candidate.strong_frames),
                 parts.get(candidate.keys[0]),
                 candidate.peak.stream,
-                candidate.velocity(self.fps),
+                candidate.peak.velocity_px_s,
             )
             for candidate in sorted(self._candidates, key=lambda candidate: candidate.keys[0])
         ]
@@ -268,7 +268,7 @@ class EventFinder:
             box_xyxy=by_frame[peak.frame_index],
             boxes=by_frame,
             stream=peak.stream,
-            velocity_px_s=velocity_of(by_frame, peak.frame_index, self.fps),
+            velocity_px_s=peak.velocity_px_s,
         )
 
     def _tell(self) -> list[Event]:

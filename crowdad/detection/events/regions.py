@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import find_objects, label, maximum
+from scipy.ndimage import find_objects, label
 
-from crowdad.records import Box, Heatmap, Region
+from crowdad.records import Box, FrameResult, Region, Velocity
 
-__all__ = ["PersonHeight", "find_regions", "grown_regions"]
+__all__ = ["PersonHeight", "find_regions"]
 
 PersonHeight = Callable[[Any, Any], Any]
 """(x, y) in pixels -> height of a person there, in pixels."""
@@ -20,49 +20,50 @@ _EIGHT_CONNECTED = np.ones((3, 3), dtype=np.int8)
 _THIN = 1 / 3
 
 
-def find_regions(
-    heatmap: Heatmap, frame_index: int, time_s: float, level: float = 0.5, low: float = 0.4
-) -> list[Region]:
-    """8-connected places of cells >= `low` that hold at least one cell >= `level`, from the top left on.
+def find_regions(result: FrameResult, low: float = 0.4, person_px: PersonHeight | None = None) -> list[Region]:
+    """8-connected places of cells >= `low` in one frame, from the top left on.
 
-    Boxes are clipped to the displayed picture; `peak_anomaly` is the region's hottest cell.
-    """
-    return [region for region in grown_regions(heatmap, frame_index, time_s, low) if region.peak_anomaly >= level]
-
-
-def grown_regions(
-    heatmap: Heatmap,
-    frame_index: int,
-    time_s: float,
-    low: float,
-    person_px: PersonHeight | None = None,
-    leading: npt.NDArray[np.uint8] | None = None,
-) -> list[Region]:
-    """As `find_regions`, without a level.
-
-    leading: as in `FrameResult`.
     person_px: height of a person at pixel (x, y); strips along the border that are thinner than a third of it are left
     out then: too little is seen there to say anything of a subject.
+    Boxes are clipped to the displayed picture; `peak_anomaly` is the region's hottest cell, and of that cell are its
+    stream and velocity.
     """
+    heatmap = result.heatmap
     labels, count = label(heatmap.anomaly >= low, structure=_EIGHT_CONNECTED)
     if not count:
         return []
-    peaks = maximum(heatmap.anomaly, labels, np.arange(1, count + 1))
     height, width = heatmap.size_hw
     regions = []
-    for number, (place, peak) in enumerate(zip(find_objects(labels), peaks, strict=True), 1):
+    for number, place in enumerate(find_objects(labels), 1):
         rows, columns = place
         x0, y0 = columns.start * heatmap.cell_px, rows.start * heatmap.cell_px
         x1, y1 = min(columns.stop * heatmap.cell_px, width), min(rows.stop * heatmap.cell_px, height)
         if x1 > x0 and y1 > y0:
             box = (float(x0), float(y0), float(x1), float(y1))
             if person_px is None or not _is_strip(box, heatmap.size_hw, person_px):
-                stream = 0
-                if leading is not None:
-                    own = np.where(labels[place] == number, heatmap.anomaly[place], -1)
-                    stream = int(leading[place].flat[own.argmax()])
-                regions.append(Region(frame_index, time_s, box, float(peak), stream))
+                regions.append(_region(result, labels, number, place, box))
     return regions
+
+
+def _region(
+    result: FrameResult, labels: npt.NDArray[np.integer], number: int, place: tuple[slice, slice], box_xyxy: Box
+) -> Region:
+    """The region with this label, within the cells of `place`."""
+    own = np.where(labels[place] == number, result.heatmap.anomaly[place], -1)
+    row, column = np.unravel_index(int(own.argmax()), own.shape)
+    hottest = place[0].start + int(row), place[1].start + int(column)
+    return Region(
+        result.index,
+        result.time_s,
+        box_xyxy,
+        float(own[row, column]),
+        0 if result.leading is None else int(result.leading[hottest]),
+        None if result.velocity_px_s is None else _velocity(*result.velocity_px_s[hottest]),
+    )
+
+
+def _velocity(across: float, down: float) -> Velocity | None:
+    return (float(across), float(down)) if across or down else None
 
 
 def _is_strip(box_xyxy: Box, size_hw: tuple[int, int], person_px: PersonHeight) -> bool:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from crowdad.detection.events.boxes import Boxes, centres, overlap_sides, union, velocity_of
-from crowdad.records import Region, Velocity
+from crowdad.detection.events.boxes import Boxes, centres, overlap_sides, union
+from crowdad.records import Region
 
 __all__ = ["NEVER", "Candidate", "OpenTrack", "link_cost"]
 
@@ -93,11 +93,6 @@ class Candidate:
         if strong and region.frame_index != self.last_strong_frame:
             self.last_strong_frame = region.frame_index
             self.strong_frames += 1
-
-    def velocity(self, fps: float) -> Velocity | None:
-        """Of its hottest track lately."""
-        track = max(self.open_tracks, key=lambda track: track.last.peak_anomaly)
-        return velocity_of({region.frame_index: region.box_xyxy for region in track.path}, track.last.frame_index, fps)
 
 
 def link_cost(tracks_xyxy: Boxes, regions_xyxy: Boxes) -> npt.NDArray[np.float64]:

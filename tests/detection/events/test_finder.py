@@ -6,15 +6,15 @@ import itertools
 import pickle
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crowdad.detection.events import EventFinder, find_events, find_regions
-from crowdad.detection.events.boxes import velocity_of
-from crowdad.detection.events.regions import grown_regions
+from crowdad.detection.events import EventFinder, find_events
+from crowdad.detection.events.regions import find_regions
 from crowdad.records import Event, FrameResult, Heatmap
 
 FPS = 10
@@ -29,9 +29,9 @@ def heatmap(cells: Cells, size_hw: tuple[int, int] = SIZE_HW, cell_px: float = 1
     return Heatmap(anomaly, cell_px, size_hw)
 
 
-def result(index: int, cells: Cells, segment: int = 0) -> FrameResult:
-    drawn = heatmap(cells)
-    highest = float(drawn.anomaly.max())
+def result(index: int, cells: Cells, segment: int = 0, **drawing: Any) -> FrameResult:
+    drawn = heatmap(cells, **drawing)
+    highest = float(np.nanmax(drawn.anomaly))
     return FrameResult(index, index / FPS, 0.0, highest, highest >= 0.5, False, 1, drawn, segment)
 
 
@@ -49,27 +49,27 @@ CALM: Cells = {}
 
 
 def test_a_region_is_eight_connected_and_grows_down_to_the_lower_level() -> None:
-    regions = find_regions(heatmap({(1, 1): 0.8, (2, 2): 0.45, (3, 3): 0.4, (4, 4): 0.39}), 7, 0.7)
+    regions = find_regions(result(7, {(1, 1): 0.8, (2, 2): 0.45, (3, 3): 0.4, (4, 4): 0.39}))
     assert [(r.box_xyxy, r.frame_index, r.time_s) for r in regions] == [((10, 10, 40, 40), 7, 0.7)]
     assert regions[0].peak_anomaly == pytest.approx(0.8)
 
 
-def test_a_place_without_a_cell_at_the_threshold_is_no_region() -> None:
-    assert find_regions(heatmap({(1, 1): 0.499, (1, 2): 0.499}), 0, 0.0) == []
-    assert len(find_regions(heatmap({(1, 1): 0.5}), 0, 0.0)) == 1
+def test_a_place_without_a_cell_at_the_threshold_is_no_event() -> None:
+    assert events_of([{(1, 1): 0.499, (1, 2): 0.499}] * 8) == []
+    assert len(events_of([{(1, 1): 0.5}] * 8)) == 1
 
 
 def test_boxes_are_clipped_to_the_displayed_picture() -> None:
-    (region,) = find_regions(heatmap({(5, 7): 1.0}, size_hw=(55, 74)), 0, 0.0)
+    (region,) = find_regions(result(0, {(5, 7): 1.0}, size_hw=(55, 74)))
     assert region.box_xyxy == (70, 50, 74, 55)
 
 
 def test_cells_wholly_outside_the_picture_make_no_region() -> None:
-    assert find_regions(heatmap({(5, 7): 1.0}, size_hw=(50, 70)), 0, 0.0) == []
+    assert find_regions(result(0, {(5, 7): 1.0}, size_hw=(50, 70))) == []
 
 
 def test_cells_need_not_be_whole_pixels_and_holes_in_the_map_are_calm() -> None:
-    (region,) = find_regions(heatmap({(0, 1): 1.0, (3, 3): float("nan")}, cell_px=7.5), 0, 0.0)
+    (region,) = find_regions(result(0, {(0, 1): 1.0, (3, 3): float("nan")}, cell_px=7.5))
     assert region.box_xyxy == (7.5, 0, 15, 7.5)
 
 
@@ -78,10 +78,10 @@ def test_a_strip_at_the_border_thinner_than_a_third_of_a_person_is_no_region_to_
         return 45.0
 
     inside, strip, corner = {(2, 2): 0.8}, {(1, 0): 0.8, (2, 0): 0.8, (3, 0): 0.8}, {(0, 3): 0.8}
-    kept = [grown_regions(heatmap(cells), 0, 0.0, 0.4, tall) for cells in (inside, strip, corner)]
+    kept = [find_regions(result(0, cells), 0.4, tall) for cells in (inside, strip, corner)]
     assert [len(found) for found in kept] == [1, 0, 0]
-    assert len(grown_regions(heatmap({**strip, (2, 1): 0.8}), 0, 0.0, 0.4, tall)) == 1  # thick enough: 20 px
-    assert len(grown_regions(heatmap(strip), 0, 0.0, 0.4)) == 1
+    assert len(find_regions(result(0, {**strip, (2, 1): 0.8}), 0.4, tall)) == 1  # thick enough: 20 px
+    assert len(find_regions(result(0, strip), 0.4)) == 1
 
 
 def test_an_event_says_when_where_and_how_strongly() -> None:
@@ -265,34 +265,19 @@ def test_events_of_any_footage_are_in_order_and_inside_it(frames: list[Cells], c
             assert 0 <= y0 < y1 <= SIZE_HW[0]
 
 
-def moving(boxes: dict[int, tuple[float, float]]) -> dict[int, tuple[float, float, float, float]]:
-    """Boxes of 10 x 20 px by frame, from their upper left corners."""
-    return {frame: (x, y, x + 10, y + 20) for frame, (x, y) in boxes.items()}
+def test_an_event_moves_as_what_is_at_its_hottest_cell_does_also_while_it_lasts() -> None:
+    def moving(index: int) -> FrameResult:
+        velocity = np.full((6, 8, 2), 7, np.float16)
+        velocity[2, index] = (10 * index, -5)
+        velocity[4] = 0
+        return replace(result(index, {(2, index): 0.6 + 0.01 * index, (4, 4): 0.7}), velocity_px_s=velocity)
 
-
-def test_a_velocity_is_that_of_the_half_second_around_a_frame() -> None:
-    walked = moving({frame: (3.0 * frame, 50 - frame) for frame in range(20)})
-    ran = moving({frame: (60 + 9.0 * (frame - 20), 31) for frame in range(20, 40)})
-    boxes = {**walked, **ran}
-    assert velocity_of(boxes, 8, FPS) == pytest.approx((3 * FPS, -FPS))
-    assert velocity_of(boxes, 33, FPS) == pytest.approx((9 * FPS, 0))
-
-
-def test_a_velocity_needs_a_quarter_of_a_second() -> None:
-    boxes = moving({frame: (3.0 * frame, 0) for frame in range(4)})
-    assert velocity_of({0: boxes[0], 2: boxes[2]}, 0, FPS) is None
-    assert velocity_of(boxes, 0, FPS) == pytest.approx((3 * FPS, 0))
-    assert velocity_of(boxes, 50, FPS) is None
-
-
-def test_an_event_moves_as_its_boxes_do_also_while_it_lasts() -> None:
     finder = EventFinder(FPS)
     for index in range(8):
-        finder.push(result(index, {(2, index): 0.9}))
-    (lasting,) = finder.open_events()
-    (event,) = finder.finish()
-    for found in (lasting, event):
-        assert found.velocity_px_s == pytest.approx((10 * FPS, 0), rel=0.02)
+        finder.push(moving(index))
+    lasting, events = finder.open_events(), finder.finish()
+    for found in (lasting, events):
+        assert {round(event.peak_anomaly, 2): event.velocity_px_s for event in found} == {0.67: (70, -5), 0.7: None}
 
 
 def test_an_event_is_of_the_stream_whose_evidence_its_peak_is() -> None:
