@@ -122,6 +122,13 @@ def test_a_keyword_that_is_not_there_and_options_that_are_none_are_refused() -> 
         crowdad.detect("a.mp4", "model.safetensors")
 
 
+@pytest.mark.parametrize("given", [None, 3, b"scene.safetensors", ["scene.safetensors"], crowdad.Settings(), "a\0b"])
+def test_what_is_no_scene_is_refused_in_one_line(given: object) -> None:
+    frames = np.zeros((30, 48, 64), np.uint8)
+    with pytest.raises(crowdad.CrowdadError, match=r"^[^\n]*(model|scene)[^\n]*$"):
+        next(crowdad.score(frames, given, fps=10.0))  # type: ignore[arg-type]
+
+
 def test_the_library_names_arguments_and_the_command_line_options(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -67,7 +67,7 @@ class Calibration:
             above = self.scale * math.log(ratio)
         else:
             above = self.scale / self.shape * (ratio**self.shape - 1)
-        return max(self.level + above, 1e-6)
+        return min(max(self.level + above, 1e-6), _MOST_RAW)
 
     def surprise(self, raw: float) -> float:
         """How many times this raw anomaly stands out from the footage that the scene was learned from.

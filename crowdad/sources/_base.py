@@ -6,10 +6,12 @@ A new kind of source is one file with a subclass of `Source` and one line in `cr
 from __future__ import annotations
 
 import math
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Hashable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -59,8 +61,21 @@ TIME_SLACK_S = 1e-6
 _LEAST_FPS, _MOST_FPS, _MOST_STRIDE, _LONGEST_S = 1e-6, 1e5, 10**9, 1e9
 
 
+def _check_number(name: str, value: Any, *, whole: bool = False) -> None:
+    """Raise ConfigError unless it is a real number or None, with `whole` unless it is an integer."""
+    if value is None and not whole:
+        return
+    if not isinstance(value, Integral if whole else Real):
+        raise ConfigError(f"{name} is {value!r:.80}; {'a whole number' if whole else 'a number'} is needed")
+    try:
+        float(value)
+    except OverflowError:
+        raise ConfigError(f"{name} is beyond {sys.float_info.max:.1g}; a smaller number is needed") from None
+
+
 def check_fps(fps: float | None) -> None:
     """Raise ConfigError unless `fps` is None or a finite number above 0."""
+    _check_number("fps", fps)
     if fps is not None and not (math.isfinite(fps) and fps > 0):
         raise ConfigError(f"fps is {fps}; frames a second must be above 0")
     if fps is not None and not _LEAST_FPS <= fps <= _MOST_FPS:
@@ -69,6 +84,7 @@ def check_fps(fps: float | None) -> None:
 
 def check_max_pixels(max_pixels: int) -> None:
     """Raise ConfigError unless `max_pixels` lets the smallest picture in, and none that no decoder takes."""
+    _check_number("max_pixels", max_pixels, whole=True)
     if max_pixels < MIN_SIDE_PX**2:
         raise ConfigError(f"max_pixels is {max_pixels}; at least {MIN_SIDE_PX**2} are needed for any footage")
     if max_pixels >= 2**31:
@@ -106,6 +122,9 @@ class Cut:
     stride: int = 1
 
     def __post_init__(self) -> None:
+        _check_number("stride", self.stride, whole=True)
+        _check_number("start", self.start_s)
+        _check_number("end", self.end_s)
         if not 1 <= self.stride <= _MOST_STRIDE:
             raise ConfigError(f"stride is {self.stride}; it must be 1 (every frame) to {_MOST_STRIDE}")
         for name, value in (("start", self.start_s), ("end", self.end_s)):

@@ -30,6 +30,8 @@ no links), a copy of its own, or nothing."""
 Model = SceneModel | RemoteFootage | str | os.PathLike[str]
 """A fitted scene or its file, which may lie in an object store."""
 
+_MODELS = SceneModel, RemoteFootage, str, os.PathLike
+
 Heights = GivenHeights | float | str | os.PathLike[str]
 """People's height, head to feet: pixels (`95`), pixels at rows of people's middle (`"95@110,100@230"`), or the file
 that "Set people's size" of a report page saves."""
@@ -102,6 +104,10 @@ class DetectOptions:
     runtime: str = "auto"
 
     def __post_init__(self) -> None:
+        if self.model is not None and not isinstance(self.model, _MODELS):
+            raise ConfigError(
+                f"the model is {type(self.model).__name__}; a SceneModel or the path of its file is needed"
+            )
         if self.model is not None and self.person_height is not None:
             raise ConfigError(
                 "both a model and people's height were given; their size is part of the model: leave the "
@@ -181,7 +187,7 @@ def load_scene(path: str | os.PathLike[str]) -> SceneModel:
     """The scene of a model file, read once for many videos as long as the file stays as it is.  Raises ModelError."""
     try:
         known = os.stat(path)
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a name that no file can have
         return SceneModel.load(path)
     return _load(os.path.abspath(path), known.st_ino, known.st_mtime_ns, known.st_size)
 

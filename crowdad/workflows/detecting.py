@@ -106,6 +106,8 @@ def score(footage: Footage, scene: Model, **keywords: Unpack[ScoreKeywords]) -> 
     >>> len(anomalies) == len(frames)
     True
     """
+    if scene is None:
+        raise ConfigError("no scene was given; give one that fit returned, or the path of its file")
     part, rest = split_keywords(keywords, ScoreKeywords)
     options = DetectOptions(scene, part=Part(**part), **rest)
     check_runtime(options.runtime, options.device)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from crowdad._version import __version__
 from crowdad.errors import ConfigError, CrowdadError, OutputExistsError
@@ -24,15 +28,17 @@ from crowdad.workflows.detect_options import DetectOptions
 __all__ = ["can_be_resumed", "finished_results", "is_of", "run_identity", "whole_there"]
 
 
-def run_identity(spec: Any, source: Source, options: DetectOptions, scene: SceneModel | None) -> dict[str, Any] | None:
+def run_identity(
+    spec: Any, source: Source, options: DetectOptions, scene: SceneModel | None, mask: npt.NDArray[np.bool_] | None
+) -> dict[str, Any] | None:
     """All that a run's scores depend on, as plain JSON; None for footage that cannot be named, such as numpy frames.
 
-    scene: the given model; None where the footage is learned from itself.
+    scene: the given model; None where the footage is learned from itself.  mask: what the roi shows now.
     """
     whereabouts = _whereabouts(named(spec))
     if whereabouts is None:
         return None
-    settings, roi, heights = options.settings, options.roi, options.person_height
+    settings, heights = options.settings, options.person_height
     known = {
         "version": __version__,
         "source": {**asdict(source.info), "name": whereabouts},
@@ -43,7 +49,7 @@ def run_identity(spec: Any, source: Source, options: DetectOptions, scene: Scene
         "threshold": options.threshold,
         "false_alarms_per_hour": options.false_alarms_per_hour,
         "sensitivity": options.sensitivity,
-        "roi": None if roi is None else os.path.abspath(roi),
+        "roi": None if mask is None else hashlib.sha256(mask.tobytes()).hexdigest(),
         "runtime": options.runtime,
     }
     # As it is when it comes back from a file.

@@ -47,6 +47,7 @@ class Run:
     """A run before its footage is read: what scores what, by which runtime, as asked for by `options`.
 
     identity: all that its scores depend on, plain JSON; None where the footage has no name to find it by again.
+    model_sha256: of the given model's file as it was read, hexadecimal; None where the scene was not read from a file.
     ranked: the footage is too short for an alarm level; its most unusual moments are told.
     camera: whether the footage is of the model's camera; None where that is not known.
     still: why nothing could be learned and compared, as so little moves; empty otherwise, and `scene` is a real one.
@@ -62,6 +63,7 @@ class Run:
     ranked: bool = False
     camera: CameraVerdict | None = None
     still: str = ""
+    model_sha256: str | None = None
 
     @property
     def part(self) -> Part:
@@ -138,7 +140,7 @@ def _model_record(run: Run, model_path: Path) -> ModelRecord:
     provenance = run.scene.provenance
     return ModelRecord(
         name=model_path.name,
-        sha256=SceneModel.sha256(model_path),
+        sha256=run.model_sha256 or SceneModel.sha256(model_path),
         fitted=provenance["how"],
         fit_sources=provenance.get("sources", []),
         scale=run.scene.scale.as_dict(),

@@ -30,7 +30,7 @@ class Opened:
     """A request whose footage can be read and whose settings hold.
 
     mask: bool (H, W), True where the footage is scored; None for everywhere.  scene: the given model; None: learn one.
-    identity: as `Run.identity`.
+    identity, model_sha256: as in `Run`.
     """
 
     spec: Any
@@ -39,6 +39,7 @@ class Opened:
     mask: npt.NDArray[np.bool_] | None
     scene: SceneModel | None
     identity: dict[str, Any] | None
+    model_sha256: str | None = None
 
     @classmethod
     def of(cls, spec: Any, options: DetectOptions, progress: Progress = silent) -> Opened:
@@ -54,7 +55,9 @@ class Opened:
         if options.person_height is not None:
             options.person_height.plane(source.info.size_hw)
         scene = options.scene()
-        return cls(spec, options, source, mask, scene, run_identity(spec, source, options, scene))
+        model_sha256 = None if options.model_path is None else SceneModel.sha256(options.model_path)
+        identity = run_identity(spec, source, options, scene, mask)
+        return cls(spec, options, source, mask, scene, identity, model_sha256)
 
 
 def fitted_scene(opened: Opened, folder: RunFolder, goes_on: bool, progress: Progress) -> SceneModel:
@@ -82,7 +85,17 @@ def prepared(opened: Opened, fitted: SceneModel, runtime: str | None = None) -> 
     level = ranked_level(scene, options.sensitivity) if ranked else options.threshold
     ran_by, scorer = open_runtime(scene, runtime or options.runtime, options.device)
     detector = Detector(scene, threshold_raw=level, roi=opened.mask, runtime=scorer)
-    return Run(opened.spec, opened.source, options, scene, detector, ran_by, opened.identity, ranked)
+    return Run(
+        opened.spec,
+        opened.source,
+        options,
+        scene,
+        detector,
+        ran_by,
+        opened.identity,
+        ranked,
+        model_sha256=opened.model_sha256,
+    )
 
 
 def save_scene(scene: SceneModel, folder: RunFolder) -> None:

@@ -28,6 +28,11 @@ def test_threshold_by_hand():
     assert pareto.threshold(1.0) == pytest.approx(0.5 + 100**0.1 - 1)
 
 
+@pytest.mark.parametrize("shape", [0.0, 0.15, 1.0])
+def test_the_rarest_alarm_has_a_threshold(shape):
+    assert 1.0 < Calibration(0.5, 100.0, shape, 0.1, 1.0, "").threshold(5e-324) <= 1000.0
+
+
 def test_a_shape_of_nearly_zero_is_the_exponential_limit():
     near, exact = (Calibration(0.5, 100.0, shape, 0.1, 1.0, "").threshold(2.0) for shape in (1e-5, 0.0))
     assert near == pytest.approx(exact, rel=1e-3)

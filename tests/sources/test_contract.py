@@ -249,6 +249,13 @@ def test_two_passes_at_once_do_not_disturb_each_other(case: tuple[Footage, objec
         ({"start_s": float("nan")}, "start is nan"),
         ({"fps": 0.0}, "fps is 0.0"),
         ({"fps": float("inf")}, "fps is inf"),
+        ({"fps": "10"}, "fps is '10'; a number is needed"),
+        ({"fps": 10**400}, "fps is beyond"),
+        ({"start_s": "1:30"}, "start is '1:30'; a number is needed"),
+        ({"end_s": [1]}, r"end is \[1\]; a number is needed"),
+        ({"stride": 1.5}, "stride is 1.5; a whole number is needed"),
+        ({"stride": None}, "stride is None; a whole number is needed"),
+        ({"stride": "2"}, "stride is '2'; a whole number is needed"),
     ],
 )
 def test_settings_that_make_no_sense(setting: dict[str, float], message: str) -> None:

@@ -30,7 +30,8 @@ from crowdad.scene.model import SceneModel
 from crowdad.sources import open_source
 from crowdad.workflows import Stage
 from crowdad.workflows.run_records import STRANGE_SHARE
-from tests.conftest import TINY_SETTINGS, TinyCamera
+from tests.conftest import TINY_SETTINGS, TinyCamera, write_video
+from tests.tiny_scene import model_of, walkers
 
 RUN = {"frames.csv", "heatmaps.npz", "overlay.mp4", "timeline.png", "report.html", "footage.mp4", "results.json"}
 
@@ -275,3 +276,21 @@ def test_results_keep_to_the_schema(finished: Path) -> None:
     content = json.loads((finished / "results.json").read_text())
     assert content["schema_version"] == 1
     assert content["settings"]["encoder"]["epochs"] == int(TINY_SETTINGS[0].partition("=")[2])
+
+
+@pytest.mark.parametrize("becomes", ["another", "nothing"])
+def test_results_name_the_model_that_scored_whatever_becomes_of_its_file(becomes: str, tmp_path: Path) -> None:
+    clip = write_video(tmp_path / "clip.mp4", walkers(30))
+    model = model_of().save(tmp_path / "scene.safetensors")
+    scored_with = SceneModel.sha256(model)
+
+    def meanwhile(stage: Stage) -> None:
+        if stage.what == "scoring" and stage.done == 20:
+            model.unlink()
+            if becomes == "another":
+                model_of(seed=1).save(model)
+
+    results = crowdad.detect(
+        clip, model=model, output=tmp_path / "run", overlay=False, report=False, progress=meanwhile
+    )
+    assert results.model.sha256 == scored_with

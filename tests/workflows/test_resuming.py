@@ -11,6 +11,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -259,3 +260,19 @@ def test_a_failed_start_costs_no_earlier_run(clip: Path, model: Path, tmp_path: 
     with pytest.raises(TooShortError):
         workflows.detect(clip, model=model, output=tmp_path / "run", end_s=0.2, overwrite=True, **PLAIN)
     assert told_apart_from_time(tmp_path / "run") == before
+
+
+def test_a_mask_that_was_painted_anew_is_another_run(clip: Path, model: Path, tmp_path: Path) -> None:
+    """The first frames would be scored within one mask and the rest within another, and nobody would know."""
+    mask = np.full((96, 128), 255, np.uint8)
+    cv2.imwrite(str(tmp_path / "roi.png"), mask)
+    options: dict[str, Any] = {"model": model, "output": tmp_path / "run", "roi": tmp_path / "roi.png", **PLAIN}
+    with pytest.raises(StopError):
+        workflows.detect(clip, progress=stopping_at(100), **options)
+    mask[:48] = 0
+    cv2.imwrite(str(tmp_path / "roi.png"), mask)
+    with pytest.raises(OutputExistsError, match="another roi"):
+        workflows.detect(clip, resume=True, **options)
+    mask[:48] = 255
+    cv2.imwrite(str(tmp_path / "roi.png"), mask)
+    workflows.detect(clip, resume=True, **options)

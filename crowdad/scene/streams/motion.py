@@ -209,6 +209,10 @@ class MotionRun:
             return [None] * len(steps)
         features = np.concatenate([tubes.features for tubes in full])
         scores = self.runtime.normality(features)
+        if not np.isfinite(scores).all():  # which would read as nothing unusual
+            raise ModelFormatError(
+                "the model's numbers give scores that are no numbers; fit the scene again with: crowdad fit"
+            )
         lasting = features.mean(axis=(2, 4), keepdims=True)
         motion = ((lasting - self._motion.mean) / self._motion.spread).mean(axis=(2, 3, 4)).sum(axis=0)
         odd = int((scores < self._motion.tube_normality[5]).sum())

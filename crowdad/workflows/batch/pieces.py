@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from crowdad.detection.detector import BatchCounts
-from crowdad.errors import UnreadableSourceError
+from crowdad.errors import OutputExistsError, UnreadableSourceError
 from crowdad.files import MB, Npz, read_json, written_whole
-from crowdad.outputs.folder import PIECES, RunFolder
-from crowdad.outputs.journal import Journal
+from crowdad.outputs.folder import JOURNAL, PIECES, RunFolder
+from crowdad.outputs.journal import Journal, journaled_run
 from crowdad.records import Checkpoint, Frame, FrameResult
 from crowdad.scene.model import SceneModel
 from crowdad.sources import Listing, Spec, read_ahead
@@ -29,6 +29,7 @@ __all__ = [
     "NotAsListedError",
     "Piece",
     "PieceOutcome",
+    "check_same",
     "outcome_of",
     "piece_results",
     "read_listing",
@@ -97,6 +98,18 @@ class _NotingFinder(CutFinder):
         return cut
 
 
+def check_same(folder: Path, opened: Opened) -> None:
+    """Raise OutputExistsError where the run in the folder was begun with another model or mask than there is now.
+
+    Each piece reads them anew, and results that are put together would be of several.
+    """
+    begun = journaled_run(folder / JOURNAL)
+    if begun is not None and begun != opened.identity:
+        raise OutputExistsError(
+            f"{opened.source.name}: model or mask changed while it was scored; use --overwrite to start afresh"
+        )
+
+
 def score_piece(spec: Spec, options: DetectOptions, runtime: str, folder: Path, piece: Piece) -> PieceOutcome:
     """Score one piece into the run's folder; what an earlier run left whole of it is taken as it is.
 
@@ -107,6 +120,7 @@ def score_piece(spec: Spec, options: DetectOptions, runtime: str, folder: Path, 
     if outcome is not None:
         return outcome
     opened = Opened.of(spec, options)
+    check_same(folder, opened)
     fitted = opened.scene or SceneModel.load(folder / "scene.safetensors")
     run = prepared(opened, fitted, runtime)
     entrance = run.detector.entrance(piece.first, piece.began)

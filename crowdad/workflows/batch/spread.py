@@ -21,6 +21,7 @@ from crowdad.workflows.batch.pieces import (
     NotAsListedError,
     Piece,
     PieceOutcome,
+    check_same,
     read_listing,
     save_listing,
     score_piece,
@@ -297,6 +298,7 @@ def _finish(request: Request, runtime: str, joined: Joined, began_s: float) -> R
     """What a run leaves behind, from its pieces.  began_s: when their scoring began, by `time.time`."""
     opened = Opened.of(request.spec, request.options)
     with RunFolder(request.folder, resume=True) as folder:
+        check_same(folder.path, opened)
         scene = fitted_scene(opened, folder, True, silent)
         run = sighted(prepared(opened, scene, runtime))
         listing = read_listing(folder.path)

@@ -9,10 +9,11 @@ import numpy.typing as npt
 import onnx
 import pytest
 
+from crowdad.detection.detector import Detector
 from crowdad.errors import GraphFormatError, ModelFormatError
 from crowdad.scene.model import SceneModel
 from crowdad.scene.runtimes import CHUNK, RUNTIMES, OnnxRuntime, Runtime, fingerprint, onnx_graph
-from tests.tiny_scene import model_of, moved_otherwise, scale_of, settings_of
+from tests.tiny_scene import frames_of, model_of, moved_otherwise, scale_of, settings_of, walkers
 
 NAMES = list(RUNTIMES)
 
@@ -118,3 +119,13 @@ def test_another_encoders_weights_are_refused() -> None:
     scene.motion.weights.pop("trunk.6.weight")
     with pytest.raises(ModelFormatError, match=r"crowdad\.fit"):
         onnx_graph(scene.motion)
+
+
+@pytest.mark.parametrize("name", ["torch", *NAMES])
+def test_a_model_whose_scores_are_no_numbers_is_refused(name: str) -> None:
+    """Its frames would read as nothing unusual."""
+    scene = model_of()
+    scene = moved_otherwise(scene, mean=np.full_like(scene.motion.mean, 3e38))
+    runtime = None if name == "torch" else RUNTIMES[name](scene.motion)
+    with pytest.raises(ModelFormatError, match="no numbers"):
+        list(Detector(scene, runtime=runtime).run(frames_of(walkers(30))))

@@ -149,3 +149,26 @@ def test_one_bad_file_costs_the_others_nothing(model: Path, tmp_path: Path) -> N
     assert "not a video" in ends[bad].reason
     assert told == [bad, good]
     assert not (tmp_path / "b").exists()
+
+
+class MeddledFleet(HereFleet):
+    """Calls `meddle` before the second piece."""
+
+    def __init__(self, meddle: Callable[[], object]) -> None:
+        super().__init__()
+        self._meddle = meddle
+
+    def submit(self, task: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        if self.done.count("score_piece") == 1:
+            self._meddle()
+        return super().submit(task, *arguments)
+
+
+def test_pieces_of_different_models_are_not_put_together(tmp_path: Path) -> None:
+    clip = write_video(tmp_path / "clip.mp4", walkers(260), g="37")
+    model = model_of(scale_of(gap=2)).save(tmp_path / "scene.safetensors")
+    fleet = MeddledFleet(lambda: model_of(scale_of(gap=2), seed=1).save(model))
+    ends = detect_many({clip: tmp_path / "run"}, plain(model), fleet, piece_s=PIECE_S)
+    ended = ends[clip]
+    assert isinstance(ended, Failure), ended
+    assert "changed while it was scored" in ended.reason
