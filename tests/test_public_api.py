@@ -180,7 +180,7 @@ def test_events_of_scored_frames_are_those_of_the_finder() -> None:
     results = list(detector.run(frames_of(walkers(40))))
     chosen = scene.settings.events
     lasting = {"low": chosen.low, "min_duration_s": chosen.min_duration_s, "gap_s": chosen.gap_s}
-    expected = find_events(results, 10.0, **lasting, person_px=scene.scale.person_px)
+    expected = scene.named(find_events(results, 10.0, **lasting, person_px=scene.scale.person_px))
     assert expected
     assert crowdad.events(iter(results), scene, fps=10) == expected
     measured = crowdad.events(results, scene)

@@ -249,7 +249,7 @@ def _side_by_side(
 
     def tell(spec: Spec, ended: RunResults | Failure) -> None:
         if isinstance(ended, Failure):
-            notice(ended.reason)
+            notice(ended.reason if spec.name in ended.reason else f"{spec}: {ended.reason}")
         else:
             bars.close()
             _tell(spec, ended, chosen[spec], quiet or paths.several)
@@ -270,7 +270,7 @@ def _side_by_side(
     if paths.several and not quiet:
         print(describe_runs(ends, chosen))
     if failed and paths.several:
-        notice(f"{failed} of {len(ends)} failed; the same command with --resume tries them again")
+        notice(f"{failed} of {len(ends)} failed; the same command with --resume tries those alone")
     return 1 if failed else 0
 
 

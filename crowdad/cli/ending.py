@@ -41,8 +41,11 @@ def guarded(verb: Callable[..., int], *, private: bool = True) -> Callable[..., 
 def tell_failure(error: Exception, about: str, verbose: int) -> int:
     """Tell of what ended the work on one input, while the others go on; returns the exit code."""
     if isinstance(error, CrowdadError):
-        notice(str(error))
-        return USAGE if isinstance(error, ConfigError) else FAILED
+        if isinstance(error, ConfigError):
+            notice(str(error))
+            return USAGE
+        notice(str(error) if os.path.basename(about) in str(error) else f"{about}: {error}")
+        return FAILED
     if verbose >= _TRACEBACKS_FROM:
         traceback.print_exception(error)
     notice(line_of(error, about))

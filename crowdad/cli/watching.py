@@ -372,6 +372,7 @@ def _summary(status: WatchStatus) -> str:
     if status.events:
         delays = status.event_delays
         lines.append(f"  events announced {delays.median_s:.2f} s after they began, latest {delays.max_s:.2f} s")
-    skipped = ", ".join(f"{count} {reason}" for reason, count in status.skipped.items())
-    lines.append(f"  {status.frames_total} frames came, {skipped or 'none'} skipped, {status.reconnects} reconnects")
+    why = ", ".join(f"{reason}: {count}" for reason, count in status.skipped.items())
+    skipped = f"{sum(status.skipped.values())} skipped ({why})" if why else "none skipped"
+    lines.append(f"  {status.frames_total} frames came, {skipped}, {status.reconnects} reconnects")
     return "\n".join(map(one_line, lines))

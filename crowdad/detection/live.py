@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from crowdad.detection.detector import Detector
 from crowdad.detection.events import EventFinder
-from crowdad.errors import ModelError
+from crowdad.errors import ConfigError, ModelError
 from crowdad.records import Box, ClosedEvent, Event, FrameResult, OpenEvent
 from crowdad.scene.calibration import RunningCalibration
 from crowdad.scene.model import SceneModel
@@ -204,7 +204,7 @@ class LiveScorer:
             run = chain([first], coming)
             try:
                 detector = self._detector_for(first, fps())
-            except ModelError as error:
+            except (ModelError, ConfigError) as error:
                 yield from (Unscored(frame.time_s, str(error)) for frame in run)
                 continue
             for result in detector.run(self._remembered(run)):

@@ -188,7 +188,12 @@ class EventRecord(_Record):
         if self.surprise is None:
             return f"anomaly {self.peak_anomaly:.2f}"
         where = ", at a place that often does" if self.recurring else ""
-        how = f"stands out {self.surprise:.1f} times" if self.surprise >= _LEAST_TOLD else "does not stand out"
+        if self.surprise < _LEAST_TOLD:
+            how = "does not stand out"
+        elif self.surprise < 1:
+            how = f"hardly stands out ({self.surprise:.1f} times)"
+        else:
+            how = f"stands out {self.surprise:.1f} times"
         return f"{how}{where}"
 
     def to_event(self, *, candidate: bool = False) -> Event:

@@ -1,4 +1,4 @@
-"""People's size as a picture: outlines on a frame from the middle of the footage, where one can be read there."""
+"""People's size as a picture: outlines on a frame in which people are to be seen."""
 
 from __future__ import annotations
 
@@ -14,9 +14,13 @@ from tests.conftest import write_folder
 from tests.tiny_scene import scale_of
 
 
-@pytest.mark.parametrize(("damaged", "shown"), [(False, 180), (True, 60)])
-def test_outlines_are_drawn_on_the_middle_or_what_can_be_read(damaged: bool, shown: int, tmp_path: Path) -> None:
-    pictures = [np.full((96, 128), level, np.uint8) for level in (60,) * 6 + (180,) * 6]
+@pytest.mark.parametrize(("damaged", "shown"), [(False, 210), (True, 60)])
+def test_outlines_are_drawn_where_most_is_to_be_seen_or_on_what_can_be_read(
+    damaged: bool, shown: int, tmp_path: Path
+) -> None:
+    pictures = [np.full((96, 128), 60, np.uint8) for _ in range(18)]
+    pictures[13][:20, :20] = 120
+    pictures[15][:48] = 210
     folder = write_folder(tmp_path / "pictures", pictures)
     for path in sorted(folder.iterdir())[6:] if damaged else ():
         path.write_bytes(b"cut off")

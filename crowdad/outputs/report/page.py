@@ -129,7 +129,6 @@ def _event(event: EventRecord, look: Look) -> dict[str, Any]:
         "length_s": event.end_s - event.start_s,
         "start_at": event.start_at and event.start_at[:19].replace("T", " "),
         "peak": event.peak_anomaly,
-        "kind": event.kind,
         "sentence": event.sentence[:1].upper() + event.sentence[1:],
         "standing": event.standing,
         "surprise": event.surprise,
@@ -154,8 +153,8 @@ def _why(reason: Reason) -> dict[str, Any]:
         for similarity, share, patch, motion in reason.nearest
     ]
     return {
-        "text": f"At the peak a patch moves in a way that is at best {reason.normality:.2f} like normal footage "
-        "(1 is the same). Beside it the normal patches most like it; below each, how fast its parts move, from the "
+        "text": f"At the peak the motion of this patch is at most {reason.normality:.2f} similar to normal motion "
+        "(1 is the same). Beside it are the normal patches most like it; below each, how fast its parts move, from the "
         "oldest step to the newest, brighter is faster.",
         "patches": [flagged, *nearest],
     }

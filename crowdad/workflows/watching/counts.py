@@ -90,7 +90,7 @@ class WatchCounts:
         self.ended = why
         left = camera.report.frames_read - self.scored - self.own_skips.total()
         if left > 0:
-            self.own_skips["the watch had ended"] += left
+            self.own_skips["came as the watch ended"] += left
 
     def _phase_share(self) -> float | None:
         if self.phase not in ("warming up", "learning") or self.stage is None or not self.stage.total:

@@ -401,7 +401,7 @@ class _Watch:
             elif isinstance(item, EventChange):
                 self._tell(item)
             else:
-                self._counts.skip("picture of another shape")
+                self._counts.skip("does not suit the model")  # its shape, its rate, or what it would cost
                 if item.reason != refused:
                     refused = item.reason
                     self._listeners.notice(refused)

@@ -116,7 +116,7 @@ def test_why_an_event_was_flagged(tmp_path: Path) -> None:
     page = read(path)
     assert page.text.count("Why") == 2
     assert "Why is told for 1 of the 3 events" in page.text
-    assert "at best 0.41 like normal footage" in " ".join(page.text.split())
+    assert "at most 0.41 similar to normal motion" in " ".join(page.text.split())
     assert "similarity 0.38, 0.2% of normal motion" in page.text
     motions = [element for name, element in page.elements if name == "img" and element.get("class") == "motion"]
     assert len(motions) == 2

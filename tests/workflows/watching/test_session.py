@@ -231,9 +231,19 @@ def test_a_camera_of_another_shape_is_told_once_and_counted(model: Path, tmp_pat
     square = [np.zeros((96, 96), np.uint8)] * 5
     status = watch(FakeCamera(square).open, options_of(model), output=tmp_path / "watch", notice=notices.append)
     check_account(status, 5)
-    assert status.skipped == {"picture of another shape": 5}
+    assert status.skipped == {"does not suit the model": 5}
     assert len(notices) == 1
     assert "another shape" in notices[0]
+
+
+def test_a_camera_that_is_too_slow_for_the_model_is_told_once_and_counted(model: Path, tmp_path: Path) -> None:
+    notices: list[str] = []
+    camera = FakeCamera(walk(5), fps=1.0)
+    status = watch(camera.open, options_of(model), output=tmp_path / "watch", notice=notices.append)
+    check_account(status, 5)
+    assert status.skipped == {"does not suit the model": 5}
+    (told,) = notices
+    assert "1 new pictures a second" in told
 
 
 @pytest.mark.parametrize(
