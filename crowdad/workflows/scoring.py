@@ -6,7 +6,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
-from itertools import chain, islice
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 from crowdad.detection.detector import Detector
@@ -32,8 +33,10 @@ def long_enough(source: Source, scene: SceneModel) -> Generator[Frame, None, Non
     try:
         head: deque[Frame] = deque()
         new = 0
-        for frame in islice(frames, round(window * max(source.fps / source.new_fps, 1)) + window):
-            head.append(frame)
+        for frame in frames:
+            # However long a picture is repeated, it is held once.
+            same = frame.repeated and bool(head)
+            head.append(replace(frame, luma=head[-1].luma, bgr=head[-1].bgr) if same else frame)
             new += not frame.repeated
             if new == window:
                 break

@@ -31,7 +31,7 @@ from crowdad.sources import open_source
 from crowdad.workflows import Stage
 from crowdad.workflows.run_records import STRANGE_SHARE
 from tests.conftest import TINY_SETTINGS, TinyCamera, write_video
-from tests.tiny_scene import model_of, walkers
+from tests.tiny_scene import model_of, scale_of, walkers
 
 RUN = {"frames.csv", "heatmaps.npz", "overlay.mp4", "timeline.png", "report.html", "footage.mp4", "results.json"}
 
@@ -294,3 +294,14 @@ def test_results_name_the_model_that_scored_whatever_becomes_of_its_file(becomes
         clip, model=model, output=tmp_path / "run", overlay=False, report=False, progress=meanwhile
     )
     assert results.model.sha256 == scored_with
+
+
+def test_a_beginning_that_hardly_changes_is_not_too_short(tmp_path: Path) -> None:
+    """A recorder repeats its first pictures far more often than later ones."""
+    times = [6, 6, 6, 5, 6, *[1, 2, 6, 4, 2, 3, 4, 1, 1, 6] * 3, 5, 1, 1, 2, 4]
+    pictures = np.repeat(walkers(len(times)), times, axis=0)
+    video = write_video(tmp_path / "slow.mkv", pictures, 30, "ffv1")
+    assert open_source(video).new_fps < 15, "repeats are found"
+    results = crowdad.detect(video, model=model_of(scale_of()), output=tmp_path / "run", overlay=False, report=False)
+    assert results.counts.frames_total == len(pictures)
+    assert results.counts.scored + results.counts.repeated == len(pictures)
