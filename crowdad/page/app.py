@@ -85,7 +85,9 @@ async def _updates(board: Board) -> AsyncIterator[str]:
     """Server-sent events.  A browser that takes them slowly gets fewer, with all that has gathered meanwhile."""
     cursor, last, quiet_s = Cursor(), "", 0.0
     await asyncio.sleep(_NEWS_S)  # of a burst of connections most are closed by then: nothing is made for them
-    while not board.closed:
+    over = False
+    while not over:
+        over = board.closed  # before the news are taken: the last ones are told, too
         news, ahead = board.news(cursor)
         text = json.dumps(news, separators=(",", ":"), allow_nan=False)
         quiet_s += _NEWS_S

@@ -173,6 +173,13 @@ class Board:
             if changed and name != "online":
                 self._end_curve()
 
+    def close(self) -> None:
+        """The watch is over: readers are told, and then let go."""
+        with self._lock:
+            self._state = {"name": "ended", "reason": "the watch is over", "since_s": round(time.time(), 1)}
+            self._end_curve()
+        self.closed = True
+
     def picture_after(self, number: int) -> Shot | None:
         """The latest picture where it is another than that of this number."""
         with self._lock:

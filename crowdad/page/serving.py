@@ -84,7 +84,7 @@ class LivePage:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Let all browsers go; one that does not take its goodbye is not waited for."""
-        self.board.closed = True
+        self.board.close()
         self._server.should_exit = True
         self._thread.join(_STOP_S)
         self._socket.close()

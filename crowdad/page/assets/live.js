@@ -105,7 +105,7 @@ class Live {
   #follow() {
     const source = new EventSource("/updates");
     source.addEventListener("message", (message) => this.#take(JSON.parse(message.data)));
-    source.addEventListener("error", () => this.#markLost(true));
+    source.addEventListener("error", () => this.#markLost(this.state === null || this.state.name !== "ended"));
     source.addEventListener("open", () => this.#markLost(false));
   }
 
@@ -116,7 +116,7 @@ class Live {
 
   /** The last picture is dimmed where no newer one can come. */
   #markOld() {
-    const old = !find("lost").hidden || (this.state !== null && this.state.name === "offline");
+    const old = !find("lost").hidden || (this.state !== null && ["offline", "ended"].includes(this.state.name));
     document.documentElement.dataset.old = old ? "yes" : "no";
   }
 
@@ -185,7 +185,8 @@ class Live {
     find("state-name").textContent = state.name;
     const parts = [state.reason, `since ${wallText(state.since_s)}`];
     find("state-reason").textContent = parts.filter((part) => part !== "").join(", ");
-    if (before !== null && before.name !== state.name && !fresh) this.#say(`The camera is ${state.name}${state.reason ? `: ${state.reason}` : ""}`);
+    if (before === null || before.name === state.name || fresh) return;
+    this.#say(state.name === "ended" ? "The watch is over" : `The camera is ${state.name}${state.reason ? `: ${state.reason}` : ""}`);
   }
 
   #showHealth({ fps, latency_s }) {

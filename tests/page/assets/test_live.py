@@ -17,7 +17,7 @@ from playwright.sync_api import Page
 
 from crowdad.outputs.results import CameraRecord
 from crowdad.page import LivePage
-from crowdad.page.board import PICTURE_S
+from crowdad.page.board import PICTURE_S, Board
 from crowdad.sources import open_source
 from tests.browser import until
 from tests.conftest import TinyCamera, write_video
@@ -171,13 +171,25 @@ def test_others_see_it_with_the_token_alone(opened: Opener) -> None:
         assert "a token is needed" in page.inner_text("body")
 
 
-def test_where_crowdad_is_gone_the_page_says_so(opened: Opener) -> None:
+def test_where_crowdad_is_gone_the_page_says_so(opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Board, "close", lambda board: setattr(board, "closed", True))  # without a goodbye
     with LivePage("0", name="gate") as live:
         tell(live, 0)
         page = opened(live, expect="ERR_")
         shows(page, 1)
         assert page.locator("#lost").is_hidden()
     page.wait_for_selector("#lost:visible")
+
+
+def test_where_the_watch_is_over_the_page_says_so(opened: Opener) -> None:
+    with LivePage("0", name="gate") as live:
+        tell(live, 0)
+        page = opened(live, expect="ERR_")
+        shows(page, 1)
+    said(page, "The watch is over")
+    assert page.inner_text("#state-name") == "ended"
+    assert "the watch is over" in page.inner_text("#state-reason")
+    assert page.locator("#lost").is_hidden()
 
 
 def test_a_file_in_real_time_is_watched_to_its_end(tiny_camera: TinyCamera, tmp_path: Path, opened: Opener) -> None:
