@@ -23,6 +23,7 @@ from crowdad.outputs.results import (
 )
 from crowdad.outputs.tables import FrameTable
 from crowdad.records import Event
+from crowdad.scene.calibration import raw_of
 from crowdad.scene.model import SceneModel
 from crowdad.scene.viewpoint import CameraVerdict
 from crowdad.sources import ReadReport, Source, named
@@ -33,6 +34,7 @@ from crowdad.workflows.people_size import doubts_of
 
 __all__ = ["Run", "Scored", "camera_record", "run_results", "warnings_of"]
 
+_BY_HEART = 0.3  # times that even the most unusual moment stands out; of ordinary clips it does about once
 STRANGE_SHARE = 0.7
 STRANGE_DRIFT = 3.0
 """From here on the scene is not the model's any more: share of tubes less normal than 95 % of the fitting footage's,
@@ -217,6 +219,11 @@ def warnings_of(run: Run, scored: Scored) -> list[str]:
         )
     found += [f"the footage breaks at {item.time_s:.1f} s: {item.reason}" for item in report.breaks[:5]]
     found += [] if run.still else doubts_of(run.scene.scale)
+    if run.ranked and _is_known_by_heart(run, scored):
+        found.append(
+            "so little moves in this clip that it was learned by heart, and nothing in it can stand out; learn from a "
+            "longer clip, or from footage in which more people walk"
+        )
     detector, own = run.detector, run.scene.provenance["how"] == "self-fitted"
     strange = detector.strangeness > STRANGE_SHARE or detector.drift > STRANGE_DRIFT
     view = None if run.camera is None else run.camera.verdict
@@ -233,6 +240,12 @@ def warnings_of(run: Run, scored: Scored) -> list[str]:
             f"under 1 is usual): {cause}"
         )
     return found
+
+
+def _is_known_by_heart(run: Run, scored: Scored) -> bool:
+    """Whether even the hottest place of a short clip is cooler than places are by what the rest of the clip taught."""
+    hottest = raw_of(scored.table.anomaly.max(keepdims=True), run.detector.threshold_raw)
+    return run.scene.calibration.surprise(float(hottest[0])) < _BY_HEART
 
 
 def _skipped(reason: str, number: int, report: ReadReport) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import av
 import cv2
@@ -26,10 +28,11 @@ from crowdad.outputs.folder import JOURNAL
 from crowdad.outputs.heatmaps import HeatmapReader
 from crowdad.outputs.tables import read_frames_csv
 from crowdad.records import FrameResult
+from crowdad.scene.calibration import readable
 from crowdad.scene.model import SceneModel
-from crowdad.sources import open_source
+from crowdad.sources import ReadReport, open_source
 from crowdad.workflows import Stage
-from crowdad.workflows.run_records import STRANGE_SHARE
+from crowdad.workflows.run_records import STRANGE_SHARE, warnings_of
 from tests.conftest import TINY_SETTINGS, TinyCamera, write_video
 from tests.tiny_scene import model_of, scale_of, walkers
 
@@ -106,6 +109,27 @@ def test_a_short_clip_without_a_model_is_ranked(tiny_camera: TinyCamera, tmp_pat
     assert all(moment.surprise is not None for moment in told)
     surprises = [moment.surprise for moment in results.candidates]
     assert surprises == sorted(surprises, reverse=True)
+    assert not any("by heart" in warning for warning in results.warnings)
+
+
+@pytest.mark.parametrize(("hottest_raw", "by_heart"), [(0.013, True), (0.4, False)])
+def test_a_clip_that_was_learned_by_heart_is_told(hottest_raw: float, by_heart: bool) -> None:
+    """As measured on half a minute of few people: the rest of the clip knows nobody, the whole clip everybody."""
+    scene = model_of()
+    scene.calibration = replace(scene.calibration, usual=0.0, spread=0.565)
+    anomaly = readable(np.array([0.0, hottest_raw], np.float32), 1.3)
+    run: Any = SimpleNamespace(
+        scene=scene,
+        ranked=True,
+        camera=None,
+        still="",
+        detector=SimpleNamespace(threshold_raw=1.3, strangeness=0.0, drift=0.0, tubes_scored=0),
+        source=SimpleNamespace(slowest_fps=10.0),
+    )
+    scored: Any = SimpleNamespace(
+        report=ReadReport(frames_read=2), sizes=ReadReport(), table=SimpleNamespace(anomaly=anomaly)
+    )
+    assert any("by heart" in line for line in warnings_of(run, scored)) == by_heart
 
 
 def test_a_scene_in_memory_is_kept_with_the_run(tiny_camera: TinyCamera, tmp_path: Path) -> None:
