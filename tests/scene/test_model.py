@@ -232,6 +232,12 @@ def test_a_damaged_header_is_one_line(saved, part, content):
     refused(rewritten(saved, metadata={part: content}), ModelFormatError)
 
 
+def test_a_header_that_is_nested_too_deep_is_one_line(tmp_path):
+    path = tmp_path / "deep.safetensors"
+    save_file({"weight": np.zeros(3, np.float32)}, str(path), {"crowdad-scene": "[" * 200_000})
+    refused(path, ModelFormatError)
+
+
 def test_the_first_fault_of_a_header_is_named(saved):
     forged = {**scale_of().as_dict(), "rows": [1]}
     refused(rewritten(saved, metadata={"scale": forged}), ModelFormatError, "SceneScale: rows.1: field required")

@@ -59,6 +59,20 @@ def test_mixed_frame_rates_are_refused(tmp_path: Path) -> None:
         crowdad.fit([slow, fast])
 
 
+def test_a_hole_in_one_recording_is_no_other_rate(tmp_path: Path) -> None:
+    whole = write_video(tmp_path / "whole.mp4", moving_square(24), fps=25)
+    times_s = [number / 25 + 60.0 * (number >= 12) for number in range(24)]
+    hole = write_video(tmp_path / "hole.mp4", moving_square(24), times_s=times_s)
+    sources, _ = learning_sources([whole, hole], Part())
+    assert {source.name for source in sources} == {"whole.mp4", "hole.mp4"}
+
+
+def test_time_lapse_cannot_be_learned_from_and_says_so(tmp_path: Path) -> None:
+    lapse = write_video(tmp_path / "lapse.mp4", moving_square(40), times_s=[2.0 * number for number in range(40)])
+    with pytest.raises(crowdad.FitError, match="0.5"):
+        crowdad.fit(lapse)
+
+
 def test_long_footage_is_sampled(tmp_path: Path) -> None:
     path = write_video(tmp_path / "day.mp4", moving_square(40), times_s=[180.0 * i for i in range(40)])
     windows, sampled = learning_sources([path], Part())
