@@ -1,4 +1,4 @@
-"""What can be chosen on the command line, from the registries, which are loaded no sooner than a command runs."""
+"""What can be chosen on the command line, from the registries, which are loaded for help and for a check alone."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ CHOICES: dict[str, Callable[[], Iterable[str]]] = {
 class ListingCommand(GroupedCommand):
     """A command with headings that names in its help what the registries hold by then."""
 
-    def get_params(self, ctx: Any) -> list[Any]:
+    def told_params(self, ctx: Any) -> list[Any]:
         """The command's own, with the names in place of what stands in braces."""
-        return [_listed(param) for param in super().get_params(ctx)]
+        return [_listed(param) for param in super().told_params(ctx)]
 
 
 def _listed(param: Any) -> Any:

@@ -20,7 +20,7 @@ class GroupedCommand(TyperCommand):
     def format_options(self, ctx: Any, formatter: Any) -> None:  # click's, which some typers carry as a copy
         """Write the headings in their order, each with what belongs there as it was declared."""
         groups: dict[str, list[tuple[str, str]]] = {heading: [] for heading in _ORDER}
-        for parameter in self.get_params(ctx):
+        for parameter in self.told_params(ctx):
             record = parameter.get_help_record(ctx)
             if record is not None:
                 other = _ARGUMENTS if parameter.param_type_name == "argument" else _OTHERS
@@ -29,3 +29,7 @@ class GroupedCommand(TyperCommand):
             if records:
                 with formatter.section(heading):
                     formatter.write_dl(records)
+
+    def told_params(self, ctx: Any) -> list[Any]:
+        """The options and arguments as the help tells of them."""
+        return list(self.get_params(ctx))

@@ -23,6 +23,7 @@ MOST_REASONS = 40
 """Strongest events that are explained; each takes a second look at its peak."""
 
 _NEAREST = 3
+_ALIKE = 0.1  # of normality: what lies so near to the least normal patch is about as odd
 
 
 def reasons_for(run: Run, events: Sequence[Event]) -> dict[int, Reason]:
@@ -40,7 +41,11 @@ def reasons_for(run: Run, events: Sequence[Event]) -> dict[int, Reason]:
 
 
 def _reason(run: Run, event: Event) -> Reason | None:
-    """The least normal of the patches that pass through the event's box at its peak; None where there is none."""
+    """One of the least normal patches that pass through the event's box at its peak; None where there is none.
+
+    Flow reaches a little beyond what moves, where it looks oddest: of patches about as odd the one in the middle is
+    shown, on which there is most to see.
+    """
     from crowdad.outputs.report import Reason
 
     scene = run.scene
@@ -48,13 +53,15 @@ def _reason(run: Run, event: Event) -> Reason | None:
     window_s = (scene.settings.tubes.steps + 1) * step_s
     span = Span(event.peak_s - step_s / 2, event.peak_s + step_s / 2, ((event.peak_s, *event.box_xyxy),))
     part = replace(run.part, start_s=max(0.0, event.peak_s - window_s), end_s=event.peak_s + window_s)
+    x0, y0, x1, y1 = event.box_xyxy
     least, codes = None, None
     with closing(part.open(run.spec).frames()) as frames:
         for frame, tubes in tubes_through(frames, span, scene.scale, scene.settings):
             if len(tubes):
                 found = run.detector.runtime.codes(tubes.features)
                 normality = (found @ scene.motion.centres.T).max(axis=1)
-                index = int(normality.argmin())
+                off = np.hypot(*(tubes.path_xy[:, 0] - ((x0 + x1) / 2, (y0 + y1) / 2)).T)
+                index = int(np.where(normality <= normality.min() + _ALIKE, off, np.inf).argmin())
                 if least is None or normality[index] < least[0]:
                     picture = subject_of(frame.luma, tubes, index)
                     least = float(normality[index]), picture, motion_of(tubes.features[index : index + 1])[0]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
 from crowdad.cli import main
+from crowdad.cli.choices import CHOICES
 
 HEADINGS = ["Arguments", "Input", "Output", "Alarm level", "Speed", "Advanced", "Options"]
 
@@ -50,3 +52,18 @@ def test_no_option_is_lost(verb: str, capsys: pytest.CaptureFixture[str]) -> Non
     command = typer.main.get_command(app).commands[verb]  # type: ignore[attr-defined]
     declared = {option for parameter in command.params for option in parameter.opts if option.startswith("--")}
     assert declared <= {option for options in groups(verb, capsys).values() for option in options}
+
+
+def test_registries_are_loaded_for_help_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The first line of a command comes before anything heavy is imported."""
+
+    def loaded() -> list[str]:
+        raise AssertionError("a registry was loaded")
+
+    for what in CHOICES:
+        monkeypatch.setitem(CHOICES, what, loaded)
+    with pytest.raises(SystemExit) as leaving:
+        main(["detect", str(tmp_path / "missing.mp4")])
+    assert leaving.value.code == 1
+    with pytest.raises(AssertionError, match="a registry"):
+        main(["detect", "--help"])
