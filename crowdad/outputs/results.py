@@ -191,7 +191,7 @@ class EventRecord(_Record):
         if self.surprise < _LEAST_TOLD:
             how = "does not stand out"
         elif self.surprise < 1:
-            how = f"hardly stands out ({self.surprise:.1f} times)"
+            how = f"stands out only {self.surprise:.1f} times"
         else:
             how = f"stands out {self.surprise:.1f} times"
         return f"{how}{where}"

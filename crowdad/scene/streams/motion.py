@@ -28,7 +28,8 @@ Array = npt.NDArray[np.float32]
 _CHUNK = 128  # tubes encoded at once; from 256 on each takes twice as long, as memory is asked for anew
 _ARRAYS = ("centres", "shares", "mean", "spread", "tube_normality", "thumbnails")
 _ENCODER = "encoder."
-_MOVES, _FAST = 0.4, 1.4  # walking speeds: less may be a box of heat that grows, more is faster than people
+_MOVES, _FAST = 0.4, 1.4  # usual speeds: less may be no motion of the body, more is faster than people
+_LEAST_USUAL = 0.3  # walking speeds: what moves less was hardly people
 
 
 @dataclass(eq=False)
@@ -138,11 +139,13 @@ class Motion(Stream):
 
     def told(self, event: Event | OpenEvent, scale: SceneScale) -> Told:
         pace = pace_of(event, scale)
-        if pace is None or pace.times < _MOVES:
+        usual = float(self.mean[0].mean())  # the typical velocity of what was learned from, in walking speeds
+        times = 0.0 if pace is None else pace.times / (usual if usual > _LEAST_USUAL else 1.0)
+        if pace is None or times < _MOVES:
             return Told("moves unusually", "moves in a way that people here usually do not")
-        if pace.times < _FAST:
+        if times < _FAST:
             return Told("moves unusually", f"moves in a way that people here usually do not, {pace.towards}")
-        return Told("fast", f"moves {pace.times:.1f} times as fast as people here usually do, {pace.towards}")
+        return Told("fast", f"moves {times:.1f} times as fast as people here usually do, {pace.towards}")
 
     def without_pictures(self) -> Self:
         blank = np.zeros((len(self.centres), 1, 1), np.uint8)

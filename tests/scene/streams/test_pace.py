@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from crowdad.records import Event, Velocity
 from crowdad.scene.streams.pace import pace_of
-from tests.tiny_scene import PERSON_PX, STEP_PX, model_of, scale_of
+from tests.tiny_scene import PERSON_PX, STEP_PX, model_of, moved_otherwise, scale_of
 
 WALK_PX_S = STEP_PX * 10
 """Of people of `scale_of`, 10 frames a second."""
@@ -55,3 +56,10 @@ def test_motion_tells_how_fast_where_that_is_unusual() -> None:
     assert walking.kind == unknown.kind == "moves unusually"
     assert "the right" in walking.sentence
     assert {fast.kind, walking.kind} <= set(scene.motion.kinds)
+
+
+def test_speed_is_told_by_what_is_usual_here() -> None:
+    scene = model_of()
+    brisk = moved_otherwise(scene, mean=np.full_like(scene.motion.mean, 1.3))
+    assert "2.0 times" in brisk.told(event((2.6 * WALK_PX_S, 0.0))).sentence
+    assert brisk.told(event((1.3 * WALK_PX_S, 0.0))).kind == "moves unusually"
