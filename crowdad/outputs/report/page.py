@@ -22,6 +22,7 @@ from crowdad.outputs.report.parts import asset, template
 from crowdad.outputs.report.pictures import data_url, framed, motion_strip, where_picture
 from crowdad.outputs.report.saying import (
     clock_note,
+    clock_word,
     event_notes,
     facts_of,
     heat_notes,
@@ -100,6 +101,7 @@ def write_page(path: str | os.PathLike[str], results: RunResults, table: FrameTa
         where=where_picture(look.still, look.heat),
         hours=hours_of(results.events),
         clock_note=clock_note(results),
+        clock_word=clock_word(results),
         learn_line=learn_line(results),
         learned_from="this footage" if results.model.fitted == "self-fitted" else "what the model was learned from",
         people=look.people,

@@ -13,6 +13,7 @@ from crowdad.wording import clock_text
 
 __all__ = [
     "clock_note",
+    "clock_word",
     "event_notes",
     "facts_of",
     "heat_notes",
@@ -53,6 +54,11 @@ def learn_line(results: RunResults) -> str:
 def clock_note(results: RunResults) -> str:
     """What to know of the wall clock of events."""
     return "" if _is_given(results) else " By the file's date, which may be that of an export; --recorded-at sets it."
+
+
+def clock_word(results: RunResults) -> str:
+    """What stands before the wall clock of an event."""
+    return "recorded at" if _is_given(results) else "by the file's date:"
 
 
 def _is_given(results: RunResults) -> bool:
