@@ -52,6 +52,7 @@ def test_what_was_found_can_be_read_without_a_script(tmp_path: Path) -> None:
     page = read(SHORT.write(tmp_path, recorded_at="2024-05-17T23:59:55", warnings=["the camera moved"]))
     said = " ".join(page.text.split())
     assert "3 events in 0:10.0, file date 2024-05-17 23:59:55" in said, "nobody said that it was recorded then"
+    assert "by the file's date: 2024-05-1" in said
     assert "the camera moved" in said
     assert "0:05.0 to 0:08.0 (3.0 s)" in said
     assert "peak 0.70 at 0:05.0" in said
