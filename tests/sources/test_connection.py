@@ -11,11 +11,11 @@ import pytest
 from crowdad.errors import UnreadableSourceError
 from crowdad.sources import _connection
 from crowdad.sources._address import address_of
-from crowdad.sources._connection import Connection, Limits, LostError
+from crowdad.sources._connection import Connection, LostError, StreamLimits
 from crowdad.sources._report import Tally
 
 SPEC = "rtsp://me:s3cret@camera/1"
-LIMITS = Limits(max_pixels=10_000, open_timeout_s=3, read_timeout_s=3, stall_s=6)
+LIMITS = StreamLimits(max_pixels=10_000, open_timeout_s=3, read_timeout_s=3, stall_s=6)
 
 
 def failing(monkeypatch: pytest.MonkeyPatch, error: av.FFmpegError) -> None:
