@@ -14,6 +14,7 @@ from pathlib import Path
 import platformdirs
 
 from crowdad.errors import (
+    ConfigError,
     OutputExistsError,
     OutputNotReadableError,
     OutputNotWritableError,
@@ -43,10 +44,16 @@ class RemoteRun:
 
     @classmethod
     def of(cls, output: object) -> RemoteRun | None:
-        """The place at an address in an object store; None for what is no such address.  Raises ConfigError."""
+        """The place at an address in an object store; None for a folder.  Raises ConfigError for another address."""
         if isinstance(output, RemoteRun):
             return output
-        return cls(Url.of(output)) if isinstance(output, str) and is_stored(output) else None
+        if not isinstance(output, str):
+            return None
+        if is_stored(output):
+            return cls(Url.of(output))
+        if "://" in output and not output.startswith("file://"):
+            raise ConfigError(f"{output}: no run can be put there; give a folder, or a place in a store such as s3://")
+        return None
 
     def __str__(self) -> str:
         return str(self.url)

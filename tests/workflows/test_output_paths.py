@@ -95,3 +95,15 @@ def test_frames_without_a_name_are_not_resumed(tmp_path: Path) -> None:
     (tmp_path / "array" / "results.json").touch()
     with pytest.raises(ConfigError, match="name"):
         OutputPaths(tmp_path, several=True, resume=True).folder(np.zeros((9, 96, 128), np.uint8), "array")
+
+
+@pytest.mark.parametrize("place", ["http://host/runs", "https://host/runs", "rtsp://host/runs"])
+def test_an_address_where_no_run_can_be_put_is_refused_and_no_folder_made(
+    place: str, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    footage = write_video(tmp_path / "clip.mp4", walkers(20), 10)
+    before = set(tmp_path.iterdir())
+    with pytest.raises(ConfigError, match="s3://"):
+        crowdad.detect(footage, model=model, output=place)
+    assert set(tmp_path.iterdir()) == before
