@@ -14,7 +14,7 @@ from typing import Unpack
 import numpy as np
 
 from crowdad.detection.live import EventChange, LiveScore, LiveScorer, LiveUpdate
-from crowdad.errors import OutputError, OutputExistsError
+from crowdad.errors import ConfigError, OutputError, OutputExistsError
 from crowdad.files import MB, read_bytes
 from crowdad.outputs.folder import RunFolder, run_name
 from crowdad.outputs.watch_status import WatchStatus
@@ -180,7 +180,9 @@ class _Opened:
 
 
 def _folder(camera: Camera, output: str | os.PathLike[str] | None) -> RunFolder:
-    """The watch's folder, new or of an earlier watch of the same camera.  Raises OutputError."""
+    """The watch's folder, new or of an earlier watch of the same camera.  Raises OutputError, ConfigError."""
+    if isinstance(output, str) and "://" in output:
+        raise ConfigError(f"{output}: a watch is written on this machine; give a folder with -o")
     folder = RunFolder(Path("runs") / run_name(camera.name) if output is None else output, resume=True)
     try:
         folder.clear_leftovers()

@@ -218,6 +218,17 @@ def test_a_watch_goes_on_in_its_folder_and_another_camera_or_run_does_not(model:
         watch(FakeCamera(walk(20)).open, options_of(model), output=tmp_path / "run")
 
 
+@pytest.mark.parametrize("place", ["http://host/watch", "s3://bucket/watch"])
+def test_a_watch_is_written_on_this_machine(
+    place: str, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = set(tmp_path.iterdir())
+    with pytest.raises(ConfigError, match="output"):
+        watch(FakeCamera(walk(20)).open, options_of(model), output=place)
+    assert set(tmp_path.iterdir()) == before
+
+
 def test_half_a_line_of_a_machine_that_went_down_is_cut_off(model: Path, tmp_path: Path) -> None:
     folder = tmp_path / "watch"
     folder.mkdir()
