@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from crowdad.config import Settings
@@ -47,6 +46,8 @@ def picture_people(spec: Any, part: Part, scale: SceneScale, path: str | os.Path
     path: a .png to write, whole or not at all.
     Raises ConfigError for another suffix, OutputNotWritableError, SourceError.
     """
+    import cv2
+
     from crowdad.outputs.people_picture import write_people_picture
 
     check_is_png(path)
@@ -62,6 +63,8 @@ def _fullest_frame(spec: Any, part: Part, source: Source) -> Frame:
 
     The first one where the footage's length is unknown or the rest is damaged.
     """
+    import cv2
+
     length_s = source.info.duration_s
     found = []
     for share in () if length_s is None else (np.arange(_LOOKS) + 0.5) / _LOOKS:

@@ -122,7 +122,7 @@ def test_info_says_how_sure_people_are(tiny_camera: TinyCamera, capsys: pytest.C
 def test_a_run_goes_on_with_the_same_height_only(tiny_camera: TinyCamera) -> None:
     source = open_source(tiny_camera.unusual)
     found = [
-        run_identity(str(tiny_camera.unusual), source, DetectOptions(person_height=GivenHeights.of(given)), None)
+        run_identity(str(tiny_camera.unusual), source, DetectOptions(person_height=GivenHeights.of(given)), None, None)
         for given in ("30", 30, "31", None)
     ]
     assert found[0] == found[1]
