@@ -18,6 +18,8 @@ from crowdad.scene.streams import Step
 
 __all__ = ["Segment", "batch_before"]
 
+_MOST_PX_S = 6e4  # what 16 bits hold
+
 
 @dataclass(frozen=True)
 class _Waiting:
@@ -157,6 +159,8 @@ class Segment:
         anomaly = float(heat.max())
         nearest = here if share < 0.5 else there
         velocity = nearest.velocity
+        if velocity is not None:
+            velocity = np.clip(velocity * self._steps_per_s, -_MOST_PX_S, _MOST_PX_S)
         return FrameResult(
             index=frame.index,
             time_s=frame.time_s,
@@ -168,5 +172,5 @@ class Segment:
             heatmap=Heatmap(heat, scorer.voter.cell_px, scorer.scene.scale.size_hw),
             segment=self._number,
             leading=nearest.leading,
-            velocity_px_s=None if velocity is None else (velocity * self._steps_per_s).astype(np.float16),
+            velocity_px_s=None if velocity is None else velocity.astype(np.float16),
         )

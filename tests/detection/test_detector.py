@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 from crowdad.detection.detector import Detector
 from crowdad.errors import ConfigError
 from crowdad.records import Frame, FrameResult
-from tests.tiny_scene import SIZE_HW, frames_of, model_of, moved_otherwise, scale_of, settings_of, texture, walkers
+from tests.tiny_scene import (
+    SIZE_HW,
+    STEP_PX,
+    frames_of,
+    model_of,
+    moved_otherwise,
+    scale_of,
+    settings_of,
+    texture,
+    walkers,
+)
 
 STEPS = 5
 LAG = 4 + 4
@@ -394,3 +404,22 @@ def test_a_missing_picture_makes_nobody_fast():
     rushed = run([replace(frame, time_s=number / 10) for number, frame in enumerate(gone)])
     usual = max(result.anomaly for result in whole)
     assert max(result.anomaly for result in holed) <= max(usual * 1.5, 0.5 * max(r.anomaly for r in rushed) + usual)
+
+
+def test_the_speed_of_what_is_hot_is_that_of_who_walks_there() -> None:
+    """In pixels a second, whatever the rate of the footage; what no number of 16 bits holds is cut off."""
+    pictures = walkers(40, speeds=(STEP_PX,))
+    for fps in (10.0, 20.0):
+        scene = model_of(scale_of(fps=fps))
+        *_, last = Detector(scene, threshold_raw=0.05).run(frames_of(pictures, fps=fps))
+        assert last.velocity_px_s is not None
+        hottest = np.unravel_index(int(last.heatmap.anomaly.argmax()), last.heatmap.anomaly.shape)
+        across, down = last.velocity_px_s[hottest]
+        assert across == pytest.approx(STEP_PX * fps, rel=0.25)
+        assert abs(down) < 0.3 * STEP_PX * fps
+    fastest = Detector(model_of(scale_of(fps=90_000.0)), threshold_raw=0.05)
+    assert all(
+        np.isfinite(result.velocity_px_s).all()
+        for result in fastest.run(frames_of(pictures, fps=90_000.0))
+        if result.velocity_px_s is not None
+    )
