@@ -126,7 +126,7 @@ def watch(
     --------
     >>> status = crowdad.watch("monday.mp4", model=scene, realtime=True, duration_s=1, output="watches/gate3")
     >>> status.ended
-    'its time was over'
+    'its time was up'
     """
     options = chosen_options(WatchOptions, options).but(**keywords)
     notice = _unfailing(notice)
@@ -266,7 +266,7 @@ class _Watch:
                 scorer = self._learned(coming)
             if scorer is not None:
                 self._score(scorer, coming)
-            ended = "its time was over" if self._is_over() else "the camera was at its end"
+            ended = "its time was up" if self._is_over() else "the camera was at its end"
         except KeyboardInterrupt:
             ended = "interrupted"
             raise

@@ -149,7 +149,7 @@ def test_the_watch_ends_when_its_time_is_over_also_where_no_frame_comes(model: P
     began_s = time.monotonic()
     status = watch(camera.open, options_of(model, duration_s=3), output=tmp_path / "watch")
     assert time.monotonic() - began_s < 60
-    assert status.ended == "its time was over"
+    assert status.ended == "its time was up"
     check_account(status, camera.tally.frames_read)
     assert status.open_events == 0
 
