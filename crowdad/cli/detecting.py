@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from crowdad.cli.ending import tell_failure
+from crowdad.cli.ending import naming, tell_failure
 from crowdad.cli.grouped_help import ALARM_LEVEL, INPUT, OUTPUT, SPEED
 from crowdad.cli.options import (
     Config,
@@ -249,7 +249,7 @@ def _side_by_side(
 
     def tell(spec: Spec, ended: RunResults | Failure) -> None:
         if isinstance(ended, Failure):
-            notice(ended.reason if spec.name in ended.reason else f"{spec}: {ended.reason}")
+            notice(naming(str(spec), ended.reason))
         else:
             bars.close()
             _tell(spec, ended, chosen[spec], quiet or paths.several)

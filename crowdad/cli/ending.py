@@ -38,13 +38,18 @@ def guarded(verb: Callable[..., int], *, private: bool = True) -> Callable[..., 
     return command
 
 
+def naming(about: str, reason: str) -> str:
+    """Why something failed, with the name of what was being worked on before it unless it is in there."""
+    return reason if os.path.basename(about) in reason else f"{about}: {reason}"
+
+
 def tell_failure(error: Exception, about: str, verbose: int) -> int:
     """Tell of what ended the work on one input, while the others go on; returns the exit code."""
     if isinstance(error, CrowdadError):
         if isinstance(error, ConfigError):
             notice(str(error))
             return USAGE
-        notice(str(error) if os.path.basename(about) in str(error) else f"{about}: {error}")
+        notice(naming(about, str(error)))
         return FAILED
     if verbose >= _TRACEBACKS_FROM:
         traceback.print_exception(error)

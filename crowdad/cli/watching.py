@@ -326,12 +326,11 @@ class _LiveLine:
 
         box = ", ".join(f"{side:.0f}" for side in change.box_xyxy)
         line = f"{clock_text(change.time_s)}  event {change.key} {change.type}  anomaly {change.peak_anomaly:.2f}"
-        if change.merged_into is None and change.sentence:
-            line += f", {change.sentence}"
         if change.merged_into is not None:
             line += f", is part of {change.merged_into}"
-        elif change.end_s is not None:
-            line += f", lasted {change.end_s - change.start_s:.1f} s"
+        else:
+            line += f", {change.sentence}" if change.sentence else ""
+            line += "" if change.end_s is None else f", lasted {change.end_s - change.start_s:.1f} s"
         tqdm.write(f"{line}, box {box}", file=sys.stdout)
         sys.stdout.flush()
 

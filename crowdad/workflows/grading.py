@@ -76,7 +76,6 @@ class EventWatch:
     def __init__(self, scene: SceneModel, fps: float, threshold_raw: float, ranked: bool) -> None:
         chosen, person_px = scene.settings.events, scene.scale.person_px
         self._scene = scene
-        self._calibration = scene.calibration
         self._threshold_raw = threshold_raw
         self._finder = EventFinder.from_settings(chosen, fps, person_px)
         self._warm = self._readable(scene.calibration.standing_out(_WARM))
@@ -132,7 +131,7 @@ class EventWatch:
         return bool(others) and bool(np.sum(others, axis=0, dtype=np.int64).max() > _RECURRING * self._frames)
 
     def _moment_levels(self) -> list[float]:
-        usual, level = self._calibration.usual, self._threshold_raw
+        usual, level = self._scene.calibration.usual, self._threshold_raw
         levels = (self._readable(usual + share * (level - usual)) for share in _LEVELS)
         return sorted({level for level in levels if _LEAST < level < 0.5})
 
@@ -141,4 +140,4 @@ class EventWatch:
 
     def _surprising(self, event: Event) -> Event:
         raw = float(raw_of(np.array([event.peak_anomaly], np.float32), self._threshold_raw)[0])
-        return replace(event, surprise=max(self._calibration.surprise(raw), 0.0))
+        return replace(event, surprise=max(self._scene.calibration.surprise(raw), 0.0))

@@ -214,7 +214,7 @@ class MotionRun:
         scores = self.runtime.normality(features)
         if not np.isfinite(scores).all():  # which would read as nothing unusual
             raise ModelFormatError(
-                "the model's numbers give scores that are no numbers; fit the scene again with: crowdad fit"
+                "the model is damaged: some of its scores are not a number (NaN); fit the scene again with: crowdad fit"
             )
         lasting = features.mean(axis=(2, 4), keepdims=True)
         motion = ((lasting - self._motion.mean) / self._motion.spread).mean(axis=(2, 3, 4)).sum(axis=0)
