@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ from crowdad.records import Tubes
 from crowdad.scene.heatmap import StepMap
 from crowdad.scene.model import SceneModel
 from crowdad.scene.runtimes import Runtime
-from crowdad.scene.streams import Step
+from crowdad.scene.streams import Step, StreamRun
 from crowdad.tubes.patches import Extractor
 from crowdad.tubes.scale import most_tubes
 
@@ -21,6 +21,15 @@ __all__ = ["BATCH_STEPS", "StepScorer"]
 
 BATCH_STEPS = 8
 _MOST_IN_BATCH = 200_000.0  # tubes of a batch where everything moves, so that memory is bounded also with tiny people
+
+
+@dataclass(frozen=True, eq=False)
+class _Other:
+    """A stream beside motion, at work.  level, ranks: as the stream has them."""
+
+    level: float
+    ranks: bool
+    run: StreamRun
 
 
 class StepScorer:
@@ -59,7 +68,11 @@ class StepScorer:
         lag_steps = None if lag is None else max(0, (lag + 1) // gap - 1)
         self.motion = scene.motion.run(scene.scale, scene.settings, lag_steps, runtime)
         self._others = [
-            (stream.level(scene.calibration, scene.settings), stream.run(scene.scale, scene.settings, lag_steps, None))
+            _Other(
+                stream.level(scene.calibration, scene.settings),
+                stream.ranks,
+                stream.run(scene.scale, scene.settings, lag_steps, None),
+            )
             for name, stream in scene.streams.items()
             if name != scene.motion.name
         ]
@@ -73,8 +86,8 @@ class StepScorer:
         """Begin a run of frames that follow each other.  fps: their rate; None: the scene's."""
         self.extractor.reset(fps)
         self.motion.reset()
-        for _, run in self._others:
-            run.reset()
+        for other in self._others:
+            other.run.reset()
 
     def step(self, number: int, time_s: float, luma: npt.NDArray[np.uint8]) -> Step:
         """What is seen in the next step's picture, uint8 (H, W).  number, time_s: of its frame."""
@@ -93,17 +106,19 @@ class StepScorer:
 
     def maps(self, steps: Sequence[Step]) -> Iterator[StepMap]:
         """The maps that are due once the streams have looked at the next steps."""
-        return self._fused(self.motion.push(steps), [(level, list(run.push(steps))) for level, run in self._others])
+        return self._fused(self.motion.push(steps), [list(other.run.push(steps)) for other in self._others])
 
     def finish(self) -> Iterator[StepMap]:
         """The maps of the steps that are left."""
-        return self._fused(self.motion.finish(), [(level, list(run.finish())) for level, run in self._others])
+        return self._fused(self.motion.finish(), [list(other.run.finish()) for other in self._others])
 
-    def _fused(self, motion: Iterator[StepMap], others: Sequence[tuple[float, list[StepMap]]]) -> Iterator[StepMap]:
+    def _fused(self, motion: Iterator[StepMap], others: Sequence[list[StepMap]]) -> Iterator[StepMap]:
         """The largest raw anomaly of all streams, each by its own level, in motion's units, and whose it is."""
         for due, found in enumerate(motion):
-            for place, (level, maps) in enumerate(others, 1):
-                raw = maps[due].raw * np.float32(self.threshold_raw / level)
+            for place, (other, maps) in enumerate(zip(self._others, others, strict=True), 1):
+                raw = maps[due].raw * np.float32(self.threshold_raw / other.level)
+                if not other.ranks:
+                    raw = raw * (raw >= self.threshold_raw)
                 higher = raw > found.raw
                 if higher.any():
                     leading = np.zeros(found.raw.shape, np.uint8) if found.leading is None else found.leading

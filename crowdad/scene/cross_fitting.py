@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from crowdad.config import Settings
 from crowdad.records import Tubes
-from crowdad.scene.calibration import Calibration, block_peaks, fit_tail, usual_heat
-from crowdad.scene.heatmap import voter_of
+from crowdad.scene.calibration import Calibration, fit_tail, usual_heat
 from crowdad.scene.normality import UnitKMeans, keep_by_mass, normality
+from crowdad.scene.peaks import VotedPeaks
 from crowdad.scene.sampling import Gathered
 from crowdad.scene.streams import Motion
 from crowdad.tubes.scale import SceneScale
@@ -50,7 +50,7 @@ def calibrate(
     settings = motion.settings
     step_s = scale.gap / scale.fps
     folds = _Folds(settings, step_s, gathered, codes, clusters, unlabelled)
-    maps = _Maps(scale, settings)
+    maps = VotedPeaks(scale, settings)
     scores = []
     for step, tubes in gathered.kept.items():
         scores.append(normality(_codes(motion, tubes, codes.shape[1]), folds.centres_for(step)))
@@ -97,36 +97,3 @@ class _Folds:
     def centres_for(self, step: int) -> Array:
         """Those that the step had no part in."""
         return self._centres[min(int(step / self._length), len(self._centres) - 1)]
-
-
-class _Maps:
-    """Largest raw anomaly of every block of place and time in the maps of steps, which come in order."""
-
-    def __init__(self, scale: SceneScale, settings: Settings) -> None:
-        self._settings = settings.calibration
-        self._voter = voter_of(scale, settings)
-        self._last = -1
-        self._run: list[Array] = []
-        self._peaks: list[npt.NDArray[np.floating]] = []
-
-    def add(self, step: int, tubes: Tubes, score: Array) -> None:
-        """Add the tubes of the next step and their normality; a step that was left out ends a run."""
-        if step != self._last + 1:
-            self._end_run()
-        self._last = step
-        self._run += [found.raw for found in self._voter.push(tubes, score)]
-        if len(self._run) >= 10 * self._settings.block_steps:
-            self._count(10 * self._settings.block_steps)
-
-    def peaks(self) -> Array:
-        """Of all steps so far, which end here: float32 (N,)."""
-        self._end_run()
-        return np.concatenate([np.zeros(0, np.float32), *self._peaks], dtype=np.float32)
-
-    def _end_run(self) -> None:
-        self._run += [found.raw for found in self._voter.finish()]
-        self._count(len(self._run))
-
-    def _count(self, steps: int) -> None:
-        self._peaks.append(block_peaks(self._run[:steps], self._settings.block_steps, self._settings.block_cells))
-        del self._run[:steps]

@@ -20,7 +20,7 @@ from crowdad.scene.kinds import check_kinds
 from crowdad.scene.model import SceneModel
 from crowdad.scene.normality import UnitKMeans
 from crowdad.scene.sampling import Gathered, Progress, gather, measure_people
-from crowdad.scene.streams import STREAMS, Learner, Motion
+from crowdad.scene.streams import STREAMS, Learner, Lesson, Motion
 from crowdad.sources import Source
 from crowdad.tubes.patches import SUBJECT_HW, Span, motion_of, subject_of, tubes_through
 from crowdad.tubes.scale import GivenHeights, SceneScale
@@ -65,7 +65,8 @@ def fit_scene(
     scale = measure_people(sources, settings, progress, heights)
     learners = _learners(scale, settings)
     gathered = gather(sources, scale, settings, progress, list(learners.values()))
-    learned = {name: stream for name, one in learners.items() if (stream := one.learned()) is not None}
+    lesson = Lesson(gathered.kept, unlabelled)
+    learned = {name: stream for name, one in learners.items() if (stream := one.learned(lesson)) is not None}
     clusters = settings.normality.clusters_unlabelled if unlabelled else settings.normality.clusters
     _check_enough(gathered, scale)
     mean, spread = _standard(gathered.features)

@@ -1,15 +1,20 @@
 """Kinds of evidence that something is unusual, one a file."""
 
-from crowdad.scene.streams._base import Learner, Runtime, Step, Stream, StreamRun, Told
+from crowdad.scene.streams._base import Learner, Lesson, Runtime, Step, Stream, StreamRun, Told
 from crowdad.scene.streams.motion import BatchCounts, Counts, Motion, MotionRun
+from crowdad.scene.streams.nowhere import Nowhere
+from crowdad.scene.streams.place import Place
 
 __all__ = [
     "STREAMS",
     "BatchCounts",
     "Counts",
     "Learner",
+    "Lesson",
     "Motion",
     "MotionRun",
+    "Nowhere",
+    "Place",
     "Runtime",
     "Step",
     "Stream",
@@ -17,6 +22,6 @@ __all__ = [
     "Told",
 ]
 
-STREAMS: dict[str, type[Stream]] = {Motion.name: Motion}
+STREAMS: dict[str, type[Stream]] = {stream.name: stream for stream in (Motion, Place, Nowhere)}
 """Name -> stream, in the order in which they are told of.  The first is always there: what is said to be the largest
 raw anomaly is in its units."""

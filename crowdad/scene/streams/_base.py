@@ -16,7 +16,7 @@ from crowdad.scene.calibration import Calibration
 from crowdad.scene.heatmap import StepMap
 from crowdad.tubes.scale import SceneScale
 
-__all__ = ["Learner", "Runtime", "Step", "Stream", "StreamRun", "Told"]
+__all__ = ["Learner", "Lesson", "Runtime", "Step", "Stream", "StreamRun", "Told"]
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
@@ -66,13 +66,25 @@ class StreamRun(Protocol):
         """The maps of the steps that are left."""
 
 
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """What is left of the footage once all of it was seen.
+
+    kept: number -> tubes of a step, in order, all of the footage's or blocks of steps spread over it; steps are counted
+    from 1.  unlabelled: it may hold anomalies.
+    """
+
+    kept: Mapping[int, Tubes]
+    unlabelled: bool
+
+
 class Learner(Protocol):
     """Looks at all that a scene is learned from."""
 
     def see(self, step: Step) -> None:
         """Look at the next step; one whose time is not just after the last one's begins a new run of frames."""
 
-    def learned(self) -> Stream | None:
+    def learned(self, lesson: Lesson) -> Stream | None:
         """What was learned; None where the footage was too short for it."""
 
 
@@ -81,6 +93,7 @@ class Stream(ABC):
 
     name: of its arrays' prefix in the model file.  kinds: what the events are called that it raises.
     looks: whether it looks at pictures, not at tubes alone.
+    ranks: whether it counts below its level, too, as one thing is more unusual than another; else it only raises alarms.
 
     A stream gives a map for every step: raw anomaly >= 0 of every place, as its tubes' votes (`heatmap.voter_of`) or
     however it likes; one number for the whole picture is a map of one value.  `level` is the raw anomaly of such a map
@@ -90,6 +103,7 @@ class Stream(ABC):
     name: ClassVar[str]
     kinds: ClassVar[tuple[str, ...]]
     looks: ClassVar[bool] = False
+    ranks: ClassVar[bool] = True
 
     @classmethod
     @abstractmethod

@@ -16,10 +16,15 @@ _WAYS = ("right", "lower right", "bottom", "lower left", "left", "upper left", "
 
 @dataclass(frozen=True)
 class Pace:
-    """times: speed, in walking speeds of the place.  towards: the way in the picture, in words."""
+    """times: speed, in walking speeds of the place.  turn: the way in the picture, turns clockwise from the right."""
 
     times: float
-    towards: str
+    turn: float
+
+    @property
+    def towards(self) -> str:
+        """The way in words."""
+        return f"towards the {_WAYS[round(self.turn * len(_WAYS)) % len(_WAYS)]}"
 
 
 def pace_of(event: Event | OpenEvent, scale: SceneScale) -> Pace | None:
@@ -31,4 +36,4 @@ def pace_of(event: Event | OpenEvent, scale: SceneScale) -> Pace | None:
     across, down = event.velocity_px_s
     walk_px_s = scale.walk * scale.fps * float(scale.person_px(x, y))
     times = math.hypot(across, down * float(scale.foreshortening_at(x, y))) / walk_px_s
-    return Pace(times, f"towards the {_WAYS[round(math.atan2(down, across) / (math.pi / 4)) % 8]}")
+    return Pace(times, math.atan2(down, across) / math.tau)

@@ -17,7 +17,7 @@ from crowdad.records import Event, OpenEvent
 from crowdad.scene.calibration import Calibration
 from crowdad.scene.heatmap import StepMap, voter_of
 from crowdad.scene.model import SceneModel
-from crowdad.scene.streams import STREAMS, Runtime, Step, Stream, Told
+from crowdad.scene.streams import STREAMS, Lesson, Runtime, Step, Stream, Told
 from crowdad.sources import open_source
 from crowdad.tubes.scale import SceneScale
 from tests.conftest import TinyCamera
@@ -63,7 +63,7 @@ class BrightnessLearner:
         assert step.luma is not None
         self._seen.append(float(step.luma.mean()))
 
-    def learned(self) -> Brightness | None:
+    def learned(self, lesson: Lesson) -> Brightness | None:
         return Brightness(max(self._seen)) if len(self._seen) > 10 else None
 
 

@@ -1,0 +1,154 @@
+"""Where nobody goes: somebody at a place through which hardly anybody passed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from crowdad.config import Settings
+from crowdad.records import Event, OpenEvent, Tubes
+from crowdad.scene.calibration import Calibration
+from crowdad.scene.heatmap import StepMap, Voter, voter_of
+from crowdad.scene.peaks import VotedPeaks
+from crowdad.scene.streams._base import Lesson, Runtime, Step, Stream, Told
+from crowdad.scene.streams.passages import PASSAGE_PH, PassageCounter, PlaceGrid, cell_of, density
+from crowdad.scene.streams.tails import Tail
+from crowdad.tubes.scale import SceneScale
+
+__all__ = ["Nowhere"]
+
+Array = npt.NDArray[np.float32]
+Floats = npt.NDArray[np.float64]
+
+_FEWEST_PASSAGES = 70.0
+_SHARE_OF_ALARMS = 0.1
+_FOLDS_APART = 1  # parts beside a fold that it shares people with
+
+
+@dataclass(eq=False)
+class Nowhere(Stream):
+    """Surprise of a tube's place alone.
+
+    surprise: float32 (rows, columns), >= 0: minus the logarithm of the share of all passages that are at places where
+    at most as many pass.  passages: of people through the picture that it was read from.  tail: of the raw anomaly of
+    folds of the footage, each scored by the passages of the others.
+    """
+
+    surprise: Array
+    passages: float
+    tail: Tail
+
+    name: ClassVar[str] = "nowhere"
+    kinds: ClassVar[tuple[str, ...]] = ("where nobody goes",)
+    ranks: ClassVar[bool] = False
+
+    @classmethod
+    def learner(cls, scale: SceneScale, settings: Settings) -> _Learner:
+        return _Learner(scale, settings)
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        return {"surprise": self.surprise, "passages": np.array([self.passages]), "tail": self.tail.array()}
+
+    @classmethod
+    def restored(cls, arrays: Mapping[str, npt.NDArray[Any]], settings: Settings) -> Self:
+        nowhere = cls(arrays["surprise"], float(arrays["passages"][0]), Tail.from_array(arrays["tail"]))
+        surprise = nowhere.surprise
+        if surprise.ndim != 2 or surprise.dtype != np.float32 or not surprise.size:
+            raise ValueError(f"surprise is {surprise.dtype} {surprise.shape}, float32 (rows, columns) is needed")
+        if not (np.isfinite(surprise).all() and surprise.min() >= 0):
+            raise ValueError("surprise holds what no footage can give")
+        if not 0 < nowhere.passages < math.inf:
+            raise ValueError(f"passages is {nowhere.passages}, which no footage can give")
+        return nowhere
+
+    def run(self, scale: SceneScale, settings: Settings, lag: int | None, runtime: Runtime | None) -> _Run:
+        return _Run(self.surprise, PlaceGrid.like(self.surprise.shape, scale), voter_of(scale, settings, lag))
+
+    def level(self, calibration: Calibration, settings: Settings) -> float:
+        return self.tail.level(_SHARE_OF_ALARMS * settings.calibration.false_alarms_per_hour)
+
+    def told(self, event: Event | OpenEvent, scale: SceneScale) -> Told:
+        return Told("where nobody goes", f"is where hardly anybody of about {_rounded(self.passages)} people went")
+
+
+def _rounded(count: float) -> int:
+    """To two digits."""
+    digits = max(math.floor(math.log10(max(count, 1))) - 1, 0)
+    return round(count / 10**digits) * 10**digits
+
+
+def _surprise_of(walked: Floats, people: Floats) -> Floats:
+    """Surprise of each cell, (rows, columns), from person heights walked by cell and bin."""
+    by_place = density(walked, people)
+    mass = walked.sum(axis=2).ravel() / PASSAGE_PH
+    order = np.argsort(by_place, axis=None)
+    no_denser = np.cumsum(mass[order])
+    surprise = np.empty(mass.size)
+    surprise[order] = -np.log((no_denser + 1) / (mass.sum() + 1))
+    return np.maximum(surprise.reshape(by_place.shape), 0)
+
+
+class _Run:
+    """Votes with the surprise of places."""
+
+    def __init__(self, surprise: Array, grid: PlaceGrid, voter: Voter) -> None:
+        self._surprise = surprise
+        self._grid = grid
+        self._voter = voter
+
+    def reset(self) -> None:
+        self._voter.reset()
+
+    def push(self, steps: Sequence[Step]) -> Iterator[StepMap]:
+        for step in steps:
+            tubes = step.tubes
+            yield from self._voter.push(tubes, None if tubes is None else _normality(self._surprise, self._grid, tubes))
+
+    def finish(self) -> Iterator[StepMap]:
+        return self._voter.finish()
+
+
+def _normality(surprise: Array, grid: PlaceGrid, tubes: Tubes) -> Array:
+    return np.asarray(1 - surprise.ravel()[cell_of(grid, tubes.path_xy[:, 0])], np.float32)
+
+
+class _Learner:
+    def __init__(self, scale: SceneScale, settings: Settings) -> None:
+        self._scale, self._settings = scale, settings
+        self._counter = PassageCounter(scale)
+
+    def see(self, step: Step) -> None:
+        self._counter.add(step.tubes)
+
+    def learned(self, lesson: Lesson) -> Nowhere | None:
+        parts = self._counter.parts()
+        walked = np.sum(parts, axis=0)
+        passages = float(walked.sum()) / PASSAGE_PH
+        if passages < _FEWEST_PASSAGES:
+            return None
+        tail = self._tail(lesson, parts)
+        surprise = _surprise_of(walked, self._counter.grid.person_cells(self._scale))
+        return None if tail is None else Nowhere(surprise.astype(np.float32), passages, tail)
+
+    def _tail(self, lesson: Lesson, parts: Sequence[Floats]) -> Tail | None:
+        """Of the kept steps, each part scored by the passages of those that are not beside it."""
+        scale, settings = self._scale, self._settings
+        peaks = VotedPeaks(scale, settings)
+        people = self._counter.grid.person_cells(scale)
+        surprises = [
+            _surprise_of(
+                np.sum([one for place, one in enumerate(parts) if abs(place - at) > _FOLDS_APART] or parts, axis=0),
+                people,
+            ).astype(np.float32)
+            for at in range(len(parts))
+        ]
+        for number, tubes in lesson.kept.items():
+            peaks.add(number, tubes, _normality(surprises[self._counter.part_of(number)], self._counter.grid, tubes))
+        found = peaks.peaks()
+        hours = len(lesson.kept) * scale.gap / scale.fps / 3600
+        return Tail.of(found, hours, settings.calibration, lesson.unlabelled) if len(found) else None

@@ -1,0 +1,215 @@
+"""Which way and how fast people go here: what is rare at its place, as far as there is evidence of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from crowdad.config import Settings
+from crowdad.records import Event, OpenEvent, Tubes
+from crowdad.scene.calibration import Calibration
+from crowdad.scene.heatmap import StepMap, Voter, voter_of
+from crowdad.scene.peaks import VotedPeaks
+from crowdad.scene.streams._base import Lesson, Runtime, Step, Stream, Told
+from crowdad.scene.streams.pace import Pace, pace_of
+from crowdad.scene.streams.passages import (
+    BINS,
+    DIRECTIONS,
+    PASSAGE_PH,
+    PassageCounter,
+    PlaceGrid,
+    cell_of,
+    shares_by_place,
+    ways_of,
+)
+from crowdad.scene.streams.tails import Tail
+from crowdad.tubes.scale import SceneScale
+
+__all__ = ["Place"]
+
+Array = npt.NDArray[np.float32]
+Floats = npt.NDArray[np.float64]
+
+_FEWEST_PASSAGES = 20.0
+_DOUBT = 40.0  # passages: with so few the level is twice what the footage itself asks for
+_SHARE_OF_ALARMS = 0.1
+_OWN_PAST_PH, _OWN_DOUBT_PH = 1.5, 0.3  # walked by a subject: what its surprise is averaged over, and doubted for
+_TRACE_PH = 0.4
+_FOLDS_APART = 1  # parts beside a fold that it shares people with
+_MAIN_SHARE = 0.6  # of the passages: what goes the other way goes against the stream
+_UNIT_SLACK = 1e-3
+
+
+@dataclass(eq=False)
+class Place(Stream):
+    """Surprise of a tube's direction and speed at its place.
+
+    shares: float32 (rows, columns, BINS), of each bin in what passes at each cell; rows of sum 1.
+    passages: of people through the picture that they were read from.  tail: of the raw anomaly of folds of the footage,
+    each scored by the shares of the others.
+
+    Surprise is minus the logarithm of the share of all that is at most as common here as this: near 0 where people go
+    every way, and bounded by how many were seen.
+    """
+
+    shares: Array
+    passages: float
+    tail: Tail
+
+    name: ClassVar[str] = "place"
+    kinds: ClassVar[tuple[str, ...]] = ("against the stream", "goes an unusual way")
+
+    @classmethod
+    def learner(cls, scale: SceneScale, settings: Settings) -> _Learner:
+        return _Learner(scale, settings)
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        return {"shares": self.shares, "passages": np.array([self.passages]), "tail": self.tail.array()}
+
+    @classmethod
+    def restored(cls, arrays: Mapping[str, npt.NDArray[Any]], settings: Settings) -> Self:
+        place = cls(arrays["shares"], float(arrays["passages"][0]), Tail.from_array(arrays["tail"]))
+        shares = place.shares
+        if shares.ndim != 3 or shares.shape[2] != BINS or shares.dtype != np.float32 or not shares.size:
+            raise ValueError(f"shares is {shares.dtype} {shares.shape}, float32 (rows, columns, {BINS}) is needed")
+        if not (np.isfinite(shares).all() and shares.min() > 0 and np.abs(shares.sum(axis=2) - 1).max() < _UNIT_SLACK):
+            raise ValueError("shares holds what is no share")
+        if not 0 < place.passages < math.inf:
+            raise ValueError(f"passages is {place.passages}, which no footage can give")
+        return place
+
+    def run(self, scale: SceneScale, settings: Settings, lag: int | None, runtime: Runtime | None) -> _Run:
+        return _Run(_Surprise(self.shares, scale), voter_of(scale, settings, lag))
+
+    def level(self, calibration: Calibration, settings: Settings) -> float:
+        alarms_per_hour = _SHARE_OF_ALARMS * settings.calibration.false_alarms_per_hour
+        return self.tail.level(alarms_per_hour) * (1 + _DOUBT / self.passages)
+
+    def told(self, event: Event | OpenEvent, scale: SceneScale) -> Told:
+        pace = pace_of(event, scale)
+        usual = self._main_way(event, scale)
+        if pace is None:
+            return Told("goes an unusual way", "goes a way that people here usually do not")
+        if usual is None or not _opposite(pace, usual[0]):
+            return Told("goes an unusual way", f"goes {pace.towards}, which is rare at this place")
+        way, share = usual
+        return Told(
+            "against the stream", f"goes {pace.towards}, where {round(100 * share)} of 100 go {Pace(0.0, way).towards}"
+        )
+
+    def _main_way(self, event: Event | OpenEvent, scale: SceneScale) -> tuple[float, float] | None:
+        """The direction that most go at the event's place, in turns clockwise from the right, and their share."""
+        x0, y0, x1, y1 = event.box_xyxy
+        grid = PlaceGrid.like(self.shares.shape[:2], scale)
+        here = self.shares.reshape(-1, BINS)[cell_of(grid, np.array([[(x0 + x1) / 2, (y0 + y1) / 2]]))[0]]
+        ways = here[1:].reshape(-1, DIRECTIONS).sum(axis=0)
+        within = ways + np.roll(ways, 1) + np.roll(ways, -1)  # an eighth of a turn to either side
+        way = int(within.argmax())
+        share = float(within[way] / ways.sum())
+        return (way / DIRECTIONS, share) if share >= _MAIN_SHARE else None
+
+
+def _opposite(pace: Pace, turn: float) -> bool:
+    """Whether it goes the other way, within a quarter of a turn."""
+    return abs((pace.turn - turn + 0.5) % 1 - 0.5) > 0.25
+
+
+class _Surprise:
+    """Surprise of tubes, float32 (N,), >= 0: that of now, or of the subject's own past where that is less."""
+
+    def __init__(self, shares: Array | Floats, scale: SceneScale) -> None:
+        self._scale = scale
+        self._grid = PlaceGrid.like((shares.shape[0], shares.shape[1]), scale)
+        order = np.argsort(shares, axis=2)
+        at_most = np.cumsum(np.take_along_axis(shares, order, axis=2), axis=2)
+        table = np.empty_like(at_most)
+        np.put_along_axis(table, order, -np.log(np.minimum(at_most, 1)), axis=2)
+        self._table = np.maximum(table, 0).reshape(-1, BINS)
+        height, width = scale.size_hw
+        people = scale.person_px(*np.meshgrid(np.linspace(0, width, 9), np.linspace(0, height, 9)))
+        trace_px = max(_TRACE_PH * float(people.min()), 1.0)
+        self._trace = PlaceGrid(trace_px, (math.ceil(height / trace_px), math.ceil(width / trace_px)))
+        step_ph = scale.walk * scale.gap
+        self._most = _OWN_PAST_PH / step_ph
+        self._doubt = _OWN_DOUBT_PH / step_ph
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all subjects."""
+        self._mean = self._count = np.zeros(self._trace.shape[0] * self._trace.shape[1])
+
+    def of(self, tubes: Tubes) -> Array:
+        """Surprise of the tubes of the next step."""
+        ways = ways_of(tubes, self._scale)
+        cell = cell_of(self._grid, tubes.path_xy[:, 0])
+        now = (1 - ways.share) * self._table[cell, ways.first] + ways.share * self._table[cell, ways.second]
+        now *= ways.known
+        before = cell_of(self._trace, tubes.path_xy[:, min(1, tubes.path_xy.shape[1] - 1)])
+        count = np.minimum(self._count[before] + 1, self._most)
+        mean = self._mean[before] + (now - self._mean[before]) / count
+        here, size = cell_of(self._trace, tubes.path_xy[:, 0]), self._mean.size
+        held = np.maximum(np.bincount(here, minlength=size), 1)
+        self._mean = np.bincount(here, mean, size) / held
+        self._count = np.bincount(here, count, size) / held
+        return np.minimum(now, mean * count / (count + self._doubt)).astype(np.float32)
+
+
+class _Run:
+    """Votes with the surprise of tubes."""
+
+    def __init__(self, surprise: _Surprise, voter: Voter) -> None:
+        self._surprise = surprise
+        self._voter = voter
+
+    def reset(self) -> None:
+        self._surprise.reset()
+        self._voter.reset()
+
+    def push(self, steps: Sequence[Step]) -> Iterator[StepMap]:
+        for step in steps:
+            tubes = step.tubes
+            yield from self._voter.push(tubes, None if tubes is None else 1 - self._surprise.of(tubes))
+
+    def finish(self) -> Iterator[StepMap]:
+        return self._voter.finish()
+
+
+class _Learner:
+    def __init__(self, scale: SceneScale, settings: Settings) -> None:
+        self._scale, self._settings = scale, settings
+        self._counter = PassageCounter(scale)
+
+    def see(self, step: Step) -> None:
+        self._counter.add(step.tubes)
+
+    def learned(self, lesson: Lesson) -> Place | None:
+        parts = self._counter.parts()
+        walked = np.sum(parts, axis=0)
+        passages = float(walked.sum()) / PASSAGE_PH
+        if passages < _FEWEST_PASSAGES:
+            return None
+        tail = self._tail(lesson, parts)
+        shares = shares_by_place(walked, self._counter.grid.person_cells(self._scale))
+        return None if tail is None else Place(shares.astype(np.float32), passages, tail)
+
+    def _tail(self, lesson: Lesson, parts: Sequence[Floats]) -> Tail | None:
+        """Of the kept steps, each part scored by the shares of those that are not beside it."""
+        scale, settings = self._scale, self._settings
+        peaks = VotedPeaks(scale, settings)
+        people = self._counter.grid.person_cells(scale)
+        at, surprise = -1, None
+        for number, tubes in lesson.kept.items():
+            part = self._counter.part_of(number)
+            if surprise is None or part != at:
+                at = part
+                others = [one for place, one in enumerate(parts) if abs(place - at) > _FOLDS_APART]
+                surprise = _Surprise(shares_by_place(np.sum(others or parts, axis=0), people), scale)
+            peaks.add(number, tubes, 1 - surprise.of(tubes))
+        found = peaks.peaks()
+        hours = len(lesson.kept) * scale.gap / scale.fps / 3600
+        return Tail.of(found, hours, settings.calibration, lesson.unlabelled) if len(found) else None
