@@ -70,6 +70,7 @@ class MotionSettings(_Section):
         0.36, gt=0, le=1000, description="speed from which a pixel counts as moving, in walking speeds"
     )
     local_sigma: float = Field(0.133, ge=0.001, le=10, description="radius of the local statistics, in ph")
+    limb_sigma: float = Field(0.075, ge=0.001, le=10, description="radius of a blur that leaves legs apart, in ph")
     body_sigma_x: float = Field(0.2, ge=0.001, le=10, description="half-width of the body's velocity average, in ph")
     body_sigma_y: float = Field(0.333, ge=0.001, le=10, description="half-height of the body's velocity average, in ph")
 

@@ -131,6 +131,7 @@ class Tubes:
     alive: bool (N, T), False from where the path has touched the border.
     person_px: float32 (N,), height of a person at the tube's place, in displayed pixels.
     view: int64 (N,), the view of the scene that each tube was seen in.
+    gait: float32 (N, 2): how much the legs swing, see `patches`, and the share of moving pixels; None: not known.
     """
 
     features: npt.NDArray[np.float32]
@@ -138,13 +139,15 @@ class Tubes:
     alive: npt.NDArray[np.bool_]
     person_px: npt.NDArray[np.float32]
     view: npt.NDArray[np.int64]
+    gait: npt.NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.features)
 
     def where(self, kept: npt.NDArray[np.bool_]) -> Tubes:
         """The tubes for which `kept`, bool (N,), is True."""
-        return Tubes(**{name: getattr(self, name)[kept] for name in self.__dataclass_fields__})
+        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return Tubes(**{name: None if array is None else array[kept] for name, array in fields.items()})
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,6 +25,7 @@ _STILL_PX = 0.5  # flow of a still ground, noise included
 _GROUND_SHARE, _CLEARLY_MORE = 0.3, 0.05  # of the texture, at least, and more than stands still, for a common shift
 _LEAST_TEXTURE = 2.0  # grey values a pixel
 _BLOCKS, _LEAST_OF_BLOCK = 12, 0.02  # a side of the picture, and share of one
+_LIMB_MOVES = 0.3  # walking speeds
 _SAME_LIGHT = 0.003  # relative: under one grey value
 _LEAST_CHANGE = 1.5  # grey values, of a smoothed picture
 _REACH = 17  # half-size pixels around a change that it speaks for
@@ -132,12 +133,14 @@ class MotionMaps:
     density: float32 (h, w) in [0, 1], share of moving pixels over a body.
     velocity: float32 (h, w, 2), the body's velocity back in time, in full-size pixels a step.
     centre_shift: float32 (h, w, 2), from each place to the centre of the motion around it, in full-size pixels.
+    limbs: float32 (h, w), speed of what moves, smoothed so little that a leg is seen beside the other.
     """
 
     channels: Array
     density: Array
     velocity: Array
     centre_shift: Array
+    limbs: Array
 
 
 def _blur(image: Array, sigma_x: float, sigma_y: float) -> Array:
@@ -165,7 +168,7 @@ def motion_maps(
     moving = (speed > settings.moving * unit_px).astype(np.float32)
     if not moving.any():
         still = np.zeros((*flow.shape[:2], 4), np.float32)
-        return MotionMaps(still, still[..., 0], still[..., :2], still[..., :2])
+        return MotionMaps(still, still[..., 0], still[..., :2], still[..., :2], still[..., 0])
     stacked = np.dstack([across * moving, along * moving, speed * moving, speed * speed * moving, moving])
     half = person_px / 2
 
@@ -193,4 +196,6 @@ def motion_maps(
     )
     shift = gradient / share[..., None] * 4  # coarse pixels -> full-size pixels
     wide = np.asarray(cv2.resize(np.dstack([velocity, shift]), size, interpolation=cv2.INTER_LINEAR), np.float32)
-    return MotionMaps(channels, weight, wide[..., :2], wide[..., 2:])
+    moving_limbs = np.where(speed > _LIMB_MOVES * unit_px, speed / unit_px, 0).astype(np.float32)
+    limbs = _blur(moving_limbs, settings.limb_sigma * half, settings.limb_sigma * half)
+    return MotionMaps(channels, weight, wide[..., :2], wide[..., 2:], limbs)

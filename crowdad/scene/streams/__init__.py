@@ -1,6 +1,7 @@
 """Kinds of evidence that something is unusual, one a file."""
 
 from crowdad.scene.streams._base import Learner, Lesson, Runtime, Step, Stream, StreamRun, Told
+from crowdad.scene.streams.gait import Gait
 from crowdad.scene.streams.motion import BatchCounts, Counts, Motion, MotionRun
 from crowdad.scene.streams.nowhere import Nowhere
 from crowdad.scene.streams.place import Place
@@ -22,6 +23,6 @@ __all__ = [
     "Told",
 ]
 
-STREAMS: dict[str, type[Stream]] = {stream.name: stream for stream in (Motion, Place, Nowhere)}
+STREAMS: dict[str, type[Stream]] = {stream.name: stream for stream in (Motion, Gait, Place, Nowhere)}
 """Name -> stream, in the order in which they are told of.  The first is always there: what is said to be the largest
 raw anomaly is in its units."""

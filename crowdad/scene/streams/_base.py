@@ -93,7 +93,7 @@ class Stream(ABC):
 
     name: of its arrays' prefix in the model file.  kinds: what the events are called that it raises.
     looks: whether it looks at pictures, not at tubes alone.
-    ranks: whether it counts below its level, too, as one thing is more unusual than another; else it only raises alarms.
+    ranks: whether it also counts below its level, where one thing is more unusual than another; else it only alarms.
 
     A stream gives a map for every step: raw anomaly >= 0 of every place, as its tubes' votes (`heatmap.voter_of`) or
     however it likes; one number for the whole picture is a map of one value.  `level` is the raw anomaly of such a map

@@ -1,4 +1,4 @@
-"""Who passes where, which way and how fast: tubes counted by place, direction and speed, part by part of the footage."""
+"""Who passes where, which way and how fast: tubes counted by place, direction and speed, in parts of the footage."""
 
 from __future__ import annotations
 

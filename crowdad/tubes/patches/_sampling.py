@@ -15,6 +15,10 @@ __all__ = ["look_up", "sample", "seeds"]
 
 Array = npt.NDArray[np.float32]
 
+_LEGS = np.stack(np.meshgrid((-0.18, 0.0, 0.18), (0.18, 0.32, 0.46)), axis=-1).reshape(-1, 2).astype(np.float32)
+"""Where legs are, from the body's middle, (x, y) in ph."""
+
+_LEAST_SWING = np.float32(0.03)  # walking speeds
 _TABLE_COLUMNS = 64  # cv2.remap takes at most 32767 rows: points are folded into a table
 
 
@@ -46,27 +50,31 @@ def sample(
     person_px: Array,
     settings: TubeSettings,
     previous_place: Callable[[MotionMaps, Array], Array],
-) -> tuple[Array, Array, npt.NDArray[np.bool_]]:
+) -> tuple[Array, Array, npt.NDArray[np.bool_], Array]:
     """Take each point back through `history` (newest first) and read the motion over the body around it.
 
     history: T maps of one view.  points_xy: float32 (N, 2).  person_px: float32 (N,), in view pixels.
-    Returns features float32 (N, C, T, rows, columns), paths float32 (N, T, 2), alive bool (N, T).
+    Returns features float32 (N, C, T, rows, columns), paths float32 (N, T, 2), alive bool (N, T), and how much the legs
+    swing, float32 (N,): mean over the lower body of the logarithm of how much the speed there changes in time.
     """
     height, width = (2 * side for side in history[0].density.shape)
     offset_y = np.linspace(-settings.half_height, settings.half_height, settings.rows)
     offset_x = np.linspace(-settings.half_width, settings.half_width, settings.columns)
     grid = np.stack(np.meshgrid(offset_x, offset_y), axis=-1).astype(np.float32)
     body = grid[None] * person_px[:, None, None, None]
+    legs = _LEGS[None] * person_px[:, None, None]
 
     point = points_xy.astype(np.float32)
     alive = np.ones(len(point), bool)
-    features, path, alive_at = [], [], []
+    features, path, alive_at, limbs = [], [], [], []
     for maps in history:
         inside = (point[:, 0] >= 1) & (point[:, 0] < width - 1) & (point[:, 1] >= 1) & (point[:, 1] < height - 1)
         alive = alive & inside
         path.append(point)
         alive_at.append(alive)
         features.append(look_up(maps.channels, point[:, None, None] + body))
+        limbs.append(look_up(maps.limbs, point[:, None] + legs))
         point = previous_place(maps, point)
     stacked = np.stack(features, axis=1)  # N, T, rows, columns, C
-    return np.ascontiguousarray(stacked.transpose(0, 4, 1, 2, 3)), np.stack(path, 1), np.stack(alive_at, 1)
+    swing = np.log(np.std(limbs, axis=0) + _LEAST_SWING).mean(axis=1)
+    return np.ascontiguousarray(stacked.transpose(0, 4, 1, 2, 3)), np.stack(path, 1), np.stack(alive_at, 1), swing

@@ -139,7 +139,7 @@ class Extractor:
         place = view.to_picture(points)
         points = points[(place[:, 1] >= view.owned[0]) & (place[:, 1] < view.owned[1])]
         person_px = view.local_person_px(self._scale, points)
-        features, path, alive = sample(state.history, points, person_px, tube, self._kind.previous_place)
+        features, path, alive, swing = sample(state.history, points, person_px, tube, self._kind.previous_place)
         kept = features[:, _CHANNELS].mean(axis=(1, 2, 3)) > tube.min_fill
         return Tubes(
             np.ascontiguousarray(features[kept, :_CHANNELS]),
@@ -147,4 +147,5 @@ class Extractor:
             alive[kept],
             person_px[kept] / np.float32(view.zoom_xy[1]),
             np.full(int(kept.sum()), index),
+            np.stack([swing, np.square(features[:, _CHANNELS]).mean(axis=(1, 2, 3))], axis=1)[kept],
         )
