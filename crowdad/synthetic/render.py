@@ -88,10 +88,10 @@ def outline(camera: Camera, model: Model, world: Floats, foot_depth_m: float) ->
     return Outlines(polygons, colours, (low[0], low[1], high[0] + 1, high[1] + 1), foot_depth_m)
 
 
-def shadow(camera: Camera, model: Model, world: Floats) -> list[Polygon]:
-    """The polygons of a body's shadow on the ground."""
+def shadow(camera: Camera, model: Model, world: Floats, sun_m: Floats = SUN) -> list[Polygon]:
+    """The polygons of a body's shadow on the ground.  sun_m: (2,), where a point one metre up throws its shadow."""
     ground = np.zeros_like(world)
-    ground[:, :2] = world[:, :2] + world[:, 2:] * SUN
+    ground[:, :2] = world[:, :2] + world[:, 2:] * sun_m
     centres, radii, _ = _circles(camera, ground, model.radii_m)
     points = _fixed(centres[:, None] + radii[:, None, None] * _CIRCLE * (1.0, 0.75))
     corners = (model.starts * len(_CIRCLE)).tolist()
