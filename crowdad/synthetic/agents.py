@@ -89,7 +89,7 @@ LABELLED = (*IN_SCOPE, *PLACE_KINDS, *CROWD_KINDS)
 ANOMALIES = (*IN_SCOPE, *OUT_OF_SCOPE, *PLACE_KINDS, *CROWD_KINDS)
 """All kinds that a scene can show as anomalies."""
 
-STANDS_S = {"lingerer": 10.0, "stopper": 5.0, "parked_cart": 2.0}
+STANDS_S = {"lingerer": 10.0, "stopper": 5.0, "parked_cart": 5.0}
 """How long a subject stands before it counts as an anomaly; ordinary walkers pause for 4 s at most."""
 
 

@@ -193,7 +193,7 @@ class Place:
         soft = cv2.GaussianBlur(shade, (0, 0), 1.2)[..., None] / 255.0
         soft = soft if not cloud else np.maximum(soft, cloud)
         lit = (lit * (1 - soft) + shaded * soft).astype(np.uint8)
-        for shape in self._shapes:
+        for shape in (shape.darkened(cloud) for shape in self._shapes):
             fill(lit, shape.polygons, shape.colours)
             fill(shaded, shape.polygons, shape.colours)
         return Background(lit, shaded, self._occluders)

@@ -119,6 +119,9 @@ class Crowd:
         self.agents.append(agent.start(float(rng.random())))
         return agent
 
+    def _add(self, agent: Agent) -> None:
+        self.agents.append(agent)
+
     def _enter_anomaly(self, entrance: Entrance) -> None:
         rng = self._anomaly_rng
         kind = "carrier" if entrance.kind in ("left_object", "removed_object") else entrance.kind
@@ -131,7 +134,7 @@ class Crowd:
             thing.odd_s, thing.carrier = (math.inf, math.inf), agent
             self._handovers.append(PutDown(thing))
         elif entrance.kind == "removed_object":
-            self._handovers.append(TakeAway(self._takeable.pop(0), agent, self.agents.append))
+            self._handovers.append(TakeAway(self._takeable.pop(0), agent, self._add))
 
     def _enter_walkers(self, *, on_the_way: bool) -> None:
         """One walker, or two who walk and talk, at the border or somewhere on their way."""

@@ -16,7 +16,7 @@ __all__ = ["CrowdEvent", "Moods", "crowd_events"]
 
 Floats = npt.NDArray[np.float64]
 
-LASTS_S = {"panic": 8.0, "gathering": 30.0, "freezing": 12.0, "scattering": 12.0, "surge": 40.0, "emptiness": 40.0}
+LASTS_S = {"panic": 6.0, "gathering": 30.0, "freezing": 12.0, "scattering": 10.0, "surge": 40.0, "emptiness": 40.0}
 """How long each kind lasts where its slot has the room."""
 
 SURGE = 2.5

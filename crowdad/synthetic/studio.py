@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -23,7 +23,6 @@ VISIBLE_SHARE = 0.3
 
 _REACH_M = 2.4
 _LIGHT_S = 0.5
-_BODY_SHADE = 0.36
 
 Picture = npt.NDArray[np.uint8]
 Body = tuple[Agent, npt.NDArray[np.float64]]
@@ -145,12 +144,7 @@ class Studio:
         """A body as dark as the light makes it where it stands."""
         light = self._light
         shade = 0.0 if light.wall_shade_m is None else float(np.clip((light.wall_shade_m - x_m) / 0.6 + 0.5, 0, 1))
-        taken = max(shade, light.cloud)
-        if not taken:
-            return shape
-        left = 1 - _BODY_SHADE * taken
-        colours = [(blue * left, green * left, red * left) for blue, green, red in shape.colours]
-        return replace(shape, colours=colours)
+        return shape.darkened(max(shade, light.cloud))
 
     def _restore(self, number: int) -> None:
         occluder = self.background.occluders[number]
