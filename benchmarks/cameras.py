@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from crowdad.synthetic import SCENES, Camera, SceneConfig, scene_config
+from crowdad.synthetic import Camera, SceneConfig, scene_config
 
 __all__ = ["cameras", "small_cameras"]
 
@@ -15,7 +15,7 @@ def cameras() -> dict[str, SceneConfig]:
     far = replace(demo.camera, height_m=26.0, focal_px=640.0)
     towards = Camera((360, 640), 4.2, 17.5, 640.0)
     scenes = {
-        **{name: scene_config(name) for name in SCENES},
+        **{name: scene_config(name) for name in ("demo", "plaza720", "steep", "top", "ped2like")},
         "far": replace(demo, camera=far, people=44),
         "towards": replace(steep, camera=towards, people=14, fixtures=(), duration_s=60.0),
         "low158": replace(steep, camera=Camera((158, 238), 11.8, 27.0, 330.0), fps=10.0, duration_s=120.0),

@@ -18,6 +18,7 @@ from benchmarks.false_alarms import FALSE_ALARM_TABLES
 from benchmarks.fleet_simulation import SCALE_TABLES
 from benchmarks.generated import GENERATED_TABLES
 from benchmarks.joins import JOIN_TABLES
+from benchmarks.kinds import KIND_TABLES
 from benchmarks.live import LIVE_TABLES
 from benchmarks.ped2 import PED2_TABLES
 from benchmarks.right_camera import RIGHT_CAMERA_TABLES
@@ -41,6 +42,7 @@ TABLES: dict[str, Mapping[str, Callable[[Sequence[Row]], str]]] = {
     "false_alarms.json": FALSE_ALARM_TABLES,
     "generated.json": GENERATED_TABLES,
     "joins.json": JOIN_TABLES,
+    "kinds.json": KIND_TABLES,
     "live.json": LIVE_TABLES,
     "same_footage.json": SAME_FOOTAGE_TABLES,
     "right_camera.json": RIGHT_CAMERA_TABLES,

@@ -1,4 +1,4 @@
-"""The place itself: paving, lawn, beds, trees and lamp posts, drawn once per scene."""
+"""The place itself: paving, lawn, beds, trees and lamp posts, drawn once per scene and light."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import numpy.typing as npt
 
 from crowdad.synthetic.camera import Camera
 from crowdad.synthetic.model import Assembly, Model
-from crowdad.synthetic.render import SUPERSAMPLING, fill, outline, shadow
+from crowdad.synthetic.region import Lawn
+from crowdad.synthetic.render import POLYGON_UNIT, SUN, SUPERSAMPLING, Outlines, fill, outline, shadow
 
-__all__ = ["Background", "Fixture", "Occluder", "draw_background"]
+__all__ = ["Background", "Fixture", "Occluder", "Place"]
 
 Floats = npt.NDArray[np.float64]
 Canvas = npt.NDArray[np.uint8]
@@ -25,7 +26,10 @@ _SHADE = 0.6
 
 @dataclass(frozen=True)
 class Fixture:
-    """Something that stands on the ground: kind is lamp, tree, bed or bench; radius_m is kept free by walkers."""
+    """Something that stands on the ground: kind is lamp, tree, bed, bench or crate; radius_m is kept free by walkers.
+
+    A crate is not part of the background: it can be taken away.
+    """
 
     kind: str
     x_m: float
@@ -83,7 +87,9 @@ def _slab_tint(number: Floats) -> Floats:
     return (value - np.floor(value)) * 2 - 1
 
 
-def _ground(camera: Camera, rng: np.random.Generator, fixtures: tuple[Fixture, ...], paving: Floats) -> Floats:
+def _ground(
+    camera: Camera, rng: np.random.Generator, fixtures: tuple[Fixture, ...], paving: Floats, lawn: Lawn | None
+) -> Floats:
     """Colour of the ground without shadows: float64 (H, W, 3) on the canvas."""
     height, width = camera.size_hw[0] * SUPERSAMPLING, camera.size_hw[1] * SUPERSAMPLING
     grid = np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1)
@@ -100,15 +106,20 @@ def _ground(camera: Camera, rng: np.random.Generator, fixtures: tuple[Fixture, .
     colour = colour * (1 - stripe) + stripe * paving * _BAND * (1 + 0.05 * tint - 0.15 * joint)[..., None]
     for fixture in fixtures:
         if fixture.kind == "bed":
-            _lay_bed(colour, places, footprint, fixture, rng)
+            radius = np.hypot(places[..., 0] - fixture.x_m, places[..., 1] - fixture.y_m)
+            _lay_grass(colour, places, fixture.radius_m - radius, footprint, rng)
+    if lawn is not None:
+        x, y = places[..., 0], places[..., 1]
+        inside = np.minimum(np.minimum(x - lawn.x0_m, lawn.x1_m - x), np.minimum(y - lawn.y0_m, lawn.y1_m - y))
+        _lay_grass(colour, places, inside, footprint, rng)
     return colour
 
 
-def _lay_bed(colour: Floats, places: Floats, footprint: Floats, bed: Fixture, rng: np.random.Generator) -> None:
-    distance = np.hypot(places[..., 0] - bed.x_m, places[..., 1] - bed.y_m)
+def _lay_grass(colour: Floats, places: Floats, inside_m: Floats, footprint: Floats, rng: np.random.Generator) -> None:
+    """Grass with a kerb, drawn into `colour`.  inside_m: (H, W), how far within its border each pixel lies."""
     blur = footprint.max(axis=-1)
-    kerb = np.clip((bed.radius_m - distance) / blur + 0.5, 0, 1)[..., None]
-    lawn = np.clip((bed.radius_m - 0.25 - distance) / blur + 0.5, 0, 1)[..., None]
+    kerb = np.clip(inside_m / blur + 0.5, 0, 1)[..., None]
+    lawn = np.clip((inside_m - 0.25) / blur + 0.5, 0, 1)[..., None]
     grass = _GRASS * (1 + 0.16 * _grain(rng, places, 0.25) + 0.14 * _grain(rng, places, 1.7))[..., None]
     colour += kerb * (_KERB - colour)
     colour += lawn * (grass - colour)
@@ -139,32 +150,62 @@ def _model(fixture: Fixture, rng: np.random.Generator) -> Model:
     return body.build()
 
 
-def draw_background(
-    camera: Camera, fixtures: tuple[Fixture, ...], paving_bgr: tuple[float, float, float], seed: int
-) -> Background:
-    """Draw the empty scene.  The same seed draws the same place."""
-    rng = np.random.default_rng(seed)
-    ground = _ground(camera, rng, fixtures, np.array(paving_bgr))
-    shaded = np.clip(ground * _SHADE * (1.06, 1.0, 0.96), 0, 255).astype(np.uint8)
-    lit = np.clip(ground, 0, 255).astype(np.uint8)
-    standing = [(fixture, _model(fixture, rng)) for fixture in fixtures if fixture.kind != "bed"]
-    pose = np.zeros((18, 3))
-    worlds = [model.place(pose, np.array([f.x_m, f.y_m]), 0.0) for f, model in standing]
-    shade = np.zeros(lit.shape[:2], np.uint8)
-    for (_, model), world in zip(standing, worlds, strict=True):
-        fill(shade, shadow(camera, model, world), 255)
-    soft = cv2.GaussianBlur(shade, (0, 0), 1.2)[..., None] / 255.0
-    lit = (lit * (1 - soft) + shaded * soft).astype(np.uint8)
-    occluders = []
-    for (fixture, model), world in sorted(zip(standing, worlds, strict=True), key=lambda item: -item[0][0].y_m):
-        _, depth = camera.project((fixture.x_m, fixture.y_m, 0.0))
-        shape = outline(camera, model, world, float(depth))
-        fill(lit, shape.polygons, shape.colours)
-        fill(shaded, shape.polygons, shape.colours)
-        occluder = _occluder(shape.polygons, shape.box_xyxy, float(depth), (lit.shape[0], lit.shape[1]))
-        if occluder is not None:
-            occluders.append(occluder)
-    return Background(lit, shaded, tuple(occluders))
+class Place:
+    """A place without people.  The same seed is the same place."""
+
+    def __init__(
+        self,
+        camera: Camera,
+        fixtures: tuple[Fixture, ...],
+        paving_bgr: tuple[float, float, float],
+        seed: int,
+        lawn: Lawn | None = None,
+    ) -> None:
+        rng = np.random.default_rng(seed)
+        ground = _ground(camera, rng, fixtures, np.array(paving_bgr), lawn)
+        self._camera = camera
+        self._shaded = np.clip(ground * _SHADE * (1.06, 1.0, 0.96), 0, 255).astype(np.uint8)
+        self._lit = np.clip(ground, 0, 255).astype(np.uint8)
+        standing = [(fixture, _model(fixture, rng)) for fixture in fixtures if fixture.kind not in ("bed", "crate")]
+        pose = np.zeros((18, 3))
+        self._standing = [(model, model.place(pose, np.array([f.x_m, f.y_m]), 0.0)) for f, model in standing]
+        placed = zip((f for f, _ in standing), self._standing, strict=True)
+        self._shapes: list[Outlines] = []
+        for fixture, (model, world) in sorted(placed, key=lambda item: -item[0].y_m):
+            _, depth = camera.project((fixture.x_m, fixture.y_m, 0.0))
+            self._shapes.append(outline(camera, model, world, float(depth)))
+        size_hw = (self._lit.shape[0], self._lit.shape[1])
+        found = (_occluder(shape.polygons, shape.box_xyxy, shape.depth_m, size_hw) for shape in self._shapes)
+        self._occluders = tuple(occluder for occluder in found if occluder is not None)
+
+    def seen(self, sun_m: Floats = SUN, wall_shade_m: float | None = None, cloud: float = 0.0) -> Background:
+        """The place in a light.
+
+        sun_m: (2,), where a point one metre up throws its shadow.  wall_shade_m: up to which X a long wall on the left
+        shades the ground, None without a wall.  cloud: share of the sun that clouds take, 0..1.
+        """
+        lit, shaded = self._lit, self._shaded.copy()
+        shade = np.zeros(lit.shape[:2], np.uint8)
+        for model, world in self._standing:
+            fill(shade, shadow(self._camera, model, world, sun_m), 255)
+        if wall_shade_m is not None:
+            fill(shade, [self._left_of(wall_shade_m)], 255)
+        soft = cv2.GaussianBlur(shade, (0, 0), 1.2)[..., None] / 255.0
+        soft = soft if not cloud else np.maximum(soft, cloud)
+        lit = (lit * (1 - soft) + shaded * soft).astype(np.uint8)
+        for shape in (shape.darkened(cloud) for shape in self._shapes):
+            fill(lit, shape.polygons, shape.colours)
+            fill(shaded, shape.polygons, shape.colours)
+        return Background(lit, shaded, self._occluders)
+
+    def _left_of(self, x_m: float) -> npt.NDArray[np.int32]:
+        """The ground left of a line that leads away from the camera, as a polygon on the canvas."""
+        height, width = self._camera.size_hw
+        near, far = (float(self._camera.ground((width / 2, row))[1]) for row in (height + 4.0, -4.0))
+        border, _ = self._camera.project([(x_m, near, 0.0), (x_m, far, 0.0)])
+        left = np.minimum(border[::-1], -8.0) * (1, 0) + border[::-1] * (0, 1)
+        corners = np.concatenate([border, left])
+        return np.rint(((corners + 0.5) * SUPERSAMPLING - 0.5) * POLYGON_UNIT).astype(np.int32)
 
 
 def _occluder(

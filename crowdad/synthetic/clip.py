@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from crowdad.synthetic.camera import Camera
 from crowdad.synthetic.crowd import STEP_S, Crowd, CrowdPlan
+from crowdad.synthetic.moods import CrowdEvent, crowd_events
 from crowdad.synthetic.scenes import SceneConfig, scene_config
 from crowdad.synthetic.studio import Body, Studio, Truth
 
@@ -36,7 +37,8 @@ class GeneratedClip:
 
     scene: a `SceneConfig` or the name of a ready-made one.  seed: of people, paths and noise; the place stays the
     scene's own, so clips of several seeds are recordings of one camera.  normal_only: no anomalies, for fitting.
-    duration_s, fps: instead of the scene's own.  Raises ConfigError for an unknown scene or settings out of range.
+    anomalies, duration_s, fps: instead of the scene's own.
+    Raises ConfigError for an unknown scene or settings out of range.
 
         for picture, truth in GeneratedClip("demo", seed=1): ...
 
@@ -49,12 +51,13 @@ class GeneratedClip:
         seed: int = 0,
         *,
         normal_only: bool = False,
+        anomalies: tuple[str, ...] | None = None,
         duration_s: float | None = None,
         fps: float | None = None,
     ) -> None:
         config = scene_config(scene) if isinstance(scene, str) else scene
-        if normal_only:
-            config = replace(config, anomalies=())
+        if normal_only or anomalies is not None:
+            config = replace(config, anomalies=() if normal_only or anomalies is None else anomalies)
         self.config = replace(
             config,
             duration_s=config.duration_s if duration_s is None else duration_s,
@@ -82,40 +85,57 @@ class GeneratedClip:
         """Frames in the clip."""
         return round(self.config.duration_s * self.config.fps)
 
+    @property
+    def crowd_events(self) -> tuple[CrowdEvent, ...]:
+        """What the whole crowd does, from when to when; the times follow from the seed."""
+        return crowd_events(self.config.anomalies, self.config.duration_s, self.camera, self.seed)
+
     def __len__(self) -> int:
         return self.n_frames
 
     def __iter__(self) -> Iterator[tuple[Picture, Truth]]:
         """Frames with their truth: uint8 (H, W, 3) BGR and `Truth`."""
-        studio = Studio(self.config, self.seed)
+        studio = self._studio()
         for index, bodies in enumerate(map(studio.near, self._scenes())):
             picture, offset = studio.picture(bodies, index)
             yield picture, studio.truth(bodies, index, offset)
 
     def frames(self) -> Iterator[Picture]:
         """Frames alone: uint8 (H, W, 3) BGR."""
-        studio = Studio(self.config, self.seed)
+        studio = self._studio()
         for index, bodies in enumerate(map(studio.near, self._scenes())):
             yield studio.picture(bodies, index)[0]
 
     def truths(self) -> Iterator[Truth]:
         """What is true of each frame, without drawing it."""
-        studio = Studio(self.config, self.seed)
+        studio = self._studio()
         for index, bodies in enumerate(map(studio.near, self._scenes())):
             yield studio.truth(bodies, index, studio.shake(index))
 
     def positions(self) -> Iterator[list[Whereabouts]]:
         """Where everybody is, of each frame, also who is just outside the picture."""
-        for bodies in self._scenes():
+        for index, bodies in enumerate(self._scenes()):
             yield [
                 Whereabouts(agent.track_id, agent.kind, x, y, heading, speed, agent.model.scale_m)
                 for agent, (x, y, heading, _, _, speed) in ((agent, state.tolist()) for agent, state in bodies)
+                if index / self.fps < agent.gone_s
             ]
+
+    def _studio(self) -> Studio:
+        return Studio(self.config, self.seed, self.crowd_events)
 
     def _scenes(self) -> Iterator[list[Body]]:
         config = self.config
         plan = CrowdPlan(
-            config.people, config.standing, config.streams, config.anomalies, config.anomaly_share, config.duration_s
+            config.people,
+            config.standing,
+            config.streams,
+            config.anomalies,
+            config.anomaly_share,
+            config.duration_s,
+            config.lanes,
+            config.lawn,
+            self.crowd_events,
         )
         crowd = Crowd(config.camera, config.fixtures, plan, self.seed)
         for index in range(self.n_frames):

@@ -1,4 +1,4 @@
-"""Convex regions of the ground: what the camera sees, and the stage around it where people come and go."""
+"""Regions of the ground: what the camera sees, the stage around it where people come and go, and lawns."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from crowdad.synthetic.camera import Camera
 
-__all__ = ["Region"]
+__all__ = ["Lawn", "Region"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -63,3 +63,34 @@ class Region:
         start = reach[rate < -1e-9].max(initial=-1e6)
         end = reach[rate > 1e-9].min(initial=1e6)
         return float(start), float(end)
+
+
+@dataclass(frozen=True)
+class Lawn:
+    """A rectangle of grass that ordinary people never enter, in metres."""
+
+    x0_m: float
+    y0_m: float
+    x1_m: float
+    y1_m: float
+
+    def contains(self, place: Floats, grown_m: float = 0.0) -> bool:
+        """Whether a place (2,) lies on it, or on the same grown on every side."""
+        x, y = place
+        in_x = self.x0_m - grown_m < x < self.x1_m + grown_m
+        return bool(in_x and self.y0_m - grown_m < y < self.y1_m + grown_m)
+
+    def meets(self, start: Floats, end: Floats, grown_m: float) -> bool:
+        """Whether a segment between places (2,) comes within `grown_m` of it."""
+        first, last = 0.0, 1.0
+        for axis, low, high in ((0, self.x0_m, self.x1_m), (1, self.y0_m, self.y1_m)):
+            way = float(end[axis] - start[axis]) or 1e-9
+            enters, leaves = sorted(((low - grown_m - start[axis]) / way, (high + grown_m - start[axis]) / way))
+            first, last = max(first, enters), min(last, leaves)
+        return first < last
+
+    def nearest_outside(self, place: Floats) -> Floats:
+        """The place (2,) on its border that is nearest to one on it."""
+        x, y = place.tolist()
+        borders = [(self.x0_m, y), (self.x1_m, y), (x, self.y0_m), (x, self.y1_m)]
+        return np.array(min(borders, key=lambda border: abs(border[0] - x) + abs(border[1] - y)))

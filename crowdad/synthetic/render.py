@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import cv2
@@ -34,6 +34,7 @@ _TURNS = np.arange(12) * math.tau / 12
 _CIRCLE = np.stack([np.cos(_TURNS), np.sin(_TURNS)], axis=-1)
 _SUN_SIDE = np.array([-0.35, -0.3])
 _SHEEN = 1.13
+_BODY_SHADE = 0.36
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +49,13 @@ class Outlines:
     colours: list[Colour]
     box_xyxy: tuple[float, float, float, float]
     depth_m: float
+
+    def darkened(self, shade: float) -> Outlines:
+        """The same body in the shade.  shade: share of the sun that is taken, 0..1."""
+        if not shade:
+            return self
+        left = 1 - _BODY_SHADE * shade
+        return replace(self, colours=[(blue * left, green * left, red * left) for blue, green, red in self.colours])
 
 
 def _circles(camera: Camera, world: Floats, radii_m: Floats) -> tuple[Floats, Floats, Floats]:
@@ -88,10 +96,10 @@ def outline(camera: Camera, model: Model, world: Floats, foot_depth_m: float) ->
     return Outlines(polygons, colours, (low[0], low[1], high[0] + 1, high[1] + 1), foot_depth_m)
 
 
-def shadow(camera: Camera, model: Model, world: Floats) -> list[Polygon]:
-    """The polygons of a body's shadow on the ground."""
+def shadow(camera: Camera, model: Model, world: Floats, sun_m: Floats = SUN) -> list[Polygon]:
+    """The polygons of a body's shadow on the ground.  sun_m: (2,), where a point one metre up throws its shadow."""
     ground = np.zeros_like(world)
-    ground[:, :2] = world[:, :2] + world[:, 2:] * SUN
+    ground[:, :2] = world[:, :2] + world[:, 2:] * sun_m
     centres, radii, _ = _circles(camera, ground, model.radii_m)
     points = _fixed(centres[:, None] + radii[:, None, None] * _CIRCLE * (1.0, 0.75))
     corners = (model.starts * len(_CIRCLE)).tolist()

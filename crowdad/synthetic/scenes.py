@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from crowdad.errors import ConfigError
-from crowdad.synthetic.agents import IN_SCOPE, KINDS, OUT_OF_SCOPE
+from crowdad.synthetic.agents import ANOMALIES, IN_SCOPE
 from crowdad.synthetic.background import Fixture
 from crowdad.synthetic.camera import Camera
-from crowdad.synthetic.crowd import Stream
+from crowdad.synthetic.light import Light
+from crowdad.synthetic.paths import Lane, Stream
+from crowdad.synthetic.region import Lawn
 
 __all__ = ["SCENES", "SceneConfig", "scene_config"]
 
@@ -25,6 +27,8 @@ class SceneConfig:
     paving_bgr: colour of the ground in full sun.  scenery_seed: of the place.
     noise: standard deviation of the sensor noise, grey values.  drift: amplitude of the slow change of brightness,
     share.  shake_px: standard deviation of the camera's shake.  jpeg_quality: 1 to 100, or None for no compression.
+    lanes: where people walk, and which way, in place of the streams.  lawn: ground on which only intruders walk.
+    light: how it changes, None for the same light all the time.
     """
 
     name: str
@@ -43,6 +47,9 @@ class SceneConfig:
     drift: float = 0.02
     shake_px: float = 0.0
     jpeg_quality: int | None = None
+    lanes: tuple[Lane, ...] = ()
+    lawn: Lawn | None = None
+    light: Light | None = None
 
     def __post_init__(self) -> None:
         if not 5 <= self.fps <= 50:
@@ -51,10 +58,14 @@ class SceneConfig:
             raise ConfigError(f"scene {self.name}: at least one frame, no negative crowd and one stream are needed")
         if not 0 < self.anomaly_share < 1:
             raise ConfigError(f"anomaly_share is {self.anomaly_share:g}; a share between 0 and 1 is needed")
-        unknown = [kind for kind in self.anomalies if kind not in (*IN_SCOPE, *OUT_OF_SCOPE)]
+        unknown = [kind for kind in self.anomalies if kind not in ANOMALIES]
         if unknown:
-            known = ", ".join(kind for kind in KINDS if kind in (*IN_SCOPE, *OUT_OF_SCOPE))
-            raise ConfigError(f"anomaly kind {unknown[0]!r} is not known; choose among {known}")
+            raise ConfigError(f"anomaly kind {unknown[0]!r} is not known; choose among {', '.join(ANOMALIES)}")
+        if "intruder" in self.anomalies and self.lawn is None:
+            raise ConfigError(f"scene {self.name} has no lawn that an intruder could walk on; give it one")
+        crates = sum(fixture.kind == "crate" for fixture in self.fixtures)
+        if self.anomalies.count("removed_object") > crates:
+            raise ConfigError(f"scene {self.name} has {crates} crates; removed_object needs one for each time")
 
 
 def _stand(camera: Camera, *things: tuple[str, float, float, float]) -> tuple[Fixture, ...]:
@@ -155,7 +166,91 @@ def _ped2like() -> SceneConfig:
     )
 
 
-SCENES = {"demo": _demo, "plaza720": _plaza720, "steep": _steep, "top": _top, "ped2like": _ped2like}
+_SMALL = Camera((240, 360), 20.0, 32.0, 800.0)
+
+
+def _lanes() -> SceneConfig:
+    crates = (Fixture("crate", -3.2, 36.9, 0.4), Fixture("crate", 4.6, 36.9, 0.4))
+    return SceneConfig(
+        "lanes",
+        _SMALL,
+        10.0,
+        240.0,
+        16,
+        0,
+        (Stream(0, 5), Stream(180, 5)),
+        ("against", "intruder", "slow_bicycle", "against", "intruder", "slow_bicycle"),
+        fixtures=(*crates, Fixture("tree", -6.5, 43.5, 0.4), Fixture("tree", 8.0, 41.5, 0.4)),
+        scenery_seed=63,
+        lanes=(Lane(22.6, 29.4, 0), Lane(29.4, 36.6, 180)),
+        lawn=Lawn(-60.0, 37.6, 60.0, 80.0),
+    )
+
+
+def _crossing() -> SceneConfig:
+    things = [("lamp", 0.87, 0.22, 0.35), ("crate", 0.8, 0.24, 0.4), ("crate", 0.97, 0.75, 0.4)]
+    return SceneConfig(
+        "crossing",
+        _SMALL,
+        10.0,
+        240.0,
+        18,
+        0,
+        (Stream(0, 7, 8), Stream(90, 7), Stream(-90, 7)),
+        ("against", "intruder", "slow_bicycle", "against", "intruder", "slow_bicycle"),
+        fixtures=_stand(_SMALL, *things),
+        paving_bgr=(140.0, 156.0, 170.0),
+        scenery_seed=71,
+        lawn=Lawn(-40.0, 37.0, -1.5, 80.0),
+    )
+
+
+def _plaza() -> SceneConfig:
+    camera = Camera((288, 432), 20.0, 36.0, 640.0)
+    things = [("bed", 0.12, 0.16, 2.2), ("tree", 0.12, 0.16, 0.4), ("lamp", 0.8, 0.3, 0.35), ("crate", 0.24, 0.8, 0.4)]
+    return SceneConfig(
+        "plaza",
+        camera,
+        12.5,
+        240.0,
+        24,
+        0,
+        _ALL_WAYS,
+        ("panic", "gathering", "freezing"),
+        fixtures=_stand(camera, *things),
+        paving_bgr=(148.0, 168.0, 180.0),
+        scenery_seed=79,
+    )
+
+
+def _daylight() -> SceneConfig:
+    things = [("lamp", 0.6, 0.25, 0.35), ("tree", 0.9, 0.2, 0.4), ("bed", 0.9, 0.2, 1.6), ("crate", 0.3, 0.3, 0.4)]
+    return SceneConfig(
+        "daylight",
+        _SMALL,
+        10.0,
+        240.0,
+        14,
+        0,
+        _BOTH_WAYS,
+        (),
+        fixtures=_stand(_SMALL, *things),
+        scenery_seed=87,
+        light=Light(wall=(-10.0, 12.0), clouds_per_min=0.75),
+    )
+
+
+SCENES = {
+    "demo": _demo,
+    "plaza720": _plaza720,
+    "steep": _steep,
+    "top": _top,
+    "ped2like": _ped2like,
+    "lanes": _lanes,
+    "crossing": _crossing,
+    "plaza": _plaza,
+    "daylight": _daylight,
+}
 """Ready-made scenes by name."""
 
 
