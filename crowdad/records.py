@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -146,7 +147,7 @@ class Tubes:
 
     def where(self, kept: npt.NDArray[np.bool_]) -> Tubes:
         """The tubes for which `kept`, bool (N,), is True."""
-        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        fields: dict[str, Any] = {name: getattr(self, name) for name in self.__dataclass_fields__}
         return Tubes(**{name: None if array is None else array[kept] for name, array in fields.items()})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,23 +14,30 @@ from crowdad.records import Tubes
 from crowdad.scene.heatmap import StepMap
 from crowdad.scene.model import SceneModel
 from crowdad.scene.runtimes import Runtime
-from crowdad.scene.streams import Step, StreamRun
+from crowdad.scene.streams import MapRun, MapStream, Step, TubeRun, TubeStream
 from crowdad.tubes.patches import Extractor
 from crowdad.tubes.scale import most_tubes
 
 __all__ = ["BATCH_STEPS", "StepScorer"]
 
+Array = npt.NDArray[np.float32]
+
 BATCH_STEPS = 8
 _MOST_IN_BATCH = 200_000.0  # tubes of a batch where everything moves, so that memory is bounded also with tiny people
 
 
-@dataclass(frozen=True, eq=False)
-class _Other:
-    """A stream beside motion, at work.  level, ranks: as the stream has them."""
+AnyStream = TypeVar("AnyStream", TubeStream, MapStream)
+AnyRun = TypeVar("AnyRun", TubeRun, MapRun)
 
+
+@dataclass(frozen=True, eq=False)
+class _Beside(Generic[AnyStream, AnyRun]):
+    """A stream beside motion, at work.  place: in the scene's streams.  level: of its raw anomaly."""
+
+    place: int
+    stream: AnyStream
     level: float
-    ranks: bool
-    run: StreamRun
+    run: AnyRun
 
 
 class StepScorer:
@@ -66,18 +74,10 @@ class StepScorer:
         gap = scene.scale.gap
         # A frame between two steps lies between their maps, and the later of them comes up to gap - 1 frames after it.
         lag_steps = None if lag is None else max(0, (lag + 1) // gap - 1)
-        self.motion = scene.motion.run(scene.scale, scene.settings, lag_steps, runtime)
-        self._others = [
-            _Other(
-                stream.level(scene.calibration, scene.settings),
-                stream.ranks,
-                stream.run(scene.scale, scene.settings, lag_steps, None),
-            )
-            for name, stream in scene.streams.items()
-            if name != scene.motion.name
-        ]
-        self._looks = any(stream.looks for stream in scene.streams.values())
-        self.voter = self.motion.voter
+        self.motion = scene.motion.run(runtime)
+        self._tubes_of, self._maps_of = _beside(scene, lag_steps)
+        self._looks = any(one.stream.looks for one in self._maps_of)
+        self.voter = scene.motion.voter(scene.scale, scene.settings, lag_steps, len(self._tubes_of))
         self.waits = lag is None or lag >= gap - 1
         self.cells = None if roi is None else _cells_of(roi, self.voter.shape, self.voter.cell_px)
         self._roi = roi
@@ -85,9 +85,11 @@ class StepScorer:
     def reset(self, fps: float | None) -> None:
         """Begin a run of frames that follow each other.  fps: their rate; None: the scene's."""
         self.extractor.reset(fps)
-        self.motion.reset()
-        for other in self._others:
-            other.run.reset()
+        self.voter.reset()
+        for of_tubes in self._tubes_of:
+            of_tubes.run.reset()
+        for of_maps in self._maps_of:
+            of_maps.run.reset()
 
     def step(self, number: int, time_s: float, luma: npt.NDArray[np.uint8]) -> Step:
         """What is seen in the next step's picture, uint8 (H, W).  number, time_s: of its frame."""
@@ -106,25 +108,75 @@ class StepScorer:
 
     def maps(self, steps: Sequence[Step]) -> Iterator[StepMap]:
         """The maps that are due once the streams have looked at the next steps."""
-        return self._fused(self.motion.push(steps), [list(other.run.push(steps)) for other in self._others])
+        return self._fused(self._voted(steps), [list(one.run.push(steps)) for one in self._maps_of])
 
     def finish(self) -> Iterator[StepMap]:
         """The maps of the steps that are left."""
-        return self._fused(self.motion.finish(), [list(other.run.finish()) for other in self._others])
+        return self._fused(self.voter.finish(), [list(one.run.finish()) for one in self._maps_of])
 
-    def _fused(self, motion: Iterator[StepMap], others: Sequence[list[StepMap]]) -> Iterator[StepMap]:
+    def _voted(self, steps: Sequence[Step]) -> Iterator[StepMap]:
+        """Votes of the tubes, with all scores that they have."""
+        for step, normality in zip(steps, self.motion.normality(steps), strict=True):
+            tubes = step.tubes
+            if tubes is None:
+                yield from self.voter.push(None, None)
+            else:
+                scores = [one.run.anomaly(tubes) for one in self._tubes_of]
+                beside = np.stack(scores, axis=1) if scores else None
+                yield from self.voter.push(tubes, normality, beside)
+
+    def _fused(self, voted: Iterator[StepMap], others: Sequence[list[StepMap]]) -> Iterator[StepMap]:
         """The largest raw anomaly of all streams, each by its own level, in motion's units, and whose it is."""
-        for due, found in enumerate(motion):
-            for place, (other, maps) in enumerate(zip(self._others, others, strict=True), 1):
-                raw = maps[due].raw * np.float32(self.threshold_raw / other.level)
-                if not other.ranks:
-                    raw = raw * (raw >= self.threshold_raw)
-                higher = raw > found.raw
-                if higher.any():
-                    leading = np.zeros(found.raw.shape, np.uint8) if found.leading is None else found.leading
-                    leading[higher] = place
-                    found = replace(found, raw=np.maximum(found.raw, raw), leading=leading)
-            yield found
+        for due, step in enumerate(voted):
+            assert step.beside is not None
+            fused = _Fused(step.raw, self.threshold_raw)
+            for of_tubes, raw in zip(self._tubes_of, step.beside, strict=True):
+                added = of_tubes.stream.added(raw)
+                if added is None:
+                    fused.compete(raw, of_tubes)
+                else:
+                    fused.add(added, of_tubes.place)
+            for of_maps, maps in zip(self._maps_of, others, strict=True):
+                fused.compete(maps[due].raw, of_maps)
+            yield replace(step, raw=fused.raw, leading=fused.leading if fused.leading.any() else None)
+
+
+class _Fused:
+    """Raw anomaly of several streams in motion's units, and by cell the place of the one that leads."""
+
+    def __init__(self, raw: Array, threshold_raw: float) -> None:
+        self.raw = raw
+        self.leading = np.zeros(raw.shape, np.uint8)
+        self._threshold_raw = threshold_raw
+
+    def add(self, added: Array, place: int) -> None:
+        """What is of the same kind adds up; it leads where it is the larger part."""
+        self.leading[added > self.raw] = place
+        self.raw = self.raw + added
+
+    def compete(self, raw: Array, one: _Beside[Any, Any]) -> None:
+        """What is of another kind counts where it is larger by its own level; at its level it is at the threshold."""
+        own = raw * np.float32(self._threshold_raw / one.level)
+        if not one.stream.ranks:
+            own = own * (raw >= one.level)
+        higher = np.broadcast_to(own > self.raw, self.raw.shape)
+        self.leading[higher] = one.place
+        self.raw = np.maximum(self.raw, own)
+
+
+def _beside(
+    scene: SceneModel, lag_steps: int | None
+) -> tuple[list[_Beside[TubeStream, TubeRun]], list[_Beside[MapStream, MapRun]]]:
+    """The streams beside motion, at work: those that score tubes, and those that give maps."""
+    tubes: list[_Beside[TubeStream, TubeRun]] = []
+    maps: list[_Beside[MapStream, MapRun]] = []
+    for place, stream in enumerate(scene.streams.values()):
+        level = stream.level(scene.calibration, scene.settings)
+        if isinstance(stream, TubeStream):
+            tubes.append(_Beside(place, stream, level, stream.run(scene.scale, scene.settings)))
+        elif isinstance(stream, MapStream):
+            maps.append(_Beside(place, stream, level, stream.run(scene.scale, scene.settings, lag_steps)))
+    return tubes, maps
 
 
 def _cells_of(roi: npt.NDArray[np.bool_], shape: tuple[int, int], cell_px: float) -> npt.NDArray[np.bool_]:

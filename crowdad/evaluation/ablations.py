@@ -34,7 +34,7 @@ from crowdad.scene.encoders.autoencoder import AutoEncoder
 from crowdad.scene.heatmap import StepMap, Voter, anomaly_of, voter_of
 from crowdad.scene.model import SceneModel
 from crowdad.scene.normality import UnitKMeans, normality
-from crowdad.scene.streams import Motion, MotionRun, Runtime
+from crowdad.scene.streams import Motion
 from crowdad.sources import Source
 from crowdad.tubes.patches import Extractor, steps_of
 from crowdad.tubes.scale import SceneScale
@@ -201,27 +201,28 @@ class _WorstTube(_Exchanged):
     def _score(self, features: Array) -> Array:
         return Motion.normality(self, features)
 
-    def run(self, scale: SceneScale, settings: Settings, lag: int | None, runtime: Runtime | None) -> MotionRun:
+    def voter(self, scale: SceneScale, settings: Settings, lag: int | None, beside: int) -> Voter:
         voter = voter_of(scale, settings, lag)
-        return MotionRun(self, _NoVotes(voter.shape, voter.cell_px), self if runtime is None else runtime)
+        return _NoVotes(voter.shape, voter.cell_px, beside)
 
 
 class _NoVotes(Voter):
     """Gives each step's oddest tube as soon as it comes, over the whole picture."""
 
-    def __init__(self, shape: tuple[int, int], cell_px: float) -> None:
+    def __init__(self, shape: tuple[int, int], cell_px: float, beside: int) -> None:
         self.shape = shape
         self.cell_px = cell_px
+        self._nothing = np.zeros((beside, *shape), np.float32)
         self.lag = self.reach = 0
 
     def reset(self) -> None:
         """Nothing is remembered."""
 
-    def push(self, tubes: Tubes | None, normality: Array | None) -> Iterator[StepMap]:
-        """The map of this step."""
+    def push(self, tubes: Tubes | None, normality: Array | None, beside: Array | None = None) -> Iterator[StepMap]:
+        """The map of this step; other scores are not looked at."""
         least = float(normality.min()) if normality is not None and len(normality) else 1.0
         anomaly = anomaly_of(np.full(self.shape, least, np.float32))
-        yield StepMap(anomaly, least, 0 if tubes is None else len(tubes))
+        yield StepMap(anomaly, least, 0 if tubes is None else len(tubes), beside=self._nothing)
 
     def finish(self) -> Iterator[StepMap]:
         """Nothing is owed."""

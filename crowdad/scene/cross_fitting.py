@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,10 +11,11 @@ import numpy.typing as npt
 from crowdad.config import Settings
 from crowdad.records import Tubes
 from crowdad.scene.calibration import Calibration, fit_tail, usual_heat
+from crowdad.scene.heatmap import StepMap, voter_of
 from crowdad.scene.normality import UnitKMeans, keep_by_mass, normality
 from crowdad.scene.peaks import VotedPeaks
 from crowdad.scene.sampling import Gathered
-from crowdad.scene.streams import Motion
+from crowdad.scene.streams import Gait, Motion
 from crowdad.tubes.scale import SceneScale
 
 __all__ = ["FEWEST_TUBES", "calibrate", "common_centres"]
@@ -24,6 +26,7 @@ FEWEST_TUBES = 8
 """Tubes that footage must show to be learned from, and that there must be for each centre."""
 
 _APART_S = 1.0
+_MAPS_OF_TAILS = 400
 
 
 def common_centres(
@@ -38,9 +41,15 @@ def common_centres(
 
 
 def calibrate(
-    motion: Motion, scale: SceneScale, gathered: Gathered, codes: Array, clusters: int, unlabelled: bool
-) -> Calibration:
-    """Where normal ends; the percentiles of normal tubes' normality are set too.
+    motion: Motion,
+    gait: Gait | None,
+    scale: SceneScale,
+    gathered: Gathered,
+    codes: Array,
+    clusters: int,
+    unlabelled: bool,
+) -> tuple[Calibration, Gait | None]:
+    """Where normal ends; the percentiles of normal tubes' normality are set too, and the weight of gait beside motion.
 
     codes: of the sample, of all the footage; the encoder is shared, the centres are learned anew for each fold.
 
@@ -50,14 +59,15 @@ def calibrate(
     settings = motion.settings
     step_s = scale.gap / scale.fps
     folds = _Folds(settings, step_s, gathered, codes, clusters, unlabelled)
-    maps = VotedPeaks(scale, settings)
-    scores = []
-    for step, tubes in gathered.kept.items():
-        scores.append(normality(_codes(motion, tubes, codes.shape[1]), folds.centres_for(step)))
-        maps.add(step, tubes, scores[-1])
+    scores = [
+        normality(_codes(motion, tubes, codes.shape[1]), folds.centres_for(step))
+        for step, tubes in gathered.kept.items()
+    ]
+    if gait is not None:
+        gait = gait.weighted(_maps(gait, scale, settings, gathered, scores))
     step_hours = step_s / 3600
     hours = len(gathered.kept) * step_hours
-    peaks = maps.peaks()
+    peaks = _peaks(gait, scale, settings, gathered, scores)
     tail = fit_tail(
         peaks,
         hours,
@@ -66,7 +76,33 @@ def calibrate(
     )
     usual, spread = usual_heat(peaks)
     motion.tube_normality = np.percentile(np.concatenate(scores), range(101)).astype(np.float32)
-    return replace(tail, usual=usual, spread=spread, learned_hours=max(gathered.steps * step_hours, hours))
+    return replace(tail, usual=usual, spread=spread, learned_hours=max(gathered.steps * step_hours, hours)), gait
+
+
+def _maps(
+    gait: Gait, scale: SceneScale, settings: Settings, gathered: Gathered, scores: Sequence[Array]
+) -> Iterator[StepMap]:
+    """Of motion, and of gait beside it: some of the kept steps', spread over all."""
+    voter = voter_of(scale, settings, beside=1)
+    every = max(1, round(len(scores) / _MAPS_OF_TAILS))
+    for number, (tubes, score) in enumerate(zip(gathered.kept.values(), scores, strict=True)):
+        for step in voter.push(tubes, score, gait.anomaly(tubes)[:, None]):
+            if number % every == 0:
+                yield step
+
+
+def _peaks(
+    gait: Gait | None, scale: SceneScale, settings: Settings, gathered: Gathered, scores: Sequence[Array]
+) -> Array:
+    """Of motion with what gait adds to it."""
+
+    def raw(step: StepMap) -> Array:
+        return step.raw if gait is None or step.beside is None else step.raw + gait.added(step.beside[0])
+
+    peaks = VotedPeaks(scale, settings, raw, beside=int(gait is not None))
+    for (number, tubes), score in zip(gathered.kept.items(), scores, strict=True):
+        peaks.add(number, tubes, score, None if gait is None else gait.anomaly(tubes)[:, None])
+    return peaks.peaks()
 
 
 def _codes(motion: Motion, tubes: Tubes, width: int) -> Array:

@@ -20,7 +20,7 @@ from crowdad.scene.kinds import check_kinds
 from crowdad.scene.model import SceneModel
 from crowdad.scene.normality import UnitKMeans
 from crowdad.scene.sampling import Gathered, Progress, gather, measure_people
-from crowdad.scene.streams import STREAMS, Learner, Lesson, Motion
+from crowdad.scene.streams import STREAMS, Gait, Learner, Lesson, Motion
 from crowdad.sources import Source
 from crowdad.tubes.patches import SUBJECT_HW, Span, motion_of, subject_of, tubes_through
 from crowdad.tubes.scale import GivenHeights, SceneScale
@@ -84,11 +84,15 @@ def fit_scene(
     progress("finding what is common", 0.0)
     codes = motion.codes(gathered.features)
     _cluster(motion, gathered, codes, clusters, unlabelled)
+    gait = learned.get(Gait.name)
+    assert gait is None or isinstance(gait, Gait)
+    calibration, gait = calibrate(motion, gait, scale, gathered, codes, clusters, unlabelled)
+    weighted = {} if gait is None else {Gait.name: gait}
     scene = SceneModel(
         settings=settings,
         scale=scale,
-        calibration=calibrate(motion, scale, gathered, codes, clusters, unlabelled),
-        streams={Motion.name: motion, **learned},
+        calibration=calibration,
+        streams={Motion.name: motion, **learned, **weighted},
         provenance=_provenance(sources, gathered, unlabelled, losses),
         activity=gathered.activity,
         background=gathered.background,

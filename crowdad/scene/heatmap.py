@@ -60,6 +60,7 @@ class StepMap:
     leading: uint8 (rows, columns), of several streams' the one that a cell's raw anomaly is of; None: the first.
     velocity: float32 (rows, columns, 2), pixels a step, mean of the tubes that voted around a cell, by their anomaly; 0
     where none did.  None: nothing is known of it.
+    beside: float32 (K, rows, columns), smoothed votes by the K other scores that tubes had, >= 0.
     """
 
     raw: Array
@@ -67,16 +68,18 @@ class StepMap:
     n_tubes: int
     leading: npt.NDArray[np.uint8] | None = None
     velocity: Array | None = None
+    beside: Array | None = None
 
 
 class _Ballot:
-    """Votes of one view at one step by cell: sum and number, least normality, and sums of velocity by anomaly.
+    """Votes of one view at one step by cell: sums and number, least normality, and sums of velocity by anomaly.
 
+    votes: float32 (rows, columns, K + 2): of anomaly, of the K other scores, and the number.
     going: float32 (rows, columns, 3), x and y times anomaly, and anomaly.
     """
 
-    def __init__(self, shape: tuple[int, int]) -> None:
-        self.votes = np.zeros((*shape, 2), np.float32)
+    def __init__(self, shape: tuple[int, int], beside: int) -> None:
+        self.votes = np.zeros((*shape, beside + 2), np.float32)
         self.going = np.zeros((*shape, 3), np.float32)
         self.least = np.ones(shape, np.float32)
 
@@ -85,17 +88,23 @@ class _Ballot:
         rows: npt.NDArray[np.int64],
         columns: npt.NDArray[np.int64],
         normality: Array,
+        beside: Array,
         seen_share: Array,
         velocity: Array,
     ) -> None:
-        """Count votes; what of a subject is outside of the picture is taken for normal.  velocity: (N, 2)."""
+        """Count votes; what of a subject is outside of the picture is taken for normal.
+
+        beside: (N, K), anomaly by other scores.  velocity: (N, 2).
+        """
         shape = self.least.shape
         cell = rows * shape[1] + columns
         anomaly = seen_share * anomaly_of(normality)
         by_cell = partial(np.bincount, cell, minlength=shape[0] * shape[1])
         sums = by_cell(anomaly).reshape(shape)
         self.votes[..., 0] += sums
-        self.votes[..., 1] += by_cell().reshape(shape)
+        for place, score in enumerate(beside.T, 1):
+            self.votes[..., place] += by_cell(seen_share * score).reshape(shape)
+        self.votes[..., -1] += by_cell().reshape(shape)
         for axis in range(2):
             self.going[..., axis] += by_cell(anomaly * velocity[:, axis]).reshape(shape)
         self.going[..., 2] += sums
@@ -118,6 +127,7 @@ class Voter:
     grids: one per view.  size_hw: the displayed picture.  steps: length of a tube.
     lag: a map comes so many steps late, with the votes that are in by then; default: once none can come any more.
     With 0 nothing later than the step itself has a say in its map.
+    beside: how many other scores tubes have.
 
     reach: steps before its own from which on votes have a say in a map.
     """
@@ -129,11 +139,13 @@ class Voter:
         steps: int,
         settings: HeatmapSettings,
         lag: int | None = None,
+        beside: int = 0,
     ) -> None:
         self._grids = tuple(grids)
         self._size_hw = size_hw
         self._settings = settings
         self._steps = steps
+        self._beside = beside
         self.reach = math.ceil(3 * settings.sigma_steps)
         self._kernel = np.exp(-0.5 * (np.arange(-self.reach, self.reach + 1) / settings.sigma_steps) ** 2)
         complete = steps - 1 + self.reach
@@ -149,13 +161,16 @@ class Voter:
         self._counts: deque[int] = deque()
         self._waiting = 0  # steps at the end, closed and open, whose map was not given yet
 
-    def push(self, tubes: Tubes | None, normality: Array | None) -> Iterator[StepMap]:
-        """Add one step (None: a step without tubes); yields the map of every step that is now due."""
-        self._open.append([_Ballot(grid.shape) for grid in self._grids])
+    def push(self, tubes: Tubes | None, normality: Array | None, beside: Array | None = None) -> Iterator[StepMap]:
+        """Add one step (None: a step without tubes); yields the map of every step that is now due.
+
+        normality: (N,), in [-1, 1], higher = normal.  beside: (N, K), raw anomaly >= 0 by the other scores.
+        """
+        self._open.append([_Ballot(grid.shape, self._beside) for grid in self._grids])
         self._counts.append(0)
         self._waiting += 1
         if tubes is not None and normality is not None:
-            self._vote(tubes, normality)
+            self._vote(tubes, normality, np.zeros((len(tubes), 0), np.float32) if beside is None else beside)
         if len(self._open) > self._steps - 1:
             self._close()
         if self._waiting > self.lag:
@@ -169,7 +184,7 @@ class Voter:
             yield self._map()
         self.reset()
 
-    def _vote(self, tubes: Tubes, normality: Array) -> None:
+    def _vote(self, tubes: Tubes, normality: Array, beside: Array) -> None:
         velocity = (tubes.path_xy[:, 0] - tubes.path_xy[:, -1]) / max(tubes.path_xy.shape[1] - 1, 1)
         for age in range(min(self._steps if self._settings.vote else 1, len(self._open))):
             counted = 0
@@ -179,7 +194,7 @@ class Voter:
                 columns = np.clip(place[:, 0] / grid.cell_px, 0, grid.shape[1] - 1).astype(np.int64)
                 rows = np.clip((place[:, 1] - grid.top) / grid.cell_px, 0, grid.shape[0] - 1).astype(np.int64)
                 seen = _seen_share(place, tubes.person_px[voting], self._size_hw)
-                ballot.add(rows, columns, normality[voting], seen, velocity[voting])
+                ballot.add(rows, columns, normality[voting], beside[voting], seen, velocity[voting])
                 counted += len(rows)
             self._counts[-1 - age] += counted
 
@@ -201,14 +216,15 @@ class Voter:
         window = range(max(0, at - self.reach), last)
         weights = np.array([self._kernel[i - at + self.reach] for i in window], np.float32)
         weights /= weights.sum()
-        raw = np.zeros(self.shape, np.float32)
+        raw = np.zeros((self._beside + 1, *self.shape), np.float32)
         least = np.ones(self.shape, np.float32)
         going = np.zeros((*self.shape, 3), np.float32)
         for view, grid in enumerate(self._grids):
             votes = sum(weight * steps[i].votes[view] for weight, i in zip(weights, window, strict=True))
-            ratio = votes[..., 0] / (votes[..., 1] + self._settings.prior_votes)
+            number = votes[..., -1] + self._settings.prior_votes
             lowest = np.minimum.reduce([steps[i].least[view] for i in window])
-            self._lay(raw, ratio, grid, np.maximum)
+            for place in range(self._beside + 1):
+                self._lay(raw[place], votes[..., place] / number, grid, np.maximum)
             around = np.asarray(cv2.erode(lowest, np.ones((5, 5), np.uint8)), np.float32)
             self._lay(least, around, grid, np.minimum)
             gone = sum(weight * steps[i].going[view] for weight, i in zip(weights, window, strict=True))
@@ -216,9 +232,9 @@ class Voter:
         self._waiting -= 1
         while len(self._closed) + len(self._open) - self._waiting > self.reach and self._closed:
             self._closed.popleft()
-        peak = np.unravel_index(int(np.argmax(raw)), raw.shape)
+        peak = np.unravel_index(int(np.argmax(raw[0])), self.shape)
         velocity = np.asarray(going[..., :2] / np.maximum(going[..., 2:], _LEAST_ANOMALY), np.float32)
-        return StepMap(raw, float(least[peak]), steps[at].count, velocity=velocity)
+        return StepMap(raw[0], float(least[peak]), steps[at].count, velocity=velocity, beside=raw[1:])
 
     def _lay(self, target: Array, values: Array, grid: CellGrid, combine: np.ufunc) -> None:
         """Put one view's cells onto the picture's grid."""
@@ -233,14 +249,14 @@ class Voter:
         combine(part, fine[: part.shape[0], : part.shape[1]], out=part)
 
 
-def voter_of(scale: SceneScale, settings: Settings, lag: int | None = None) -> Voter:
+def voter_of(scale: SceneScale, settings: Settings, lag: int | None = None, beside: int = 0) -> Voter:
     """A fresh voter with one grid of cells per view, a cell being `heatmap.cell` person heights wide.
 
-    lag: steps by which its maps come late; default: once all their votes are in.
+    lag: steps by which its maps come late; default: once all their votes are in.  beside: other scores of tubes.
     """
     grids = []
     for view in views(scale, settings.scale):
         cell_px = settings.heatmap.cell * view.person_px / view.zoom_xy[1]
         rows = math.ceil((view.seen[1] - view.seen[0]) / cell_px)
         grids.append(CellGrid(view.seen[0], cell_px, (rows, math.ceil(scale.size_hw[1] / cell_px))))
-    return Voter(grids, scale.size_hw, settings.tubes.steps, settings.heatmap, lag)
+    return Voter(grids, scale.size_hw, settings.tubes.steps, settings.heatmap, lag, beside)

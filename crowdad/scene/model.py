@@ -152,7 +152,7 @@ class SceneModel:
     def without_pictures(self) -> SceneModel:
         """The scene without anything that shows people or the place; how they move is kept."""
         bare = {name: stream.without_pictures() for name, stream in self.streams.items()}
-        return replace(self, streams=bare, background=None)
+        return replace(self, streams={name: one for name, one in bare.items() if one is not None}, background=None)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write one safetensors file, whole or not at all.

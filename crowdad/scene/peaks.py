@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
 from crowdad.config import Settings
 from crowdad.records import Tubes
 from crowdad.scene.calibration import block_peaks
-from crowdad.scene.heatmap import voter_of
+from crowdad.scene.heatmap import StepMap, voter_of
 from crowdad.tubes.scale import SceneScale
 
 __all__ = ["VotedPeaks"]
@@ -16,22 +18,32 @@ __all__ = ["VotedPeaks"]
 Array = npt.NDArray[np.float32]
 
 
-class VotedPeaks:
-    """Largest raw anomaly of every block of place and time in the maps of steps, which come in order."""
+def _raw(step: StepMap) -> Array:
+    return step.raw
 
-    def __init__(self, scale: SceneScale, settings: Settings) -> None:
+
+class VotedPeaks:
+    """Largest raw anomaly of every block of place and time in the maps of steps, which come in order.
+
+    of: what of a step's map counts, float32 (rows, columns).  beside: other scores of the tubes.
+    """
+
+    def __init__(
+        self, scale: SceneScale, settings: Settings, of: Callable[[StepMap], Array] = _raw, beside: int = 0
+    ) -> None:
+        self._of = of
         self._settings = settings.calibration
-        self._voter = voter_of(scale, settings)
+        self._voter = voter_of(scale, settings, beside=beside)
         self._last = -1
         self._run: list[Array] = []
         self._peaks: list[npt.NDArray[np.floating]] = []
 
-    def add(self, step: int, tubes: Tubes, normality: Array) -> None:
-        """Add the tubes of the next step and their normality; a step that was left out ends a run."""
+    def add(self, step: int, tubes: Tubes, normality: Array, beside: Array | None = None) -> None:
+        """Add the tubes of the next step and their scores, as a voter takes them; a step left out ends a run."""
         if step != self._last + 1:
             self._end_run()
         self._last = step
-        self._run += [found.raw for found in self._voter.push(tubes, normality)]
+        self._run += map(self._of, self._voter.push(tubes, normality, beside))
         if len(self._run) >= 10 * self._settings.block_steps:
             self._count(10 * self._settings.block_steps)
 
@@ -41,7 +53,7 @@ class VotedPeaks:
         return np.concatenate([np.zeros(0, np.float32), *self._peaks], dtype=np.float32)
 
     def _end_run(self) -> None:
-        self._run += [found.raw for found in self._voter.finish()]
+        self._run += map(self._of, self._voter.finish())
         self._count(len(self._run))
 
     def _count(self, steps: int) -> None:

@@ -1,6 +1,17 @@
 """Kinds of evidence that something is unusual, one a file."""
 
-from crowdad.scene.streams._base import Learner, Lesson, Runtime, Step, Stream, StreamRun, Told
+from crowdad.scene.streams._base import (
+    Learner,
+    Lesson,
+    MapRun,
+    MapStream,
+    Runtime,
+    Step,
+    Stream,
+    Told,
+    TubeRun,
+    TubeStream,
+)
 from crowdad.scene.streams.gait import Gait
 from crowdad.scene.streams.motion import BatchCounts, Counts, Motion, MotionRun
 from crowdad.scene.streams.nowhere import Nowhere
@@ -10,8 +21,11 @@ __all__ = [
     "STREAMS",
     "BatchCounts",
     "Counts",
+    "Gait",
     "Learner",
     "Lesson",
+    "MapRun",
+    "MapStream",
     "Motion",
     "MotionRun",
     "Nowhere",
@@ -19,8 +33,9 @@ __all__ = [
     "Runtime",
     "Step",
     "Stream",
-    "StreamRun",
     "Told",
+    "TubeRun",
+    "TubeStream",
 ]
 
 STREAMS: dict[str, type[Stream]] = {stream.name: stream for stream in (Motion, Gait, Place, Nowhere)}

@@ -16,7 +16,18 @@ from crowdad.scene.calibration import Calibration
 from crowdad.scene.heatmap import StepMap
 from crowdad.tubes.scale import SceneScale
 
-__all__ = ["Learner", "Lesson", "Runtime", "Step", "Stream", "StreamRun", "Told"]
+__all__ = [
+    "Learner",
+    "Lesson",
+    "MapRun",
+    "MapStream",
+    "Runtime",
+    "Step",
+    "Stream",
+    "Told",
+    "TubeRun",
+    "TubeStream",
+]
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
@@ -53,8 +64,18 @@ class Told:
     sentence: str
 
 
-class StreamRun(Protocol):
-    """A stream at work on one run of frames after the other."""
+class TubeRun(Protocol):
+    """A stream of scores of tubes at work on one run of frames after the other."""
+
+    def reset(self) -> None:
+        """Begin a run of frames that follow each other."""
+
+    def anomaly(self, tubes: Tubes) -> npt.NDArray[np.float32]:
+        """Raw anomaly of the tubes of the next step that has any, float32 (N,), >= 0."""
+
+
+class MapRun(Protocol):
+    """A stream of maps at work on one run of frames after the other."""
 
     def reset(self) -> None:
         """Begin a run of frames that follow each other."""
@@ -92,17 +113,15 @@ class Stream(ABC):
     """One kind of evidence that something is unusual, as it was learned of one camera.
 
     name: of its arrays' prefix in the model file.  kinds: what the events are called that it raises.
-    looks: whether it looks at pictures, not at tubes alone.
     ranks: whether it also counts below its level, where one thing is more unusual than another; else it only alarms.
 
-    A stream gives a map for every step: raw anomaly >= 0 of every place, as its tubes' votes (`heatmap.voter_of`) or
-    however it likes; one number for the whole picture is a map of one value.  `level` is the raw anomaly of such a map
-    at which it raises an event by itself: what counts of several streams is the largest raw anomaly by its level.
+    A stream gives every tube a score, which it votes with (`TubeStream`), or every step a map (`MapStream`).  `level`
+    is the raw anomaly of a map at which it raises an event by itself: what counts of several streams is the largest raw
+    anomaly by its level.
     """
 
     name: ClassVar[str]
     kinds: ClassVar[tuple[str, ...]]
-    looks: ClassVar[bool] = False
     ranks: ClassVar[bool] = True
 
     @classmethod
@@ -120,10 +139,6 @@ class Stream(ABC):
         """The inverse of `arrays`.  Raises ValueError or TypeError for what no fit gives."""
 
     @abstractmethod
-    def run(self, scale: SceneScale, settings: Settings, lag: int | None, runtime: Runtime | None) -> StreamRun:
-        """Ready to score.  lag: as `heatmap.voter_of` has it.  runtime: what computes codes; None: torch."""
-
-    @abstractmethod
     def level(self, calibration: Calibration, settings: Settings) -> float:
         """Raw anomaly of its map at which it raises an event by itself, > 0.  calibration: the scene's."""
 
@@ -131,6 +146,31 @@ class Stream(ABC):
     def told(self, event: Event | OpenEvent, scale: SceneScale) -> Told:
         """What an event that it raised is called, and what is unusual in it.  scale: of the footage."""
 
-    def without_pictures(self) -> Self:
-        """The same without anything that shows people or the place."""
+    def without_pictures(self) -> Self | None:
+        """The same without anything that shows people or the place; None where nothing is left then."""
         return self
+
+
+class TubeStream(Stream):
+    """Evidence that is a score of each tube; its map is their votes."""
+
+    @abstractmethod
+    def run(self, scale: SceneScale, settings: Settings) -> TubeRun:
+        """Ready to score footage of that scale."""
+
+    def added(self, raw: npt.NDArray[np.float32]) -> npt.NDArray[np.float32] | None:
+        """What its map adds to motion's raw anomaly, shape kept; None: it stands beside motion, by its own level."""
+        return None
+
+
+class MapStream(Stream):
+    """Evidence that is a map of each step: raw anomaly >= 0 of every place; one value is that of the whole picture.
+
+    looks: whether it looks at pictures, not at tubes alone.
+    """
+
+    looks: ClassVar[bool] = False
+
+    @abstractmethod
+    def run(self, scale: SceneScale, settings: Settings, lag: int | None) -> MapRun:
+        """Ready to score footage of that scale.  lag: as `heatmap.voter_of` has it."""

@@ -1,9 +1,9 @@
-"""Who glides: legs that swing less than those of others who move and are seen alike."""
+"""Who glides: legs that swing less than those of others who are as fast and are seen as well."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -12,8 +12,9 @@ import numpy.typing as npt
 from crowdad.config import Settings
 from crowdad.records import Event, OpenEvent, Tubes
 from crowdad.scene.calibration import Calibration
-from crowdad.scene.heatmap import StepMap, Voter, voter_of
-from crowdad.scene.streams._base import Lesson, Runtime, Step, Stream, Told
+from crowdad.scene.heatmap import StepMap
+from crowdad.scene.streams._base import Lesson, Step, Told, TubeStream
+from crowdad.scene.streams.pace import pace_of
 from crowdad.tubes.scale import SceneScale
 
 __all__ = ["Gait"]
@@ -22,84 +23,127 @@ Array = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]
 
 _FEWEST_TUBES = 500
-_MOST_SPREADS = 5.0
+_MOST_STIFF = 5.0  # spreads
+_COEFFICIENTS = 7  # a constant, and three things known of a tube with their squares
+_HIGH = 0.98  # quantile of the occupied cells of maps above which their tail is read
 
 
 @dataclass(eq=False)
-class Gait(Stream):
-    weights: Floats
-    median: float
+class Gait(TubeStream):
+    """How much less than expected the legs of a tube's subject swing.
+
+    coefficients: float64 (7,), of the expected swing.  usual, spread: median of what it leaves unexplained, and how far
+    below it the 16 % quantile lies.  weight: motion's units a unit of this above `floor`, of a map.
+
+    The expected swing is that of tubes of the same speed, share of moving pixels and person height.  Swinging more is
+    no sign of anything: people who cover each other look so.
+    Source: scouting on generated footage; the auto-encoder over the same numbers finds less.
+    """
+
+    coefficients: Floats
+    usual: float
     spread: float
+    floor: float = 0.0
+    weight: float = 0.0
 
     name: ClassVar[str] = "gait"
     kinds: ClassVar[tuple[str, ...]] = ("glides",)
 
     @classmethod
     def learner(cls, scale: SceneScale, settings: Settings) -> _Learner:
-        return _Learner(scale, settings)
+        return _Learner()
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        return {"weights": self.weights, "residual": np.array([self.median, self.spread])}
+        return {
+            "coefficients": self.coefficients,
+            "numbers": np.array([self.usual, self.spread, self.floor, self.weight]),
+        }
 
     @classmethod
     def restored(cls, arrays: Mapping[str, npt.NDArray[Any]], settings: Settings) -> Self:
-        return cls(arrays["weights"], *map(float, arrays["residual"]))
+        coefficients, numbers = arrays["coefficients"], arrays["numbers"]
+        for array, count in ((coefficients, _COEFFICIENTS), (numbers, 4)):
+            if array.shape != (count,) or array.dtype != np.float64 or not np.isfinite(array).all():
+                raise ValueError(f"gait holds {array.dtype} {array.shape}, {count} finite float64 are needed")
+        gait = cls(coefficients, *map(float, numbers))
+        if not (gait.spread > 0 and gait.floor >= 0 and gait.weight >= 0):
+            raise ValueError("gait holds a spread, floor or weight that no footage can give")
+        return gait
 
-    def run(self, scale: SceneScale, settings: Settings, lag: int | None, runtime: Runtime | None) -> _Run:
-        return _Run(self, voter_of(scale, settings, lag))
-
-    def level(self, calibration: Calibration, settings: Settings) -> float:
-        return 1.0
-
-    def told(self, event: Event | OpenEvent, scale: SceneScale) -> Told:
-        return Told("glides", "glides")
-
-    def stiffness(self, tubes: Tubes) -> Array:
-        residual = (swing_of(tubes) - known_of(tubes) @ self.weights - self.median) / self.spread
-        s = np.clip(-residual, 0, _MOST_SPREADS)
-        return (s * tubes.alive.all(axis=1)).astype(np.float32)
-
-
-def swing_of(tubes):
-    return tubes.gait[:, 0].astype(np.float64)
-
-def known_of(tubes):
-    momentum = tubes.features[:, 0].astype(np.float64).mean(axis=(1, 2, 3))
-    x = np.stack([momentum, tubes.gait[:, 1], np.log(tubes.person_px)], axis=1)
-    return np.concatenate([np.ones((len(x), 1)), x, x * x], axis=1)
-
-
-class _Run:
-    def __init__(self, gait: Gait, voter: Voter) -> None:
-        self._gait = gait
-        self._voter = voter
+    def run(self, scale: SceneScale, settings: Settings) -> Self:
+        return self
 
     def reset(self) -> None:
-        self._voter.reset()
+        """Nothing is remembered."""
 
-    def push(self, steps: Sequence[Step]) -> Iterator[StepMap]:
-        for step in steps:
-            tubes = step.tubes
-            yield from self._voter.push(tubes, None if tubes is None else 1 - self._gait.stiffness(tubes))
+    def anomaly(self, tubes: Tubes) -> Array:
+        """How stiff the legs are, in spreads: float32 (N,) in [0, 5]; 0 where its path left the picture."""
+        unexplained = _swing(tubes) - _known(tubes) @ self.coefficients
+        stiff = np.clip((self.usual - unexplained) / self.spread, 0, _MOST_STIFF)
+        return (stiff * tubes.alive.all(axis=1)).astype(np.float32)
 
-    def finish(self) -> Iterator[StepMap]:
-        return self._voter.finish()
+    def level(self, calibration: Calibration, settings: Settings) -> float:
+        return calibration.threshold(settings.calibration.false_alarms_per_hour)
+
+    def added(self, raw: Array) -> Array:
+        """What a map of it adds to motion's: float32, shape kept."""
+        return np.asarray(self.weight * np.maximum(raw - self.floor, 0), np.float32)
+
+    def weighted(self, maps: Iterable[StepMap]) -> Self:
+        """As strong as motion where both stand out as much from normal footage: the tails of both maps are as long.
+
+        maps: of motion, with this one's as the first beside it.
+        """
+        motion, own = [], []
+        for step in maps:
+            assert step.beside is not None
+            occupied = step.raw > 0
+            motion.append(step.raw[occupied])
+            own.append(step.beside[0][occupied])
+        if not sum(map(len, own)):
+            return self
+        _, motion_tail = _tail(np.concatenate(motion))
+        floor, own_tail = _tail(np.concatenate(own))
+        return replace(self, floor=floor, weight=motion_tail / max(own_tail, 1e-6))
+
+    def told(self, event: Event | OpenEvent, scale: SceneScale) -> Told:
+        pace = pace_of(event, scale)
+        going = "" if pace is None else f" {pace.towards}"
+        return Told("glides", f"glides{going}: its legs swing less than those of others who move as fast")
+
+
+def _tail(values: Array) -> tuple[float, float]:
+    """A high quantile, and the mean excess over it."""
+    high = float(np.quantile(values, _HIGH))
+    above = values[values > high]
+    return high, float(above.mean() - high) if len(above) else 0.0
+
+
+def _swing(tubes: Tubes) -> Floats:
+    assert tubes.gait is not None
+    return tubes.gait[:, 0].astype(np.float64)
+
+
+def _known(tubes: Tubes) -> Floats:
+    """What the expected swing is read from: (N, 7)."""
+    assert tubes.gait is not None
+    speed = tubes.features[:, 0].astype(np.float64).mean(axis=(1, 2, 3))
+    known = np.stack([speed, tubes.gait[:, 1].astype(np.float64), np.log(tubes.person_px)], axis=1)
+    return np.concatenate([np.ones((len(known), 1)), known, known**2], axis=1)
 
 
 class _Learner:
-    def __init__(self, scale: SceneScale, settings: Settings) -> None:
-        pass
+    """Least squares over the tubes that are kept."""
 
     def see(self, step: Step) -> None:
         pass
 
     def learned(self, lesson: Lesson) -> Gait | None:
-        tubes = [t for t in lesson.kept.values() if len(t)]
-        x = np.concatenate([known_of(t)[t.alive.all(axis=1)] for t in tubes])
-        y = np.concatenate([swing_of(t)[t.alive.all(axis=1)] for t in tubes])
-        if len(y) < _FEWEST_TUBES:
+        whole = [tubes.where(np.asarray(tubes.alive.all(axis=1))) for tubes in lesson.kept.values()]
+        if sum(map(len, whole)) < _FEWEST_TUBES:
             return None
-        w = np.linalg.lstsq(x, y, rcond=None)[0]
-        r = y - x @ w
-        med, low = np.quantile(r, (0.5, 0.16))
-        return Gait(w, float(med), float(med - low))
+        known = np.concatenate([_known(tubes) for tubes in whole])
+        swing = np.concatenate([_swing(tubes) for tubes in whole])
+        coefficients = np.linalg.lstsq(known, swing, rcond=None)[0]
+        low, usual = np.quantile(swing - known @ coefficients, (0.16, 0.5))
+        return Gait(coefficients, float(usual), max(float(usual - low), 1e-3))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, ClassVar, Self
@@ -15,7 +15,7 @@ from crowdad.errors import ModelFormatError
 from crowdad.records import Event, OpenEvent
 from crowdad.scene.calibration import Calibration
 from crowdad.scene.encoders import encoder_kind
-from crowdad.scene.heatmap import StepMap, Voter, voter_of
+from crowdad.scene.heatmap import Voter, voter_of
 from crowdad.scene.streams._base import Runtime, Step, Stream, Told
 from crowdad.scene.streams.motion_arrays import check_motion
 from crowdad.scene.streams.pace import pace_of
@@ -131,8 +131,13 @@ class Motion(Stream):
         check_motion(motion)
         return motion
 
-    def run(self, scale: SceneScale, settings: Settings, lag: int | None, runtime: Runtime | None) -> MotionRun:
-        return MotionRun(self, voter_of(scale, settings, lag), self if runtime is None else runtime)
+    def run(self, runtime: Runtime | None = None) -> MotionRun:
+        """Ready to score.  runtime: what computes codes; None: torch."""
+        return MotionRun(self, self if runtime is None else runtime)
+
+    def voter(self, scale: SceneScale, settings: Settings, lag: int | None, beside: int) -> Voter:
+        """What its tubes vote with, and those of other streams; see `heatmap.voter_of`."""
+        return voter_of(scale, settings, lag, beside)
 
     def level(self, calibration: Calibration, settings: Settings) -> float:
         return calibration.threshold(settings.calibration.false_alarms_per_hour)
@@ -182,31 +187,20 @@ class Counts:
 
 
 class MotionRun:
-    """Scores tubes and has them vote along their paths.
+    """Scores tubes.
 
     counts: how unlike the fitting footage its tubes were so far.  batches: where set to a list, collects what each
     batch adds to them.
     """
 
-    def __init__(self, motion: Motion, voter: Voter, runtime: Runtime) -> None:
+    def __init__(self, motion: Motion, runtime: Runtime) -> None:
         self._motion = motion
         self.runtime = runtime
-        self.voter = voter
         self.counts = Counts(0, 0, np.zeros(motion.mean.shape[0]))
         self.batches: list[BatchCounts] | None = None
 
-    def reset(self) -> None:
-        self.voter.reset()
-
-    def push(self, steps: Sequence[Step]) -> Iterator[StepMap]:
-        for step, normality in zip(steps, self._scored(steps), strict=True):
-            yield from self.voter.push(step.tubes, normality)
-
-    def finish(self) -> Iterator[StepMap]:
-        return self.voter.finish()
-
-    def _scored(self, steps: Sequence[Step]) -> list[Array | None]:
-        """Normality of the tubes of several steps, encoded together."""
+    def normality(self, steps: Sequence[Step]) -> list[Array | None]:
+        """Normality of the tubes of the next steps, encoded together: float32 (N,) in [-1, 1]; None without tubes."""
         full = [step.tubes for step in steps if step.tubes is not None]
         if not full:
             return [None] * len(steps)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -13,10 +13,9 @@ import numpy.typing as npt
 from crowdad.config import Settings
 from crowdad.records import Event, OpenEvent, Tubes
 from crowdad.scene.calibration import Calibration
-from crowdad.scene.heatmap import StepMap, Voter, voter_of
 from crowdad.scene.peaks import VotedPeaks
-from crowdad.scene.streams._base import Lesson, Runtime, Step, Stream, Told
-from crowdad.scene.streams.passages import PASSAGE_PH, PassageCounter, PlaceGrid, cell_of, density
+from crowdad.scene.streams._base import Lesson, Step, Told, TubeStream
+from crowdad.scene.streams.passages import PASSAGE_PH, PassageCounter, PlaceGrid, apart_from, cell_of, density
 from crowdad.scene.streams.tails import Tail
 from crowdad.tubes.scale import SceneScale
 
@@ -27,11 +26,10 @@ Floats = npt.NDArray[np.float64]
 
 _FEWEST_PASSAGES = 70.0
 _SHARE_OF_ALARMS = 0.1
-_FOLDS_APART = 1  # parts beside a fold that it shares people with
 
 
 @dataclass(eq=False)
-class Nowhere(Stream):
+class Nowhere(TubeStream):
     """Surprise of a tube's place alone.
 
     surprise: float32 (rows, columns), >= 0: minus the logarithm of the share of all passages that are at places where
@@ -66,8 +64,8 @@ class Nowhere(Stream):
             raise ValueError(f"passages is {nowhere.passages}, which no footage can give")
         return nowhere
 
-    def run(self, scale: SceneScale, settings: Settings, lag: int | None, runtime: Runtime | None) -> _Run:
-        return _Run(self.surprise, PlaceGrid.like(self.surprise.shape, scale), voter_of(scale, settings, lag))
+    def run(self, scale: SceneScale, settings: Settings) -> _Run:
+        return _Run(self.surprise, PlaceGrid.like(self.surprise.shape, scale))
 
     def level(self, calibration: Calibration, settings: Settings) -> float:
         return self.tail.level(_SHARE_OF_ALARMS * settings.calibration.false_alarms_per_hour)
@@ -94,27 +92,17 @@ def _surprise_of(walked: Floats, people: Floats) -> Floats:
 
 
 class _Run:
-    """Votes with the surprise of places."""
+    """Surprise of the places of tubes."""
 
-    def __init__(self, surprise: Array, grid: PlaceGrid, voter: Voter) -> None:
-        self._surprise = surprise
+    def __init__(self, surprise: Array, grid: PlaceGrid) -> None:
+        self._surprise = surprise.ravel()
         self._grid = grid
-        self._voter = voter
 
     def reset(self) -> None:
-        self._voter.reset()
+        """Nothing is remembered."""
 
-    def push(self, steps: Sequence[Step]) -> Iterator[StepMap]:
-        for step in steps:
-            tubes = step.tubes
-            yield from self._voter.push(tubes, None if tubes is None else _normality(self._surprise, self._grid, tubes))
-
-    def finish(self) -> Iterator[StepMap]:
-        return self._voter.finish()
-
-
-def _normality(surprise: Array, grid: PlaceGrid, tubes: Tubes) -> Array:
-    return np.asarray(1 - surprise.ravel()[cell_of(grid, tubes.path_xy[:, 0])], np.float32)
+    def anomaly(self, tubes: Tubes) -> Array:
+        return np.asarray(self._surprise[cell_of(self._grid, tubes.path_xy[:, 0])], np.float32)
 
 
 class _Learner:
@@ -140,15 +128,12 @@ class _Learner:
         scale, settings = self._scale, self._settings
         peaks = VotedPeaks(scale, settings)
         people = self._counter.grid.person_cells(scale)
-        surprises = [
-            _surprise_of(
-                np.sum([one for place, one in enumerate(parts) if abs(place - at) > _FOLDS_APART] or parts, axis=0),
-                people,
-            ).astype(np.float32)
+        runs = [
+            _Run(_surprise_of(np.sum(apart_from(parts, at), axis=0), people).astype(np.float32), self._counter.grid)
             for at in range(len(parts))
         ]
         for number, tubes in lesson.kept.items():
-            peaks.add(number, tubes, _normality(surprises[self._counter.part_of(number)], self._counter.grid, tubes))
+            peaks.add(number, tubes, 1 - runs[self._counter.part_of(number)].anomaly(tubes))
         found = peaks.peaks()
         hours = len(lesson.kept) * scale.gap / scale.fps / 3600
         return Tail.of(found, hours, settings.calibration, lesson.unlabelled) if len(found) else None

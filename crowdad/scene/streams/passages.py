@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,17 @@ from scipy.spatial import cKDTree
 from crowdad.records import Tubes
 from crowdad.tubes.scale import SceneScale
 
-__all__ = ["BINS", "PassageCounter", "PlaceGrid", "Ways", "cell_of", "density", "shares_by_place", "ways_of"]
+__all__ = [
+    "BINS",
+    "PassageCounter",
+    "PlaceGrid",
+    "Ways",
+    "apart_from",
+    "cell_of",
+    "density",
+    "shares_by_place",
+    "ways_of",
+]
 
 Array = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]
@@ -158,6 +169,11 @@ class PassageCounter:
     def part_of(self, step: int) -> int:
         """The part that a step is in, counted from 1."""
         return min((step - 1) // self._part_steps, len(self._parts) - 1)
+
+
+def apart_from(parts: Sequence[Floats], at: int) -> Sequence[Floats]:
+    """The parts that neither are that one nor lie beside it, who would share people with it; all where none is left."""
+    return [part for place, part in enumerate(parts) if abs(place - at) > 1] or parts
 
 
 def shares_by_place(walked: Floats, person_cells: Floats) -> Floats:

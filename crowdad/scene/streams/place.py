@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -13,9 +13,8 @@ import numpy.typing as npt
 from crowdad.config import Settings
 from crowdad.records import Event, OpenEvent, Tubes
 from crowdad.scene.calibration import Calibration
-from crowdad.scene.heatmap import StepMap, Voter, voter_of
 from crowdad.scene.peaks import VotedPeaks
-from crowdad.scene.streams._base import Lesson, Runtime, Step, Stream, Told
+from crowdad.scene.streams._base import Lesson, Step, Told, TubeStream
 from crowdad.scene.streams.pace import Pace, pace_of
 from crowdad.scene.streams.passages import (
     BINS,
@@ -23,6 +22,7 @@ from crowdad.scene.streams.passages import (
     PASSAGE_PH,
     PassageCounter,
     PlaceGrid,
+    apart_from,
     cell_of,
     shares_by_place,
     ways_of,
@@ -40,13 +40,12 @@ _DOUBT = 40.0  # passages: with so few the level is twice what the footage itsel
 _SHARE_OF_ALARMS = 0.1
 _OWN_PAST_PH, _OWN_DOUBT_PH = 1.5, 0.3  # walked by a subject: what its surprise is averaged over, and doubted for
 _TRACE_PH = 0.4
-_FOLDS_APART = 1  # parts beside a fold that it shares people with
 _MAIN_SHARE = 0.6  # of the passages: what goes the other way goes against the stream
 _UNIT_SLACK = 1e-3
 
 
 @dataclass(eq=False)
-class Place(Stream):
+class Place(TubeStream):
     """Surprise of a tube's direction and speed at its place.
 
     shares: float32 (rows, columns, BINS), of each bin in what passes at each cell; rows of sum 1.
@@ -83,8 +82,8 @@ class Place(Stream):
             raise ValueError(f"passages is {place.passages}, which no footage can give")
         return place
 
-    def run(self, scale: SceneScale, settings: Settings, lag: int | None, runtime: Runtime | None) -> _Run:
-        return _Run(_Surprise(self.shares, scale), voter_of(scale, settings, lag))
+    def run(self, scale: SceneScale, settings: Settings) -> _Surprise:
+        return _Surprise(self.shares, scale)
 
     def level(self, calibration: Calibration, settings: Settings) -> float:
         alarms_per_hour = _SHARE_OF_ALARMS * settings.calibration.false_alarms_per_hour
@@ -143,7 +142,7 @@ class _Surprise:
         """Forget all subjects."""
         self._mean = self._count = np.zeros(self._trace.shape[0] * self._trace.shape[1])
 
-    def of(self, tubes: Tubes) -> Array:
+    def anomaly(self, tubes: Tubes) -> Array:
         """Surprise of the tubes of the next step."""
         ways = ways_of(tubes, self._scale)
         cell = cell_of(self._grid, tubes.path_xy[:, 0])
@@ -157,26 +156,6 @@ class _Surprise:
         self._mean = np.bincount(here, mean, size) / held
         self._count = np.bincount(here, count, size) / held
         return np.minimum(now, mean * count / (count + self._doubt)).astype(np.float32)
-
-
-class _Run:
-    """Votes with the surprise of tubes."""
-
-    def __init__(self, surprise: _Surprise, voter: Voter) -> None:
-        self._surprise = surprise
-        self._voter = voter
-
-    def reset(self) -> None:
-        self._surprise.reset()
-        self._voter.reset()
-
-    def push(self, steps: Sequence[Step]) -> Iterator[StepMap]:
-        for step in steps:
-            tubes = step.tubes
-            yield from self._voter.push(tubes, None if tubes is None else 1 - self._surprise.of(tubes))
-
-    def finish(self) -> Iterator[StepMap]:
-        return self._voter.finish()
 
 
 class _Learner:
@@ -207,9 +186,8 @@ class _Learner:
             part = self._counter.part_of(number)
             if surprise is None or part != at:
                 at = part
-                others = [one for place, one in enumerate(parts) if abs(place - at) > _FOLDS_APART]
-                surprise = _Surprise(shares_by_place(np.sum(others or parts, axis=0), people), scale)
-            peaks.add(number, tubes, 1 - surprise.of(tubes))
+                surprise = _Surprise(shares_by_place(np.sum(apart_from(parts, at), axis=0), people), scale)
+            peaks.add(number, tubes, 1 - surprise.anomaly(tubes))
         found = peaks.peaks()
         hours = len(lesson.kept) * scale.gap / scale.fps / 3600
         return Tail.of(found, hours, settings.calibration, lesson.unlabelled) if len(found) else None

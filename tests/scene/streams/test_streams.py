@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -17,14 +17,14 @@ from crowdad.records import Event, OpenEvent
 from crowdad.scene.calibration import Calibration
 from crowdad.scene.heatmap import StepMap, voter_of
 from crowdad.scene.model import SceneModel
-from crowdad.scene.streams import STREAMS, Lesson, Runtime, Step, Stream, Told
+from crowdad.scene.streams import STREAMS, Lesson, MapStream, Motion, Step, Told
 from crowdad.sources import open_source
 from crowdad.tubes.scale import SceneScale
 from tests.conftest import TinyCamera
 
 
 @dataclass(eq=False)
-class Brightness(Stream):
+class Brightness(MapStream):
     """One number for the whole picture: how much brighter it is than all that was learned from."""
 
     brightest: float
@@ -44,7 +44,7 @@ class Brightness(Stream):
     def restored(cls, arrays: Mapping[str, npt.NDArray[Any]], settings: Settings) -> Self:
         return cls(float(arrays["brightest"][0]))
 
-    def run(self, scale: SceneScale, settings: Settings, lag: int | None, runtime: Runtime | None) -> BrightnessRun:
+    def run(self, scale: SceneScale, settings: Settings, lag: int | None) -> BrightnessRun:
         voter = voter_of(scale, settings, lag)
         return BrightnessRun(self.brightest, voter.shape, voter.lag)
 
@@ -92,6 +92,8 @@ class BrightnessRun:
 def scene(tiny_camera: TinyCamera) -> Iterator[SceneModel]:
     """Fitted while the stream was among the known ones, as it is now."""
     with pytest.MonkeyPatch.context() as patch:
+        for name in STREAMS.keys() - {Motion.name}:
+            patch.delitem(STREAMS, name)
         patch.setitem(STREAMS, Brightness.name, Brightness)
         yield crowdad.fit(tiny_camera.normal, settings=tiny_camera.settings)
 
@@ -132,6 +134,7 @@ def test_an_event_is_told_by_the_stream_that_raised_it(
 
 
 def test_motion_alone_scores_as_before(scene: SceneModel, tiny_camera: TinyCamera) -> None:
-    alone = [result.anomaly for result in crowdad.score(tiny_camera.unusual, tiny_camera.scene)]
+    motion = replace(scene, streams={"motion": scene.motion})
+    alone = [result.anomaly for result in crowdad.score(tiny_camera.unusual, motion)]
     beside = [result.anomaly for result in crowdad.score(tiny_camera.unusual, scene)]
     assert beside == alone
