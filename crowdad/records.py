@@ -303,7 +303,8 @@ def _size_text(shape: tuple[int, ...]) -> str:
 class Region:
     """A connected place above the threshold in one frame.
 
-    stream, velocity_px_s: whose evidence its hottest cell is and how what is there moves, as in `FrameResult`.
+    stream, velocity_px_s, note: whose evidence its hottest cell is, how what is there moves and what the stream has to
+    say of it, as in `FrameResult`.
     """
 
     frame_index: int
@@ -312,6 +313,7 @@ class Region:
     peak_anomaly: float
     stream: int = 0
     velocity_px_s: Velocity | None = None
+    note: int = 0
 
     def __post_init__(self) -> None:
         _check_box(self.box_xyxy)
@@ -353,6 +355,8 @@ class Event:
         Place in the scene's streams of the one that raised it: whose evidence the peak is.
     velocity_px_s : tuple of float, optional
         (x, y) of what is unusual at the peak, in pixels a second; y points down.  None where it is not known.
+    note : int
+        What its stream has to say of the peak, in numbers of its own; 0: nothing.
     kind, sentence : str
         What such an event is called, and what is unusual in it; empty where no scene was at hand to tell.
 
@@ -382,6 +386,7 @@ class Event:
     recurring: bool = False
     stream: int = 0
     velocity_px_s: Velocity | None = None
+    note: int = 0
     kind: str = ""
     sentence: str = ""
 
@@ -399,7 +404,7 @@ class OpenEvent:
     given in order of first sight, also to what turns out too short to be an event.
     lasts: it is long enough to be told.  part_of: first key of the older one that it has kept touching up to now, which
     it will be one event with if that goes on.
-    peak_s, peak_frame, peak_anomaly, box_xyxy, stream, velocity_px_s: of its hottest frame so far.
+    peak_s, peak_frame, peak_anomaly, box_xyxy, stream, velocity_px_s, note: of its hottest frame so far.
     now_xyxy: where it was seen last.
     """
 
@@ -415,6 +420,7 @@ class OpenEvent:
     part_of: int | None = None
     stream: int = 0
     velocity_px_s: Velocity | None = None
+    note: int = 0
 
 
 @dataclass(frozen=True)
@@ -469,6 +475,8 @@ class FrameResult:
         Counts up where the footage itself breaks.
     leading : uint8 array of shape (rows, columns), optional
         Place in the scene's streams of the one whose evidence a cell's anomaly is; None: the first one everywhere.
+    note : uint8 array of shape (rows, columns), optional
+        What that stream has to say of a cell, in numbers of its own, 0 where it says nothing; None: nowhere.
     velocity_px_s : float16 array of shape (rows, columns, 2), optional
         (x, y) of what moves unusually at a cell, in pixels a second; 0 where nothing does.
     """
@@ -483,6 +491,7 @@ class FrameResult:
     heatmap: Heatmap
     segment: int = 0
     leading: npt.NDArray[np.uint8] | None = None
+    note: npt.NDArray[np.uint8] | None = None
     velocity_px_s: npt.NDArray[np.float16] | None = None
 
     def __repr__(self) -> str:

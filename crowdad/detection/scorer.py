@@ -137,16 +137,18 @@ class StepScorer:
                 else:
                     fused.add(added, of_tubes.place)
             for of_maps, maps in zip(self._maps_of, others, strict=True):
-                fused.compete(maps[due].raw, of_maps)
-            yield replace(step, raw=fused.raw, leading=fused.leading if fused.leading.any() else None)
+                fused.compete(maps[due].raw, of_maps, maps[due].note)
+            leading, note = (found if found.any() else None for found in (fused.leading, fused.note))
+            yield replace(step, raw=fused.raw, leading=leading, note=note)
 
 
 class _Fused:
-    """Raw anomaly of several streams in motion's units, and by cell the place of the one that leads."""
+    """Raw anomaly of several streams in motion's units, and by cell the place of the one that leads and its note."""
 
     def __init__(self, raw: Array, threshold_raw: float) -> None:
         self.raw = raw
         self.leading = np.zeros(raw.shape, np.uint8)
+        self.note = np.zeros(raw.shape, np.uint8)
         self._threshold_raw = threshold_raw
 
     def add(self, added: Array, place: int) -> None:
@@ -154,13 +156,14 @@ class _Fused:
         self.leading[added > self.raw] = place
         self.raw = self.raw + added
 
-    def compete(self, raw: Array, one: _Beside[Any, Any]) -> None:
+    def compete(self, raw: Array, one: _Beside[Any, Any], note: npt.NDArray[np.uint8] | None = None) -> None:
         """What is of another kind counts where it is larger by its own level; at its level it is at the threshold."""
         own = raw * np.float32(self._threshold_raw / one.level)
         if not one.stream.ranks:
             own = own * (raw >= one.level)
         higher = np.broadcast_to(own > self.raw, self.raw.shape)
         self.leading[higher] = one.place
+        self.note = np.where(higher, np.uint8(0) if note is None else note, self.note)
         self.raw = np.maximum(self.raw, own)
 
 

@@ -172,5 +172,6 @@ class Segment:
             heatmap=Heatmap(heat, scorer.voter.cell_px, scorer.scene.scale.size_hw),
             segment=self._number,
             leading=nearest.leading,
+            note=nearest.note,
             velocity_px_s=None if velocity is None else velocity.astype(np.float16),
         )

@@ -42,6 +42,7 @@ _COLUMNS: tuple[tuple[str, type[Any]], ...] = (
 )
 _MAPS: tuple[tuple[str, type[Any], tuple[int, ...]], ...] = (
     ("leading", np.uint8, ()),
+    ("note", np.uint8, ()),
     ("velocity_px_s", np.float16, (2,)),
 )
 """Maps that a result may lack: name, type, and what each cell holds."""

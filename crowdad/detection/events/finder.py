@@ -127,6 +127,7 @@ class EventFinder:
                 parts.get(candidate.keys[0]),
                 candidate.peak.stream,
                 candidate.peak.velocity_px_s,
+                candidate.peak.note,
             )
             for candidate in sorted(self._candidates, key=lambda candidate: candidate.keys[0])
         ]
@@ -269,6 +270,7 @@ class EventFinder:
             boxes=by_frame,
             stream=peak.stream,
             velocity_px_s=peak.velocity_px_s,
+            note=peak.note,
         )
 
     def _tell(self) -> list[Event]:

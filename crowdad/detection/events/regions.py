@@ -26,7 +26,7 @@ def find_regions(result: FrameResult, low: float = 0.4, person_px: PersonHeight 
     person_px: height of a person at pixel (x, y); strips along the border that are thinner than a third of it are left
     out then: too little is seen there to say anything of a subject.
     Boxes are clipped to the displayed picture; `peak_anomaly` is the region's hottest cell, and of that cell are its
-    stream and velocity.
+    stream, velocity and note.
     """
     heatmap = result.heatmap
     labels, count = label(heatmap.anomaly >= low, structure=_EIGHT_CONNECTED)
@@ -59,6 +59,7 @@ def _region(
         float(own[row, column]),
         0 if result.leading is None else int(result.leading[hottest]),
         None if result.velocity_px_s is None else _velocity(*result.velocity_px_s[hottest]),
+        0 if result.note is None else int(result.note[hottest]),
     )
 
 

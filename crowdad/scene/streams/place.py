@@ -40,7 +40,8 @@ _DOUBT = 40.0  # passages: with so few the level is twice what the footage itsel
 _SHARE_OF_ALARMS = 0.1
 _OWN_PAST_PH, _OWN_DOUBT_PH = 1.5, 0.3  # walked by a subject: what its surprise is averaged over, and doubted for
 _TRACE_PH = 0.4
-_MAIN_SHARE = 0.6  # of the passages: what goes the other way goes against the stream
+_MAIN = 0.6  # share of a way: what goes the other way goes against the stream
+_COMMON = 0.15  # share of a way that is not what is unusual
 _UNIT_SLACK = 1e-3
 
 
@@ -61,7 +62,7 @@ class Place(TubeStream):
     tail: Tail
 
     name: ClassVar[str] = "place"
-    kinds: ClassVar[tuple[str, ...]] = ("against the stream", "goes an unusual way")
+    kinds: ClassVar[tuple[str, ...]] = ("against the stream", "goes an unusual way", "unusual speed")
 
     @classmethod
     def learner(cls, scale: SceneScale, settings: Settings) -> _Learner:
@@ -91,31 +92,32 @@ class Place(TubeStream):
 
     def told(self, event: Event | OpenEvent, scale: SceneScale) -> Told:
         pace = pace_of(event, scale)
-        usual = self._main_way(event, scale)
         if pace is None:
             return Told("goes an unusual way", "goes a way that people here usually do not")
-        if usual is None or not _opposite(pace, usual[0]):
-            return Told("goes an unusual way", f"goes {pace.towards}, which is rare at this place")
-        way, share = usual
-        return Told(
-            "against the stream", f"goes {pace.towards}, where {round(100 * share)} of 100 go {Pace(0.0, way).towards}"
-        )
+        ways = self._ways(event, scale)
+        own, main = ways[round(pace.turn * DIRECTIONS) % DIRECTIONS], int(ways.argmax())
+        if own >= _COMMON:
+            return Told(
+                "unusual speed",
+                f"moves {pace.times:.1f} times as fast as people walk, {pace.towards}; here that is rare",
+            )
+        if ways[main] >= _MAIN and abs((pace.turn - main / DIRECTIONS + 0.5) % 1 - 0.5) > 0.25:
+            usual = Pace(1.0, main / DIRECTIONS).towards
+            return Told("against the stream", f"goes {pace.towards}, where {round(100 * ways[main])} of 100 go {usual}")
+        return Told("goes an unusual way", f"goes {pace.towards}, as {_of_100(own)} do here")
 
-    def _main_way(self, event: Event | OpenEvent, scale: SceneScale) -> tuple[float, float] | None:
-        """The direction that most go at the event's place, in turns clockwise from the right, and their share."""
+    def _ways(self, event: Event | OpenEvent, scale: SceneScale) -> Array:
+        """Share of those that go each way at the event's place, within an eighth of a turn: (DIRECTIONS,)."""
         x0, y0, x1, y1 = event.box_xyxy
         grid = PlaceGrid.like(self.shares.shape[:2], scale)
         here = self.shares.reshape(-1, BINS)[cell_of(grid, np.array([[(x0 + x1) / 2, (y0 + y1) / 2]]))[0]]
         ways = here[1:].reshape(-1, DIRECTIONS).sum(axis=0)
-        within = ways + np.roll(ways, 1) + np.roll(ways, -1)  # an eighth of a turn to either side
-        way = int(within.argmax())
-        share = float(within[way] / ways.sum())
-        return (way / DIRECTIONS, share) if share >= _MAIN_SHARE else None
+        within = ways + np.roll(ways, 1) + np.roll(ways, -1)
+        return np.asarray(within / ways.sum(), np.float32)
 
 
-def _opposite(pace: Pace, turn: float) -> bool:
-    """Whether it goes the other way, within a quarter of a turn."""
-    return abs((pace.turn - turn + 0.5) % 1 - 0.5) > 0.25
+def _of_100(share: float) -> str:
+    return "less than 1 of 100" if share < 0.01 else f"{round(100 * share)} of 100"
 
 
 class _Surprise:
