@@ -147,8 +147,9 @@ class Tubes:
 
     def where(self, kept: npt.NDArray[np.bool_]) -> Tubes:
         """The tubes for which `kept`, bool (N,), is True."""
-        fields: dict[str, Any] = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return Tubes(**{name: None if array is None else array[kept] for name, array in fields.items()})
+        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        chosen: dict[str, Any] = {name: None if array is None else array[kept] for name, array in fields.items()}
+        return Tubes(**chosen)
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,15 @@ from crowdad.records import Event, OpenEvent, Tubes
 from crowdad.scene.calibration import Calibration
 from crowdad.scene.peaks import VotedPeaks
 from crowdad.scene.streams._base import Lesson, Step, Told, TubeStream
-from crowdad.scene.streams.passages import PASSAGE_PH, PassageCounter, PlaceGrid, apart_from, cell_of, density
+from crowdad.scene.streams.passages import (
+    PASSAGE_PH,
+    PassageCounter,
+    PlaceGrid,
+    apart_from,
+    cell_of,
+    density,
+    passages_of,
+)
 from crowdad.scene.streams.tails import Tail
 from crowdad.tubes.scale import SceneScale
 
@@ -54,14 +62,12 @@ class Nowhere(TubeStream):
 
     @classmethod
     def restored(cls, arrays: Mapping[str, npt.NDArray[Any]], settings: Settings) -> Self:
-        nowhere = cls(arrays["surprise"], float(arrays["passages"][0]), Tail.from_array(arrays["tail"]))
+        nowhere = cls(arrays["surprise"], passages_of(arrays["passages"]), Tail.from_array(arrays["tail"]))
         surprise = nowhere.surprise
         if surprise.ndim != 2 or surprise.dtype != np.float32 or not surprise.size:
             raise ValueError(f"surprise is {surprise.dtype} {surprise.shape}, float32 (rows, columns) is needed")
         if not (np.isfinite(surprise).all() and surprise.min() >= 0):
             raise ValueError("surprise holds what no footage can give")
-        if not 0 < nowhere.passages < math.inf:
-            raise ValueError(f"passages is {nowhere.passages}, which no footage can give")
         return nowhere
 
     def run(self, scale: SceneScale, settings: Settings) -> _Run:

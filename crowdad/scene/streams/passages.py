@@ -191,6 +191,13 @@ def shares_by_place(walked: Floats, person_cells: Floats) -> Floats:
     return np.asarray(shares)
 
 
+def passages_of(array: npt.NDArray[np.floating]) -> float:
+    """How many passages a model file tells of.  Raises ValueError for what no footage can give."""
+    if array.shape != (1,) or not 0 < array[0] < math.inf:
+        raise ValueError(f"passages is {array}, which no footage can give")
+    return float(array[0])
+
+
 def density(walked: Floats, person_cells: Floats) -> Floats:
     """Person heights walked around each cell, as if the picture did not end at its border: (rows, columns)."""
     sigma = _DENSITY_PH * person_cells

@@ -24,6 +24,7 @@ from crowdad.scene.streams.passages import (
     PlaceGrid,
     apart_from,
     cell_of,
+    passages_of,
     shares_by_place,
     ways_of,
 )
@@ -41,6 +42,7 @@ _SHARE_OF_ALARMS = 0.1
 _OWN_PAST_PH, _OWN_DOUBT_PH = 1.5, 0.3  # walked by a subject: what its surprise is averaged over, and doubted for
 _TRACE_PH = 0.4
 _MAIN = 0.6  # share of a way: what goes the other way goes against the stream
+_FAST = 1.4  # walking speeds
 _COMMON = 0.15  # share of a way that is not what is unusual
 _UNIT_SLACK = 1e-3
 
@@ -62,7 +64,7 @@ class Place(TubeStream):
     tail: Tail
 
     name: ClassVar[str] = "place"
-    kinds: ClassVar[tuple[str, ...]] = ("against the stream", "goes an unusual way", "unusual speed")
+    kinds: ClassVar[tuple[str, ...]] = ("against the stream", "goes an unusual way", "fast", "unusual pace")
 
     @classmethod
     def learner(cls, scale: SceneScale, settings: Settings) -> _Learner:
@@ -73,14 +75,12 @@ class Place(TubeStream):
 
     @classmethod
     def restored(cls, arrays: Mapping[str, npt.NDArray[Any]], settings: Settings) -> Self:
-        place = cls(arrays["shares"], float(arrays["passages"][0]), Tail.from_array(arrays["tail"]))
+        place = cls(arrays["shares"], passages_of(arrays["passages"]), Tail.from_array(arrays["tail"]))
         shares = place.shares
         if shares.ndim != 3 or shares.shape[2] != BINS or shares.dtype != np.float32 or not shares.size:
             raise ValueError(f"shares is {shares.dtype} {shares.shape}, float32 (rows, columns, {BINS}) is needed")
         if not (np.isfinite(shares).all() and shares.min() > 0 and np.abs(shares.sum(axis=2) - 1).max() < _UNIT_SLACK):
             raise ValueError("shares holds what is no share")
-        if not 0 < place.passages < math.inf:
-            raise ValueError(f"passages is {place.passages}, which no footage can give")
         return place
 
     def run(self, scale: SceneScale, settings: Settings) -> _Surprise:
@@ -97,10 +97,8 @@ class Place(TubeStream):
         ways = self._ways(event, scale)
         own, main = ways[round(pace.turn * DIRECTIONS) % DIRECTIONS], int(ways.argmax())
         if own >= _COMMON:
-            return Told(
-                "unusual speed",
-                f"moves {pace.times:.1f} times as fast as people walk, {pace.towards}; here that is rare",
-            )
+            kind = "fast" if pace.times >= _FAST else "unusual pace"
+            return Told(kind, f"moves {pace.times:.1f} times as fast as people walk, {pace.towards}; that is rare here")
         if ways[main] >= _MAIN and abs((pace.turn - main / DIRECTIONS + 0.5) % 1 - 0.5) > 0.25:
             usual = Pace(1.0, main / DIRECTIONS).towards
             return Told("against the stream", f"goes {pace.towards}, where {round(100 * ways[main])} of 100 go {usual}")
