@@ -159,6 +159,12 @@ class EventSettings(_Section):
     low: float = Field(0.4, gt=0, le=0.5, description="heat down to which a region grows")
     min_duration_s: float = Field(0.4, ge=0, le=1_000_000, description="shorter tracks are no event, in seconds")
     gap_s: float = Field(0.6, ge=0, le=1_000_000, description="gap that a track survives, in seconds")
+    kinds: tuple[str, ...] = Field((), max_length=100, description="kinds of events that are told; empty: all")
+    not_kinds: tuple[str, ...] = Field((), max_length=100, description="kinds of events that are not told")
+
+    def wants(self, kind: str) -> bool:
+        """Whether events of this kind are told."""
+        return (not self.kinds or kind in self.kinds) and kind not in self.not_kinds
 
 
 class Settings(_Section):

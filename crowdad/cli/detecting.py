@@ -18,7 +18,9 @@ from crowdad.cli.options import (
     FalseAlarms,
     Footage,
     Fps,
+    Kinds,
     MaxPixels,
+    NotKinds,
     Overrides,
     Overwrite,
     Patches,
@@ -114,6 +116,8 @@ def detect(
             rich_help_panel=OUTPUT,
         ),
     ] = FootageBeside.LINK,
+    kinds: Kinds = None,
+    not_kinds: NotKinds = None,
     roi: Roi = None,
     start: Start = None,
     end: End = None,
@@ -180,7 +184,7 @@ def detect(
 
         given = None if model is None else pinned(model)
         base = None if given is None else load_scene(at_hand(given, in_bytes(bars, "fetching the model"))).settings
-        settings = chosen_settings(config, overrides, seed, patches, base)
+        settings = chosen_settings(config, overrides, seed, patches, base, kinds, not_kinds)
         options = DetectOptions(
             model=given,
             settings=settings,

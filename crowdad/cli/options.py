@@ -26,7 +26,9 @@ __all__ = [
     "FalseAlarms",
     "Footage",
     "Fps",
+    "Kinds",
     "MaxPixels",
+    "NotKinds",
     "Overrides",
     "Overwrite",
     "Patches",
@@ -191,6 +193,21 @@ SensitivityChoice = Annotated[
         rich_help_panel=ALARM_LEVEL,
     ),
 ]
+Kinds = Annotated[
+    str | None,
+    typer.Option(
+        "--kinds",
+        metavar="KIND,KIND",
+        help='Tell only events of these kinds, such as "fast,against the stream".  [all]',
+        rich_help_panel=ALARM_LEVEL,
+    ),
+]
+NotKinds = Annotated[
+    str | None,
+    typer.Option(
+        "--not-kinds", metavar="KIND,KIND", help="Tell no events of these kinds.", rich_help_panel=ALARM_LEVEL
+    ),
+]
 Roi = Annotated[
     Path | None,
     typer.Option("--roi", metavar="MASK.PNG", help="Score only where this picture is white.", rich_help_panel=INPUT),
@@ -226,8 +243,12 @@ def chosen_settings(
     seed: int | None,
     patches: str | None,
     base: Settings | None = None,
+    kinds: str | None = None,
+    not_kinds: str | None = None,
 ) -> Settings:
     """Settings from a file and the options that set one, the options winning.  Raises ConfigError."""
+    import json
+
     from crowdad.config import load_settings
 
     items = list(overrides or ())
@@ -235,6 +256,9 @@ def chosen_settings(
         items.append(f"seed={seed}")
     if patches is not None:
         items.append(f"tubes.kind={patches}")
+    for name, listed in (("kinds", kinds), ("not_kinds", not_kinds)):
+        if listed is not None:
+            items.append(f"events.{name}={json.dumps([kind.strip() for kind in listed.split(',')])}")
     settings = load_settings(config, items, base)
     if items or config is not None:
         from crowdad.scene.kinds import check_kinds

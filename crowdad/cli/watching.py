@@ -19,7 +19,9 @@ from crowdad.cli.options import (
     Device,
     FalseAlarms,
     Fps,
+    Kinds,
     MaxPixels,
+    NotKinds,
     Overrides,
     Patches,
     PersonHeight,
@@ -116,6 +118,8 @@ def watch(
     ] = None,
     false_alarms_per_hour: FalseAlarms = None,
     sensitivity: SensitivityChoice = None,
+    kinds: Kinds = None,
+    not_kinds: NotKinds = None,
     roi: Roi = None,
     webhook: Annotated[
         str | None,
@@ -217,7 +221,9 @@ def watch(
     options = workflows.WatchOptions(
         scoring=DetectOptions(
             model=model,
-            settings=chosen_settings(config, overrides, seed if model is None else None, patches, base)
+            settings=chosen_settings(
+                config, overrides, seed if model is None else None, patches, base, kinds, not_kinds
+            )
             if asked
             else None,
             person_height=GivenHeights.of(person_height),

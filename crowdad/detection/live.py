@@ -158,7 +158,7 @@ class LiveScorer:
         self._calibration = calibration
         self._pictures = pictures
         self._finder = EventFinder.from_settings(scene.settings.events, scene.scale.fps, self._person_px)
-        self._announcer = _Announcer(lambda event: self._fitted.told(event))
+        self._announcer = _Announcer(lambda event: self._fitted.told(event), self._fitted.settings.events.wants)
         self._detector: Detector | None = None
         # captured_s, taken_s, picture, repeated
         self._waiting: deque[tuple[float, float, bytes | None, bool]] = deque()
@@ -283,11 +283,12 @@ def _resized(mask: npt.NDArray[np.bool_], size_hw: tuple[int, int]) -> npt.NDArr
 class _Announcer:
     """Turns what an `EventFinder` knows after each frame into changes; what touches is told as one event.
 
-    told: what an event is called.
+    told: what an event is called.  wants: whether a kind is told; what was told once is followed to its end.
     """
 
-    def __init__(self, told: Callable[[Event | OpenEvent], Told]) -> None:
+    def __init__(self, told: Callable[[Event | OpenEvent], Told], wants: Callable[[str], bool]) -> None:
         self._name = told
+        self._wants = wants
         self._told: dict[int, EventChange] = {}
         self._numbers: dict[int, int] = {}  # finder's key -> number that is told, counted without gaps
         self._last_number = 0
@@ -335,6 +336,9 @@ class _Announcer:
             if any({key, joined} <= set(event.keys) for event in group):
                 yield self._end(joined, when, when.time_s, key)
         hottest = max(group, key=lambda event: event.peak_anomaly)
+        name = self._name(hottest)
+        if not told and not self._wants(name.kind):
+            return
         change = EventChange(
             "update" if told else "new",
             key,
@@ -347,7 +351,7 @@ class _Announcer:
             hottest.peak_anomaly,
             hottest.box_xyxy,
             hottest.now_xyxy,
-            **asdict(self._name(hottest)),
+            **asdict(name),
             taken_s=when.taken_s,
         )
         if not told or _worth_telling(self._told[key], change):
@@ -357,6 +361,9 @@ class _Announcer:
     def _closed(self, closed: ClosedEvent, when: _When) -> Iterator[EventChange]:
         told = [key for key in closed.keys if key in self._told]
         key, event = told[0] if told else closed.keys[0], closed.event
+        name = self._name(event)
+        if not told and not self._wants(name.kind):
+            return
         whole = EventChange(
             "new",
             key,
@@ -369,7 +376,7 @@ class _Announcer:
             event.peak_anomaly,
             event.box_xyxy,
             event.boxes[event.end_frame],
-            **asdict(self._name(event)),
+            **asdict(name),
             taken_s=when.taken_s,
         )
         if not told:

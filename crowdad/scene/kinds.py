@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from crowdad.config import Settings
+from crowdad.errors import ConfigError
 from crowdad.scene.encoders import encoder_kind
+from crowdad.scene.streams import KINDS
 from crowdad.tubes.patches import extractor_kind
 
 __all__ = ["check_kinds"]
 
 
 def check_kinds(settings: Settings) -> None:
-    """Raise ConfigError where the settings name an extractor or an encoder that is not there."""
+    """Raise ConfigError where the settings name an extractor, an encoder or a kind of event that is not there."""
     extractor_kind(settings.tubes)
     encoder_kind(settings.encoder)
+    for kind in (*settings.events.kinds, *settings.events.not_kinds):
+        if kind not in KINDS:
+            raise ConfigError(f"no event is of kind {kind!r}; choose among: {', '.join(KINDS)}")

@@ -106,8 +106,9 @@ class SceneModel:
         return list(self.streams.values())[event.stream].told(event, self.scale)
 
     def named(self, events: Iterable[Event]) -> list[Event]:
-        """The events with their kinds and sentences."""
-        return [replace(event, **asdict(self.told(event))) for event in events]
+        """The events with their kinds and sentences, those of kinds that the settings want."""
+        named = (replace(event, **asdict(self.told(event))) for event in events)
+        return [event for event in named if self.settings.events.wants(event.kind)]
 
     def with_stream(self, stream: Stream) -> SceneModel:
         """The scene with this stream in place of the one of its name."""

@@ -18,6 +18,7 @@ from crowdad.scene.streams.nowhere import Nowhere
 from crowdad.scene.streams.place import Place
 
 __all__ = [
+    "KINDS",
     "STREAMS",
     "BatchCounts",
     "Counts",
@@ -41,3 +42,6 @@ __all__ = [
 STREAMS: dict[str, type[Stream]] = {stream.name: stream for stream in (Motion, Gait, Place, Nowhere)}
 """Name -> stream, in the order in which they are told of.  The first is always there: what is said to be the largest
 raw anomaly is in its units."""
+
+KINDS: tuple[str, ...] = tuple(dict.fromkeys(kind for stream in STREAMS.values() for kind in stream.kinds))
+"""What events can be called."""

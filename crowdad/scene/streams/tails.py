@@ -20,7 +20,7 @@ _ABOVE_ALL = 1.1  # of the highest peak: a level further up would be extrapolati
 class Tail:
     """Tail of a stream's raw anomaly on footage that had no part in what it was scored with.
 
-    calibration: of its peaks.  highest: the largest of those that are surely normal.
+    calibration: of its peaks.  highest: the largest of them.
     """
 
     calibration: Calibration
@@ -31,7 +31,7 @@ class Tail:
         """From peaks (N,), N >= 1, of footage so many hours long.  unlabelled: it may hold anomalies."""
         trusted = settings.trusted if unlabelled else 1.0
         tail = fit_tail(peaks, hours, tail=settings.tail, trusted=trusted)
-        return cls(tail, float(np.quantile(peaks, trusted)))
+        return cls(tail, float(peaks.max()))
 
     def level(self, alarms_per_hour: float) -> float:
         """Raw anomaly that normal footage passes so many times an hour, not far above all that was seen."""
