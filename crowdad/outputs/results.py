@@ -107,6 +107,10 @@ class ModelRecord(_Record):
         description="measured when fitted: person height, walking speed, perspective; certainty of the height (sure, "
         "unsure, given) and why",
     )
+    streams: list[Text] = Field(default_factory=list, description="kinds of evidence that it looks for")
+    streams_off: list[Text] = Field(
+        default_factory=list, description="those that the footage it was fitted on was too short or too empty for"
+    )
     camera: CameraRecord | None = Field(
         default=None, description="the footage's view against the model's; null where they could not be compared"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from crowdad.scene.kinds import check_kinds
 from crowdad.scene.model import SceneModel
 from crowdad.scene.normality import UnitKMeans
 from crowdad.scene.sampling import Gathered, Progress, gather, measure_people
-from crowdad.scene.streams import STREAMS, Gait, Learner, Lesson, Motion
+from crowdad.scene.streams import STREAMS, Gait, Learner, Lesson, Motion, Stream
 from crowdad.sources import Source
 from crowdad.tubes.patches import SUBJECT_HW, Span, motion_of, subject_of, tubes_through
 from crowdad.tubes.scale import GivenHeights, SceneScale
@@ -65,8 +65,7 @@ def fit_scene(
     scale = measure_people(sources, settings, progress, heights)
     learners = _learners(scale, settings)
     gathered = gather(sources, scale, settings, progress, list(learners.values()))
-    lesson = Lesson(gathered.kept, unlabelled)
-    learned = {name: stream for name, one in learners.items() if (stream := one.learned(lesson)) is not None}
+    learned = _learned(learners, gathered, scale, unlabelled)
     clusters = settings.normality.clusters_unlabelled if unlabelled else settings.normality.clusters
     _check_enough(gathered, scale)
     mean, spread = _standard(gathered.features)
@@ -172,6 +171,16 @@ def _learners(scale: SceneScale, settings: Settings) -> dict[str, Learner]:
     """Name -> what learns a stream beside motion."""
     asked = {name: stream.learner(scale, settings) for name, stream in STREAMS.items()}
     return {name: learner for name, learner in asked.items() if learner is not None}
+
+
+def _learned(
+    learners: Mapping[str, Learner], gathered: Gathered, scale: SceneScale, unlabelled: bool
+) -> dict[str, Stream]:
+    """Name -> stream beside motion, of those that the footage was long enough for."""
+    lesson = Lesson(gathered.kept, unlabelled)
+    seconds = gathered.steps * scale.gap / scale.fps
+    asked = [name for name in learners if not unlabelled or seconds >= STREAMS[name].unlabelled_s]
+    return {name: stream for name in asked if (stream := learners[name].learned(lesson)) is not None}
 
 
 def _cluster(motion: Motion, gathered: Gathered, codes: Array, clusters: int, unlabelled: bool) -> None:

@@ -25,6 +25,7 @@ from crowdad.outputs.tables import FrameTable
 from crowdad.records import Event
 from crowdad.scene.calibration import raw_of
 from crowdad.scene.model import SceneModel
+from crowdad.scene.streams import STREAMS
 from crowdad.scene.viewpoint import CameraVerdict
 from crowdad.sources import ReadReport, Source, named
 from crowdad.workflows.detect_options import DetectOptions
@@ -146,6 +147,8 @@ def _model_record(run: Run, model_path: Path) -> ModelRecord:
         fitted=provenance["how"],
         fit_sources=provenance.get("sources", []),
         scale=run.scene.scale.as_dict(),
+        streams=list(run.scene.streams),
+        streams_off=[name for name in STREAMS if name not in run.scene.streams],
         camera=camera_record(run.camera),
     )
 

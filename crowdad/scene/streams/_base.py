@@ -115,6 +115,9 @@ class Stream(ABC):
     name: of its arrays' prefix in the model file.  kinds: what the events are called that it raises.
     ranks: whether it also counts below its level, where one thing is more unusual than another; else it only alarms.
 
+    unlabelled_s: seconds of footage that it takes where that may hold anomalies; what lasts for a good part of shorter
+    footage is learned by heart, and what is left stands out.
+
     A stream gives every tube a score, which it votes with (`TubeStream`), or every step a map (`MapStream`).  `level`
     is the raw anomaly of a map at which it raises an event by itself: what counts of several streams is the largest raw
     anomaly by its level.
@@ -123,6 +126,7 @@ class Stream(ABC):
     name: ClassVar[str]
     kinds: ClassVar[tuple[str, ...]]
     ranks: ClassVar[bool] = True
+    unlabelled_s: ClassVar[float] = 300.0
 
     @classmethod
     @abstractmethod

@@ -48,6 +48,7 @@ class Gait(TubeStream):
 
     name: ClassVar[str] = "gait"
     kinds: ClassVar[tuple[str, ...]] = ("glides",)
+    unlabelled_s: ClassVar[float] = 0.0
 
     @classmethod
     def learner(cls, scale: SceneScale, settings: Settings) -> _Learner:
