@@ -26,7 +26,6 @@ from benchmarks.rows import Row, read_rows, write_rows
 from crowdad.errors import DataError, UndefinedMetricError
 from crowdad.evaluation.metrics import FrameScores, frame_auc_micro
 from crowdad.evaluation.protocols import provenance
-from crowdad.files import written_whole
 from crowdad.records import Box, Event
 from crowdad.scene.model import SceneModel
 from crowdad.synthetic import ClipTruth, GeneratedClip, load_truth, write_clip
