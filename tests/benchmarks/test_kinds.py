@@ -24,12 +24,12 @@ def _truth(shown: dict[int, tuple[str, ...]], events: tuple[CrowdEvent, ...] = (
 
 
 def _told(first: int, last: int, box: Box = BOX) -> Event:
-    boxes = {frame: box for frame in range(first, last + 1)}
+    boxes = dict.fromkeys(range(first, last + 1), box)
     return Event(1, float(first), last + 1.0, first, last, float(first), first, 0.8, box, boxes)
 
 
 def test_a_subject_is_told_by_what_touches_it_in_time_and_place():
-    truth = _truth({frame: ("stopper",) for frame in range(20, 30)})
+    truth = _truth(dict.fromkeys(range(20, 30), ("stopper",)))
     told, missed = _told(22, 25), _told(22, 25, (40.0, 10.0, 50.0, 30.0))
     anomaly = np.linspace(0, 0.4, 60)
     (row,) = kinds.kind_rows(anomaly, [told], truth)
@@ -58,7 +58,7 @@ def test_the_table_sums_clips_and_has_a_line_for_normal_footage():
     rows = [
         {"scene": "lanes", "seed": 1, **row}
         for row in (
-            *kinds.kind_rows(np.zeros(60), [_told(22, 25)], _truth({frame: ("stopper",) for frame in range(20, 30)})),
+            *kinds.kind_rows(np.zeros(60), [_told(22, 25)], _truth(dict.fromkeys(range(20, 30), ("stopper",)))),
             *kinds.kind_rows(np.zeros(60), [], _truth({40: ("stopper",)})),
             *kinds.kind_rows(np.zeros(60), [], _truth({})),
         )
