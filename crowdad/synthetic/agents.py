@@ -139,7 +139,7 @@ class Agent:
     def stands_since(self, time_s: float) -> float | None:
         """Since when a subject that counts by its standing stands, seconds; None for others and while it moves."""
         counts = self.kind in STANDS_S or self.kind == "left_object"
-        return self.pause_s[0] if counts and self.pause_s[0] <= time_s < self.pause_s[1] else None
+        return round(self.pause_s[0], 3) if counts and self.pause_s[0] <= time_s < self.pause_s[1] else None
 
     def start(self, phase: float) -> Agent:
         """Stand at the first waypoint, looking and moving to the second."""

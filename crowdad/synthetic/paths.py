@@ -114,12 +114,11 @@ class Paths:
         heading = math.radians(lane.heading_deg)
         way = np.array([math.cos(heading), math.sin(heading)]) * (-1 if against else 1)
         for _ in range(30):
-            ends = self.stage.chord(
-                np.array([0.0, rng.uniform(lane.near_m + _IN_LANE_M, lane.far_m - _IN_LANE_M)]), way
-            )
-            if self.is_clear(*ends, room_m):
+            row_m = rng.uniform(lane.near_m + _IN_LANE_M, lane.far_m - _IN_LANE_M)
+            ends = np.stack(self.stage.chord(np.array([0.0, row_m]), way))
+            if self.is_clear(ends[0], ends[1], room_m):
                 break
-        return np.stack(ends)
+        return ends
 
     def intruders_way(self, rng: np.random.Generator) -> Floats:
         """Along the lawn, or from ordinary ground onto it and on along it: (2, 2) or (3, 2)."""
