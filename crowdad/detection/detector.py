@@ -201,7 +201,7 @@ class Detector:
         """
         scorer, gap = self._scorer, self.scene.scale.gap
         exact = batch_before(int(max((number - began) / gap, 1.0)) - scorer.voter.reach, scorer.batch_steps)
-        first = batch_before(exact - self.scene.settings.tubes.steps, scorer.batch_steps)
+        first = batch_before(exact - self.scene.settings.tubes.steps - scorer.memory, scorer.batch_steps)
         if first <= 0:
             first = exact = 0
         return Checkpoint(number, began + first * gap, exact, 0, 0, (0.0,) * len(scorer.motion.counts.motion))

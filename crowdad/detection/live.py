@@ -158,7 +158,7 @@ class LiveScorer:
         self._calibration = calibration
         self._pictures = pictures
         self._finder = EventFinder.from_settings(scene.settings.events, scene.scale.fps, self._person_px)
-        self._announcer = _Announcer(lambda event: self._fitted.told(event), self._fitted.settings.events.wants)
+        self._announcer = _Announcer(lambda event: self._fitted.told(event), scene.settings.events.wants)
         self._detector: Detector | None = None
         # captured_s, taken_s, picture, repeated
         self._waiting: deque[tuple[float, float, bytes | None, bool]] = deque()

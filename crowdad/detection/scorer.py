@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
@@ -47,6 +48,7 @@ class StepScorer:
 
     motion: the stream that is always there, at work; `reach`, `cell_px` and `shape` of the maps are its voter's.
     cells: bool, True for cells of the map inside the mask; None without a mask.
+    memory: steps before a moment that matter to what the streams say of it, beyond those that its tubes look back.
     ahead: steps whose tubes are found meanwhile.  waits: a frame between two steps waits for the later one's map.
     """
 
@@ -77,6 +79,8 @@ class StepScorer:
         self.motion = scene.motion.run(runtime)
         self._tubes_of, self._maps_of = _beside(scene, lag_steps)
         self._looks = any(one.stream.looks for one in self._maps_of)
+        longest_s = max((stream.memory_s for stream in scene.streams.values()), default=0.0)
+        self.memory = math.ceil(longest_s * scene.scale.fps / gap)
         self.voter = scene.motion.voter(scene.scale, scene.settings, lag_steps, len(self._tubes_of))
         self.waits = lag is None or lag >= gap - 1
         self.cells = None if roi is None else _cells_of(roi, self.voter.shape, self.voter.cell_px)

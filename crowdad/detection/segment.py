@@ -108,10 +108,10 @@ class Segment:
         """Where to go on after the result number `told`."""
         place = self._frames[0].place if self._frames else self._count / self._gap
         # A map holds the votes of tubes from `reach` steps before it on, a tube looks back over `first_full` steps,
-        # and codes are the same to the last bit only where they are computed in the same batches.
+        # streams remember what was before, and codes are the same to the last bit only in the same batches.
         batches = list(self._batches)
         exact = _last_until(batches, int(max(place, 1.0)) - self._reach)
-        first = _last_until(batches, exact.step - self._first_full)
+        first = _last_until(batches, exact.step - self._first_full - self._scorer.memory)
         if first.step == 0:
             exact = first
         return Checkpoint(told, first.number, exact.step, exact.odd, exact.scored, exact.motion)
@@ -124,7 +124,8 @@ class Segment:
             counts.motion = np.array(self._resumed.motion)
         number = self._steps[0].result().number if self._steps else self._last_number
         self._batches.append(_Batch(self._voted, number, counts.odd, counts.scored, tuple(counts.motion.tolist())))
-        needed = self._maps_from - self._reach - self._first_full - 2 * self._scorer.batch_steps
+        remembered = self._first_full + self._scorer.memory
+        needed = self._maps_from - self._reach - remembered - 2 * self._scorer.batch_steps
         while len(self._batches) > 1 and self._batches[1].step <= needed:
             self._batches.popleft()
 
