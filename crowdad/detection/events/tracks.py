@@ -39,13 +39,15 @@ class OpenTrack:
         self.path.append(self.first)
 
     def predict(self, time_s: float) -> Boxes:
-        """The box (4,) moved on to `time_s` at the mean speed of the last moments."""
+        """The box (4,) moved on to `time_s` at the mean speed of the last moments, at first at that of what is in it."""
         oldest, latest = self.path[0], self.path[-1]
         lasted_s = latest.time_s - oldest.time_s
         before, now = np.asarray(oldest.box_xyxy), np.asarray(latest.box_xyxy)
-        if lasted_s <= 0:
-            return now
-        return now + np.tile(centres(now) - centres(before), 2) * ((time_s - latest.time_s) / lasted_s)
+        if lasted_s > 0:
+            speed = (centres(now) - centres(before)) / lasted_s
+        else:
+            speed = np.asarray(latest.velocity_px_s or (0.0, 0.0))
+        return now + np.tile(speed, 2) * (time_s - latest.time_s)
 
     def follow(self, region: Region, strong: bool) -> None:
         """Add a region; weak ones count only once a strong one follows them."""

@@ -288,3 +288,17 @@ def test_an_event_is_of_the_stream_whose_evidence_its_peak_is() -> None:
 
     found = {event.box_xyxy[0]: event.stream for event in find_events(map(of_two, range(8)), FPS)}
     assert found == {20.0: 0, 50.0: 1}
+
+
+def test_what_crosses_the_picture_too_fast_to_overlap_itself_is_one_event_where_its_speed_is_known() -> None:
+    def passing(known: bool) -> list[Event]:
+        frames = []
+        for index in range(4):
+            seen = result(index, {(2, 2 * index): 0.9})
+            moves = np.zeros((6, 8, 2), np.float16)
+            moves[2, 2 * index] = (200.0, 0.0)
+            frames.append(replace(seen, velocity_px_s=moves) if known else seen)
+        return find_events(frames, FPS)
+
+    assert spans(passing(known=True)) == [(0, 3)]
+    assert passing(known=False) == []
