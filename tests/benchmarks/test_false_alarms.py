@@ -33,7 +33,7 @@ def fits(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
     def fit(sources: list[Source], *, settings: Settings) -> Any:
         asked.append([source.name for source in sources])
-        return SimpleNamespace(settings=settings)
+        return SimpleNamespace(settings=settings, scale=SimpleNamespace(person_px=None))
 
     def score(source: Source, _scene: Any) -> list[FrameResult]:
         burst = range(5, 15) if source.name == "Train002" else range(0)
@@ -79,7 +79,7 @@ def test_events_and_flagged_frames_are_counted(fits: list[list[str]], tmp_path: 
     output = tmp_path / "rows.json"
     assert false_alarms.main(["--data", str(root), "--output", str(output)]) == 0
     table = false_alarms.table(json.loads(output.read_text())["rows"])
-    assert table.splitlines()[-1] == "| 4 of 4 | 4 | 120 | 0.2 | **1** | 10 | 0.80 in Train002 |"
+    assert table.splitlines()[-1] == "| ped2 | 4 of 4 | 4 | 120 | 0.2 | **1** | 300.0 | 10 | 0.80 in Train002 |"
 
 
 def test_too_few_clips_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -61,7 +61,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, object]]
 
 
 @pytest.mark.parametrize(
-    ("name", "draw", "looks"), [("ped1", ped1, 1), ("avenue", avenue, 0), ("shanghaitech", shanghaitech, 0)]
+    ("name", "draw", "looks"), [("ped1", ped1, 36), ("avenue", avenue, 0), ("shanghaitech", shanghaitech, 0)]
 )
 def test_each_is_measured_under_its_name(
     name: str,

@@ -20,8 +20,8 @@ from crowdad.evaluation.datasets.clips import Clip, KindSpan
 __all__ = ["UCSD_KINDS", "with_kinds"]
 
 UCSD_KINDS = ("bicycle", "skater", "cart", "wheelchair", "grass", "slow bicycle", "other")
-"""cart: a motor cart, lorry or van.  grass: somebody walks on the grass.  slow bicycle: at about the pace of the walkers
-around it.  other: somebody pushes a trolley (Ped1's clip 13), or crosses the walkway (clip 11)."""
+"""cart: a motor cart, lorry or van.  grass: somebody walks on the grass.  slow bicycle: at about the pace of the
+walkers around it.  other: somebody pushes a trolley (Ped1's clip 13), or crosses the walkway (clip 11)."""
 
 
 def with_kinds(name: str, clips: Sequence[Clip]) -> tuple[Clip, ...]:
