@@ -95,30 +95,26 @@ def find_alarms(results: Iterable[FrameResult], finder: EventFinder) -> tuple[Al
     """The events of one clip in order of their start; `finder` has seen nothing yet."""
     reached: dict[int, int] = {}  # by the key of what lasts: the first frame at which it lasted long enough
     found: list[Alarm] = []
-    number = 0
-    for number, result in enumerate(results):
+    last = 0
+    for result in results:
+        last = result.index
         finder.push(result)
-        _note_reached(finder, number, reached)
-        found += _closed(finder, number, reached)
+        for event in finder.open_events():
+            for key in event.keys if event.lasts else ():
+                reached.setdefault(key, last)
+        found += _closed(finder, last, reached)
     finder.finish()
-    found += _closed(finder, number, reached)
+    found += _closed(finder, last, reached)
     return tuple(sorted(found, key=lambda alarm: (alarm.start_frame, alarm.end_frame)))
 
 
-def _note_reached(finder: EventFinder, number: int, reached: dict[int, int]) -> None:
-    for event in finder.open_events():
-        if event.lasts:
-            for key in event.keys:
-                reached.setdefault(key, number)
-
-
-def _closed(finder: EventFinder, number: int, reached: Mapping[int, int]) -> list[Alarm]:
-    # Parts that are long enough only together are told when they are over, at frame `number`.
+def _closed(finder: EventFinder, frame: int, reached: Mapping[int, int]) -> list[Alarm]:
+    """Events that were found to be over at `frame`; parts that last only together are told no earlier than then."""
     return [
         Alarm(
             closed.event.start_frame,
             closed.event.end_frame,
-            min((reached[key] for key in closed.keys if key in reached), default=number),
+            min((reached[key] for key in closed.keys if key in reached), default=frame),
         )
         for closed in finder.closed
     ]
