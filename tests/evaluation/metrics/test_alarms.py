@@ -70,13 +70,14 @@ def test_an_event_tells_from_its_fourth_frame_above_the_level() -> None:
 
 def test_parts_that_last_only_together_are_told_when_they_are_over() -> None:
     # A ring above the level in frames 0 to 2, what is inside of it in 2 to 4: neither lasts 0.4 s, together they do.
-    # In frame 9 both have been gone for longer than 0.4 s.
+    # Both are seen, below the level, until frame 10, and have been gone for longer than 0.4 s in frame 15.
     ring = [(row, column) for row in range(5) for column in range(5) if row in (0, 4) or column in (0, 4)]
-    outer, inner = dict.fromkeys(ring, 0.9), {(2, 2): 0.9}
-    frames = [outer, outer, {**outer, **inner}] + [{**dict.fromkeys(ring, 0.45), **inner}] * 2 + [{}] * 10
-    assert find_alarms(results(frames), EventFinder(FPS)) == (Alarm(0, 4, 9),)
+    outer, faint, inner = dict.fromkeys(ring, 0.9), dict.fromkeys(ring, 0.45), {(2, 2): 0.9}
+    frames: list[Mapping[tuple[int, int], float]] = [outer, outer, {**outer, **inner}]
+    frames += [{**faint, **inner}] * 2 + [{**faint, (2, 2): 0.45}] * 6
+    assert find_alarms(results(frames + [{}] * 10), EventFinder(FPS)) == (Alarm(0, 4, 15),)
     # Where the clip ends before, at its last frame.
-    assert find_alarms(results(frames[:5]), EventFinder(FPS)) == (Alarm(0, 4, 4),)
+    assert find_alarms(results(frames), EventFinder(FPS)) == (Alarm(0, 4, 10),)
 
 
 def test_told_intervals_and_false_events() -> None:
