@@ -42,9 +42,9 @@ from crowdad.workflows import score
 
 __all__ = [
     "ClipScores",
-    "Interval",
     "KindMetric",
     "Metric",
+    "TrueInterval",
     "kind_table",
     "mapped",
     "measure",
@@ -243,7 +243,7 @@ def _over_seeds(metric: ClipMetric, runs: Sequence[Sequence[Any]], resamples: in
 
 
 @dataclass(frozen=True)
-class Interval:
+class TrueInterval:
     """A true interval and how soon it was told.
 
     first_frame, last_frame: counted from 0, the last one included.  kinds: what is seen in it, where that is known.
@@ -257,7 +257,7 @@ class Interval:
     alarm_s: tuple[float | None, ...]
 
 
-def told_intervals(runs: Sequence[Sequence[ClipScores]]) -> list[Interval]:
+def told_intervals(runs: Sequence[Sequence[ClipScores]]) -> list[TrueInterval]:
     """Every true interval of the clips in order; none where nobody looked for events.  runs: as for `measure`."""
     found = []
     for of_seeds in zip(*runs, strict=True):
@@ -265,7 +265,7 @@ def told_intervals(runs: Sequence[Sequence[ClipScores]]) -> list[Interval]:
         for first, last in intervals(of_seeds[0].labels) if told else ():
             kinds = tuple(kind for kind, seen in told[0].kinds.items() if seen[first : last + 1].any())
             delays = tuple(alarm_delay_s(scores, first, last) for scores in told)
-            found.append(Interval(told[0].name, first, last, kinds, delays))
+            found.append(TrueInterval(told[0].name, first, last, kinds, delays))
     return found
 
 

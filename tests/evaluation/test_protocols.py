@@ -24,8 +24,8 @@ from crowdad.evaluation.datasets.variants import vary
 from crowdad.evaluation.metrics import Alarm
 from crowdad.evaluation.protocols import (
     ClipScores,
-    Interval,
     Metric,
+    TrueInterval,
     kind_table,
     measure,
     measure_kinds,
@@ -95,8 +95,8 @@ def test_alarms_are_measured_where_events_were_looked_for() -> None:
     assert "seconds to the alarm" not in found, "the second seed tells nothing"
     assert by_name(measure(seeds[:1], resamples=0))["seconds to the alarm"].per_seed == (pytest.approx(0.2),)
     assert told_intervals(seeds) == [
-        Interval("a", 1, 2, ("cart",), (pytest.approx(0.2), None)),
-        Interval("b", 0, 0, (), (None, None)),
+        TrueInterval("a", 1, 2, ("cart",), (pytest.approx(0.2), None)),
+        TrueInterval("b", 0, 0, (), (None, None)),
     ]
     (cart,) = measure_kinds(seeds)
     # 0.9 and 0.8 against the normal frames 0.1, 0.2 and 0.1.
