@@ -23,7 +23,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.io import loadmat
 
 from benchmarks.cameras import cameras
 from benchmarks.rows import read_rows, write_rows
@@ -42,7 +41,8 @@ Labels = npt.NDArray[np.bool_]
 
 RESULT = Path(__file__).parent / "results" / "short_clips.json"
 SECONDS, SEED, TOP = 20.0, 1, 3
-SETS = ("ped2", "ped1", "training", "generated", "scenes")
+UCSD = ("ped2", "ped1")
+SETS = (*UCSD, "training", "generated", "scenes")
 SCENES = ("street", "steps", "mall", "pets", "onebyone", "lowcrowd", "shopdoor", "traindoor03", "bicyclecar")
 NOTHING = np.zeros(0, np.bool_)
 NEEDED = {"ped2": "10 of 12", "ped1": "28 of 36"}
@@ -117,13 +117,11 @@ Clip = tuple[str, str, bool]
 
 
 def _clips(name: str, root: Path) -> Iterator[Clip]:
-    if name == "ped2":
+    if name in UCSD:
         yield from ((name, clip.name, True) for clip in find_clips(name, root).test)
-    elif name == "ped1":
-        yield from ((name, path.stem, True) for path in _ped1_videos(root, "testing"))
     elif name == "training":
-        yield from ((name, f"ped2 {clip.name}", False) for clip in find_clips("ped2", root).train[::3])
-        yield from ((name, f"ped1 {path.stem}", False) for path in _ped1_videos(root, "training")[::3])
+        for data in UCSD:
+            yield from ((name, f"{data} {clip.name}", False) for clip in find_clips(data, root).train[::3])
     elif name == "generated":
         for scene in cameras():
             yield name, scene, True
@@ -161,28 +159,9 @@ def _footage(clip: Clip, root: Path, folder: Path) -> tuple[Any, float | None, L
         labelled = load_truth(video)
         return video, None, labelled.labels | labelled.out_of_scope if unusual else NOTHING
     data, wanted = (name, title) if unusual else title.split(" ", 1)
-    if data == "ped1":
-        place = next(path for path in _ped1_videos(root, "testing" if unusual else "training") if path.stem == wanted)
-        return place, None, _ped1_labels(root, int(wanted)) if unusual else NOTHING
     dataset = find_clips(data, root)
     found_clip = next(each for each in (dataset.test if unusual else dataset.train) if each.name == wanted)
     return found_clip.footage, found_clip.fps, found_clip.labels() if unusual else NOTHING
-
-
-def _ped1_videos(root: Path, part: str) -> list[Path]:
-    """Ped1 as videos: ped1/{training,testing}/videos/NN.mp4, with ped1.mat beside them."""
-    found = sorted((root / "ped1" / part / "videos").glob("*.mp4"))
-    if not found:
-        raise DataError(f"{root / 'ped1' / part / 'videos'}: no video of Ped1 there; give another folder with --data")
-    return found
-
-
-def _ped1_labels(root: Path, number: int) -> Labels:
-    """bool (200,) of test clip `number`: ranges in ped1.mat are 1-based and inclusive."""
-    labels = np.zeros(200, np.bool_)
-    for first, last in loadmat(root / "ped1" / "ped1.mat")["gt"][0, number - 1].T.astype(int):
-        labels[first - 1 : last] = True
-    return labels
 
 
 def _short(config: SceneConfig) -> SceneConfig:

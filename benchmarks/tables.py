@@ -20,13 +20,13 @@ from benchmarks.generated import GENERATED_TABLES
 from benchmarks.joins import JOIN_TABLES
 from benchmarks.kinds import KIND_TABLES
 from benchmarks.live import LIVE_TABLES
-from benchmarks.ped2 import PED2_TABLES
 from benchmarks.right_camera import RIGHT_CAMERA_TABLES
 from benchmarks.rows import Row, read_rows
 from benchmarks.same_footage import SAME_FOOTAGE_TABLES
 from benchmarks.scale.tables import PEOPLE_TABLES
 from benchmarks.short_clips import SHORT_CLIP_TABLES
 from benchmarks.speed.bars import SPEED_TABLES
+from benchmarks.ucsd.tables import ucsd_tables
 
 __all__ = ["TABLES", "fill", "main"]
 
@@ -37,7 +37,8 @@ PAGES = (ROOT / "README.md", ROOT / "benchmarks" / "README.md", ROOT / "benchmar
 # A new benchmark adds one entry: its results file, and its tables by name.
 TABLES: dict[str, Mapping[str, Callable[[Sequence[Row]], str]]] = {
     "digits.json": DIGIT_TABLES,
-    "ped2.json": PED2_TABLES,
+    "ped2.json": ucsd_tables("ped2"),
+    "ped1.json": ucsd_tables("ped1"),
     "ablations.json": ABLATION_TABLES,
     "false_alarms.json": FALSE_ALARM_TABLES,
     "generated.json": GENERATED_TABLES,

@@ -58,6 +58,7 @@ def test_the_wheel_detects_from_another_folder(tiny_camera: TinyCamera, tmp_path
     assert "crowdad/__init__.pyi" in names
     assert "crowdad/outputs/report/assets/page.html.j2" in names
     assert "crowdad/page/assets/live.html.j2" in names
+    assert "crowdad/evaluation/datasets/ucsd_kinds.csv" in names
     assert not [name for name in names if name.startswith(("tests", "benchmarks"))]
     programs = environment(tmp_path / "empty", wheel)
     where = run(programs / "python", "-c", "import crowdad; print(crowdad.__file__)", cwd=tmp_path).strip()

@@ -175,11 +175,13 @@ def _ablations(
 
 
 def _show(outcome: Outcome) -> None:
-    from crowdad.evaluation.protocols import metric_table
+    from crowdad.evaluation.protocols import kind_table, metric_table
     from crowdad.evaluation.video import PROTOCOLS
 
     print(f"{outcome.protocol}: {PROTOCOLS[outcome.protocol]}")
     print(metric_table(outcome.metrics))
+    if outcome.kinds:
+        print(kind_table(outcome.kinds))
     if outcome.refused:
         print(f"  nothing could be learned from {', '.join(outcome.refused)}: counted as normal throughout")
     fit_s, fps = (sum(values) / len(values) for values in (outcome.fit_s, outcome.fps))

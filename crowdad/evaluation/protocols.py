@@ -6,7 +6,7 @@ import platform
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -15,28 +15,51 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from crowdad.errors import DataError
+from crowdad.detection.events import EventFinder
+from crowdad.errors import DataError, UndefinedMetricError
 from crowdad.evaluation.metrics import (
     METRICS,
+    Alarm,
+    AlarmScores,
     ClipMaps,
     ClipMetric,
     FrameScores,
     PixelScores,
     RegionCounts,
+    alarm_delay_s,
     bootstrap_over_clips,
     count_regions,
     derive_tracks,
+    find_alarms,
+    intervals,
     pixel_scores,
     region_thresholds,
+    score_kinds,
 )
 from crowdad.scene.model import SceneModel
 from crowdad.sources import Source
 from crowdad.workflows import score
 
-__all__ = ["ClipScores", "Metric", "measure", "metric_table", "provenance", "refused_clip", "score_clip"]
+__all__ = [
+    "ClipScores",
+    "KindMetric",
+    "Metric",
+    "TrueInterval",
+    "kind_table",
+    "mapped",
+    "measure",
+    "measure_kinds",
+    "metric_table",
+    "provenance",
+    "refused_clip",
+    "score_clip",
+    "told_intervals",
+]
 
 Floats = npt.NDArray[np.floating]
 Masks = npt.NDArray[np.bool_]
+
+_FLAGGED = 0.5  # anomaly of a flagged frame, see `FrameResult.flagged`
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +70,8 @@ class ClipScores:
     true_masks: bool (T, H, W), or a function that reads them, or None where only frames are labelled.
     seconds: from first to last frame, decoding included.
     refused: nothing could be learned from the clip, so nothing was told of it: anomaly 0 everywhere.
+    alarms: the events found in it; None where nobody looked for any.  fps: frames a second.
+    kinds: by kind of anomaly, where kinds are known, bool (T,): whether it is seen.
     """
 
     name: str
@@ -57,6 +82,16 @@ class ClipScores:
     true_masks: Masks | Callable[[], Masks | None] | None
     seconds: float
     refused: bool = False
+    alarms: tuple[Alarm, ...] | None = None
+    fps: float = 0.0
+    kinds: Mapping[str, npt.NDArray[np.bool_]] = field(default_factory=dict)
+
+    @property
+    def told(self) -> AlarmScores | None:
+        """What a person would have been told of the clip; None where nobody looked for events."""
+        if self.alarms is None:
+            return None
+        return AlarmScores(self.name, self.anomaly >= _FLAGGED, self.labels, self.alarms, self.fps, self.kinds)
 
     @property
     def masks(self) -> Masks | None:
@@ -121,6 +156,10 @@ def score_clip(
         labels,
         masks,
         seconds,
+        alarms=find_alarms(
+            results, EventFinder.from_settings(scene.settings.events, source.fps, scene.scale.person_px)
+        ),
+        fps=source.fps,
     )
 
 
@@ -131,7 +170,8 @@ def refused_clip(
     count = len(labels)
     maps = np.zeros((count, 1, 1), np.float32)
     cell_px = float(max(source.info.size_hw))
-    return ClipScores(source.name, np.zeros(count, np.float32), maps, cell_px, labels, masks, 0.0, refused=True)
+    anomaly = np.zeros(count, np.float32)
+    return ClipScores(source.name, anomaly, maps, cell_px, labels, masks, 0.0, refused=True, alarms=(), fps=source.fps)
 
 
 def measure(runs: Sequence[Sequence[ClipScores]], resamples: int = 1000) -> list[Metric]:
@@ -139,6 +179,7 @@ def measure(runs: Sequence[Sequence[ClipScores]], resamples: int = 1000) -> list
 
     runs: one list of clips a seed, the same clips in the same order.
     resamples: of the bootstrap over clips, 0 for none.
+    A metric at the alarm level is left out where a seed has no value of it.
     Raises UndefinedMetricError where all frames are of one class.
     """
     frames = [[FrameScores(clip.name, clip.anomaly, clip.labels) for clip in run] for run in runs]
@@ -146,12 +187,20 @@ def measure(runs: Sequence[Sequence[ClipScores]], resamples: int = 1000) -> list
     evidence: dict[type, Sequence[Sequence[Any]]] = {FrameScores: frames}
     if masked:
         evidence[PixelScores], evidence[RegionCounts] = _of_places(runs, masked)
+    told = [[scores for clip in run if (scores := clip.told) is not None] for run in runs]
+    if all(len(of_run) == len(run) for of_run, run in zip(told, runs, strict=True)):
+        evidence[AlarmScores] = told
     part = "" if len(masked) == len(runs[0]) else f"the {len(masked)} of {len(runs[0])} clips that have masks"
     found = []
-    for metric in METRICS.values():
-        if metric.over in evidence:
-            of_seeds = _over_seeds(metric, evidence[metric.over], resamples if metric.resampled else 0)
-            found.append(of_seeds if metric.over is FrameScores else replace(of_seeds, note=part))
+    for over, of_runs in evidence.items():
+        for metric in (metric for metric in METRICS.values() if metric.over is over):
+            try:
+                of_seeds = _over_seeds(metric, of_runs, resamples if metric.resampled else 0)
+            except UndefinedMetricError:
+                if over is not AlarmScores:
+                    raise
+                continue  # no event, so no delay of one: what is ranked has its metrics all the same
+            found.append(replace(of_seeds, note=part) if over in (PixelScores, RegionCounts) else of_seeds)
     return found
 
 
@@ -181,7 +230,8 @@ def _in_places(
 def _over_seeds(metric: ClipMetric, runs: Sequence[Sequence[Any]], resamples: int) -> Metric:
     """The metric of each run, with its interval where there are resamples."""
     values = [metric.of(run) for run in runs]
-    per_seed, note = tuple(map(float, values)), getattr(values[0], "note", "")
+    per_seed = tuple(map(float, values))
+    note = "; ".join(dict.fromkeys(getattr(value, "note", "") for value in values))
     if not resamples:
         return Metric(metric.name, metric.protocol, per_seed, note=note)
 
@@ -190,6 +240,68 @@ def _over_seeds(metric: ClipMetric, runs: Sequence[Sequence[Any]], resamples: in
 
     interval = bootstrap_over_clips(mean_over_seeds, list(zip(*runs, strict=True)), resamples)
     return Metric(metric.name, metric.protocol, per_seed, interval.low, interval.high, note)
+
+
+@dataclass(frozen=True)
+class TrueInterval:
+    """A true interval and how soon it was told.
+
+    first_frame, last_frame: counted from 0, the last one included.  kinds: what is seen in it, where that is known.
+    alarm_s: by seed, seconds from its start to the alarm; None where it was not told.
+    """
+
+    clip: str
+    first_frame: int
+    last_frame: int
+    kinds: tuple[str, ...]
+    alarm_s: tuple[float | None, ...]
+
+
+def told_intervals(runs: Sequence[Sequence[ClipScores]]) -> list[TrueInterval]:
+    """Every true interval of the clips in order; none where nobody looked for events.  runs: as for `measure`."""
+    found = []
+    for of_seeds in zip(*runs, strict=True):
+        told = [scores for clip in of_seeds if (scores := clip.told) is not None]
+        for first, last in intervals(of_seeds[0].labels) if told else ():
+            kinds = tuple(kind for kind, seen in told[0].kinds.items() if seen[first : last + 1].any())
+            delays = tuple(alarm_delay_s(scores, first, last) for scores in told)
+            found.append(TrueInterval(told[0].name, first, last, kinds, delays))
+    return found
+
+
+@dataclass(frozen=True)
+class KindMetric:
+    """One kind of anomaly over several seeds; see KIND_PROTOCOL.  auc: empty where there is no normal frame."""
+
+    kind: str
+    frames: int
+    intervals: int
+    auc: tuple[float, ...]
+    told: tuple[int, ...]
+
+
+def measure_kinds(runs: Sequence[Sequence[ClipScores]]) -> list[KindMetric]:
+    """Every kind that is known of the clips, in order of names.  runs: as for `measure`."""
+    by_seed = [
+        score_kinds([(clip.anomaly, scores) for clip in run if (scores := clip.told) is not None]) for run in runs
+    ]
+    found = []
+    for of_seeds in zip(*by_seed, strict=True):
+        kind, aucs = of_seeds[0], tuple(scores.auc for scores in of_seeds if scores.auc is not None)
+        found.append(
+            KindMetric(kind.kind, kind.frames, kind.intervals, aucs, tuple(scores.told for scores in of_seeds))
+        )
+    return found
+
+
+def kind_table(kinds: Sequence[KindMetric]) -> str:
+    """A table for the terminal; means over seeds."""
+    lines = [f"  {'by kind':<31}{'AUC':>7}{'frames':>9}{'told':>10}"]
+    for kind in kinds:
+        auc = f"{np.mean(kind.auc):.4f}" if kind.auc else "–"
+        told = f"{np.mean(kind.told):.3g} of {kind.intervals}"
+        lines.append(f"  {kind.kind:<31}{auc:>7}{kind.frames:>9}{told:>10}")
+    return "\n".join(lines)
 
 
 def metric_table(metrics: Sequence[Metric]) -> str:

@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,14 +20,19 @@ from crowdad.config import Settings
 from crowdad.errors import ConfigError, DataError, TooLittleMotionError, UnclearSizeError
 from crowdad.evaluation.datasets.clips import Dataset
 from crowdad.evaluation.datasets.variants import VARIANTS, VariedClip, vary
+from crowdad.evaluation.metrics import KIND_PROTOCOL
 from crowdad.evaluation.protocols import (
     ClipScores,
+    KindMetric,
     Metric,
+    TrueInterval,
     mapped,
     measure,
+    measure_kinds,
     provenance,
     refused_clip,
     score_clip,
+    told_intervals,
 )
 from crowdad.outputs.h264 import H264Writer
 from crowdad.scene.kinds import check_kinds
@@ -37,7 +42,7 @@ from crowdad.workflows.progress import silent
 
 __all__ = ["LOOKS_AT_TEST_LABELS", "PROTOCOLS", "TEST_INFORMED", "Outcome", "benchmark_video", "report"]
 
-LOOKS_AT_TEST_LABELS = {"ped1": 1, "ped2": 226}
+LOOKS_AT_TEST_LABELS = {"ped1": 36, "ped2": 266}
 """How often a data set's test labels had been looked at while choosing settings, none where it is not named;
 benchmarks/README.md tells the story."""
 
@@ -69,6 +74,7 @@ class Outcome:
     assumed_fps: frames a second of the footage where it comes as pictures; None where the videos say.
     runs: the scored clips of each seed.  refused: names of clips from which nothing could be learned; they count as
     normal throughout.
+    intervals: the true ones, and how soon each was told.  kinds: results by kind of anomaly, where kinds are known.
     """
 
     protocol: str
@@ -78,6 +84,8 @@ class Outcome:
     assumed_fps: float | None
     runs: tuple[Sequence[ClipScores], ...] = ()
     refused: tuple[str, ...] = ()
+    intervals: tuple[TrueInterval, ...] = ()
+    kinds: tuple[KindMetric, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for a report."""
@@ -87,6 +95,8 @@ class Outcome:
             "fit_s": self.fit_s,
             "fps": self.fps,
             "refused": self.refused,
+            "intervals": [asdict(interval) for interval in self.intervals],
+            "kinds": {"protocol": KIND_PROTOCOL, "rows": [asdict(kind) for kind in self.kinds]},
         }
 
 
@@ -131,7 +141,17 @@ def benchmark_video(
     fps = tuple(_fps([clip for clip in run if not clip.refused]) for run in runs)
     refused = tuple(dict.fromkeys(clip.name for run in runs for clip in run if clip.refused))
     assumed_fps = next((clip.fps for clip in dataset.test), None)
-    return Outcome(protocol, tuple(measure(runs, resamples)), tuple(fit_s), fps, assumed_fps, tuple(runs), refused)
+    return Outcome(
+        protocol,
+        tuple(measure(runs, resamples)),
+        tuple(fit_s),
+        fps,
+        assumed_fps,
+        tuple(runs),
+        refused,
+        tuple(told_intervals(runs)),
+        tuple(measure_kinds(runs)),
+    )
 
 
 def _fps(clips: Sequence[ClipScores]) -> float:
@@ -181,9 +201,14 @@ def _learn_and_score(
     except (TooLittleMotionError, UnclearSizeError):
         if not lesson.alone:
             raise
-        return [refused_clip(*truth) for truth in truths], time.perf_counter() - began_s
+        scored = [refused_clip(*truth) for truth in truths]
+        return _with_kinds(scored, lesson), time.perf_counter() - began_s
     seconds = time.perf_counter() - began_s
-    return [score_clip(scene, *truth, device) for truth in truths], seconds
+    return _with_kinds([score_clip(scene, *truth, device) for truth in truths], lesson), seconds
+
+
+def _with_kinds(scored: Sequence[ClipScores], lesson: _Lesson) -> list[ClipScores]:
+    return [replace(clip, kinds=varied.kinds) for clip, varied in zip(scored, lesson.scoring, strict=True)]
 
 
 def _as_video(clip: VariedClip, path: Path) -> VariedClip:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +16,7 @@ from crowdad.config import Settings
 from crowdad.records import FrameResult, Heatmap
 from crowdad.sources import Source
 from tests.conftest import moving_square, write_folder
+from tests.evaluation.datasets.layouts import ped1_videos
 
 FRAMES = 30
 
@@ -33,7 +35,7 @@ def fits(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
     def fit(sources: list[Source], *, settings: Settings) -> Any:
         asked.append([source.name for source in sources])
-        return SimpleNamespace(settings=settings)
+        return SimpleNamespace(settings=settings, scale=SimpleNamespace(person_px=None))
 
     def score(source: Source, _scene: Any) -> list[FrameResult]:
         burst = range(5, 15) if source.name == "Train002" else range(0)
@@ -79,7 +81,20 @@ def test_events_and_flagged_frames_are_counted(fits: list[list[str]], tmp_path: 
     output = tmp_path / "rows.json"
     assert false_alarms.main(["--data", str(root), "--output", str(output)]) == 0
     table = false_alarms.table(json.loads(output.read_text())["rows"])
-    assert table.splitlines()[-1] == "| 4 of 4 | 4 | 120 | 0.2 | **1** | 10 | 0.80 in Train002 |"
+    assert table.splitlines()[-1] == "| ped2 | 4 of 4 | 4 | 120 | 0.2 | **1** | 300.0 | 10 | 0.80 in Train002 |"
+
+
+def test_ped1_stands_beside_ped2(fits: list[list[str]], tmp_path: Path) -> None:
+    output = tmp_path / "rows.json"
+    root = footage(tmp_path / "data", 4)
+    folder = ped1_videos(root)
+    for name in ("03", "04"):
+        shutil.copy(folder / "training" / "videos" / "01.mp4", folder / "training" / "videos" / f"{name}.mp4")
+    for dataset in ("ped1", "ped2"):
+        assert false_alarms.main(["--dataset", dataset, "--data", str(root), "--output", str(output)]) == 0
+    assert len(fits) == 8
+    lines = false_alarms.table(json.loads(output.read_text())["rows"]).splitlines()[2:]
+    assert [line.split(" | ")[:3] for line in lines] == [["| ped2", "4 of 4", "4"], ["| ped1", "4 of 4", "4"]]
 
 
 def test_too_few_clips_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,8 +16,8 @@ from crowdad.evaluation.ablations import ABLATIONS, AblationOutcome
 from crowdad.evaluation.datasets.catalogue import CLIP_DATASETS
 from crowdad.evaluation.datasets.clips import Dataset
 from crowdad.evaluation.datasets.variants import VARIANTS
-from crowdad.evaluation.protocols import Metric
-from tests.evaluation.datasets.layouts import avenue, ped1, shanghaitech
+from crowdad.evaluation.protocols import KindMetric, Metric
+from tests.evaluation.datasets.layouts import avenue, ped1, ped1_videos, shanghaitech
 from tests.striped_digits import striped_digits
 
 
@@ -54,14 +54,17 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, object]]
 
     def outcome(protocol: str, dataset: Dataset, **arguments: object) -> evaluation.Outcome:
         calls.append((protocol, {"dataset": dataset.name, "folder": dataset.folder, **arguments}))
-        return evaluation.Outcome(protocol, (Metric("EER", "micro", (0.25, 0.75)),), (1.0, 3.0), (50.0, 70.0), 25.0)
+        metrics = (Metric("EER", "micro", (0.25, 0.75)),)
+        kinds = (KindMetric("cart", 40, 2, (0.75, 0.25), (2, 1)),)
+        return evaluation.Outcome(protocol, metrics, (1.0, 3.0), (50.0, 70.0), 25.0, kinds=kinds)
 
     monkeypatch.setattr(evaluation, "benchmark_video", outcome)
     return calls
 
 
 @pytest.mark.parametrize(
-    ("name", "draw", "looks"), [("ped1", ped1, 1), ("avenue", avenue, 0), ("shanghaitech", shanghaitech, 0)]
+    ("name", "draw", "looks"),
+    [("ped1", ped1, 36), ("ped1", ped1_videos, 36), ("avenue", avenue, 0), ("shanghaitech", shanghaitech, 0)],
 )
 def test_each_is_measured_under_its_name(
     name: str,
@@ -81,11 +84,19 @@ def test_each_is_measured_under_its_name(
     assert tmp_path in Path(str(arguments["folder"])).parents
     assert arguments["variant"] == "native"
     shown = capsys.readouterr().out
-    for text in (f"{name}, native, seeds 0 to 1", f"looks at test labels of {name}", "0.5000", "fit 2 s, 60 frames"):
+    for text in (
+        f"{name}, native, seeds 0 to 1",
+        f"looks at test labels of {name}",
+        "0.5000",
+        "fit 2 s, 60 frames",
+        "1.5 of 2",
+    ):
         assert text in shown
     content = json.loads(written.read_text())
     assert (content["benchmark"], content["assumed_fps"], content["looks_at_test_labels"]) == (name, 25.0, looks)
     assert content["settings"]["encoder"]["epochs"] == 3
+    (cart,) = content["outcomes"]["one-class"]["kinds"]["rows"]
+    assert cart == {"kind": "cart", "frames": 40, "intervals": 2, "auc": [0.75, 0.25], "told": [2, 1]}
 
 
 @pytest.mark.parametrize(

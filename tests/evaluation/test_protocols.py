@@ -21,7 +21,19 @@ from crowdad.evaluation.datasets.catalogue import find_dataset
 from crowdad.evaluation.datasets.root import data_root
 from crowdad.evaluation.datasets.ucsd import find_clips
 from crowdad.evaluation.datasets.variants import vary
-from crowdad.evaluation.protocols import ClipScores, Metric, measure, metric_table, provenance, score_clip
+from crowdad.evaluation.metrics import Alarm
+from crowdad.evaluation.protocols import (
+    ClipScores,
+    Metric,
+    TrueInterval,
+    kind_table,
+    measure,
+    measure_kinds,
+    metric_table,
+    provenance,
+    score_clip,
+    told_intervals,
+)
 from crowdad.evaluation.video import PROTOCOLS, benchmark_video
 from crowdad.sources import Source
 from crowdad.workflows import fit
@@ -64,6 +76,34 @@ def test_seeds_are_averaged_and_spread() -> None:
     assert (micro.mean, micro.spread) == (0.5, pytest.approx(np.sqrt(0.5)))
     assert (micro.low, micro.high) == (0.5, 0.5)
     assert "0.5000" in metric_table([micro])
+
+
+def test_alarms_are_measured_where_events_were_looked_for() -> None:
+    """Anomalous: frames 1 and 2 of clip a, frame 0 of clip b; told in both seeds, in the first one, in none."""
+    told, silent = (Alarm(1, 3, 2),), ()
+    a, b = clip("a", [0.1, 0.9, 0.8, 0.2], [0, 1, 1, 0]), clip("b", [0.3, 0.1], [1, 0])
+    kinds = {"cart": np.array([False, True, True, False])}
+    seeds = [
+        [replace(a, alarms=told, fps=10.0, kinds=kinds), replace(b, alarms=silent, fps=10.0)],
+        [replace(a, alarms=silent, fps=10.0, kinds=kinds), replace(b, alarms=silent, fps=10.0)],
+    ]
+    found = by_name(measure(seeds, resamples=5))
+    assert found["events told"].per_seed == (0.5, 0.0)
+    assert found["events told"].note == "1 of 2 true intervals; 0 of 2 true intervals"
+    assert found["anomalous frames flagged"].per_seed == (pytest.approx(2 / 3), pytest.approx(2 / 3))
+    assert found["anomalous frames flagged"].note == "2 of 3 frames"
+    assert "seconds to the alarm" not in found, "the second seed tells nothing"
+    assert by_name(measure(seeds[:1], resamples=0))["seconds to the alarm"].per_seed == (pytest.approx(0.2),)
+    assert told_intervals(seeds) == [
+        TrueInterval("a", 1, 2, ("cart",), (pytest.approx(0.2), None)),
+        TrueInterval("b", 0, 0, (), (None, None)),
+    ]
+    (cart,) = measure_kinds(seeds)
+    # 0.9 and 0.8 against the normal frames 0.1, 0.2 and 0.1.
+    assert (cart.kind, cart.frames, cart.intervals, cart.auc, cart.told) == ("cart", 2, 1, (1.0, 1.0), (1, 0))
+    assert "cart                            1.0000        2  0.5 of 1" in kind_table([cart])
+    assert "events told" not in by_name(measure([[a, b]], resamples=0))
+    assert told_intervals([[a, b]]) == []
 
 
 def test_without_masks_only_frames_are_measured() -> None:
@@ -145,6 +185,8 @@ def test_the_benchmark_prints_and_writes(tiny_ped2: Path, tmp_path: Path, capsys
     shown = capsys.readouterr().out
     for text in ("one-class:", "unsupervised:", "alone:", "test-informed settings", "looks at test labels", "± seeds"):
         assert text in shown
+    for text in ("events told", "false events an hour", "anomalous frames flagged", "normal frames flagged"):
+        assert text in shown
     content = json.loads(written.read_text())
     assert set(content["outcomes"]) == set(PROTOCOLS)
     assert content["seeds"] == [0]
@@ -153,6 +195,13 @@ def test_the_benchmark_prints_and_writes(tiny_ped2: Path, tmp_path: Path, capsys
     micro = content["outcomes"]["one-class"]["metrics"]["frame AUC, micro"]
     assert 0 <= micro["low"] <= micro["mean"] <= micro["high"] <= 1
     assert content["outcomes"]["unsupervised"]["fps"][0] > 0
+    for outcome in content["outcomes"].values():
+        told = outcome["metrics"]["events told"]
+        assert told["mean"] == sum(one["alarm_s"][0] is not None for one in outcome["intervals"]) / len(
+            outcome["intervals"]
+        )
+        assert "overlaps in time" in told["protocol"]
+        assert outcome["kinds"]["protocol"].startswith("frame AUC of the frames with the kind")
 
 
 class Recorder:

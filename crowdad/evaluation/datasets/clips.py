@@ -5,6 +5,7 @@ A new data set is one file that finds its clips and one line in `catalogue.py`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +17,16 @@ from crowdad.errors import DataError
 from crowdad.evaluation.datasets.ground_truth import GroundTruth
 from crowdad.sources import Source, open_source
 
-__all__ = ["Clip", "Dataset"]
+__all__ = ["Clip", "Dataset", "KindSpan"]
+
+
+@dataclass(frozen=True)
+class KindSpan:
+    """Frames in which one kind of anomaly is seen, counted from 0, the last one included."""
+
+    kind: str
+    first_frame: int
+    last_frame: int
 
 
 @dataclass(frozen=True)
@@ -28,6 +38,7 @@ class Clip:
     fps: frames a second of a folder, as published or assumed; None for a video file, whose container says.
     frame_paths: a folder's pictures, one a frame, in order; empty for a video file.
     camera: clips of one camera show one place, and one scene is fitted for all of them.
+    kinds: what is unusual in a test clip; empty where nobody said.
     """
 
     name: str
@@ -36,6 +47,7 @@ class Clip:
     fps: float | None = None
     frame_paths: tuple[Path, ...] = ()
     camera: str = "1"
+    kinds: tuple[KindSpan, ...] = ()
 
     def open(self, stride: int = 1) -> Source:
         """The footage, every `stride`-th frame of it.  Raises SourceError where it cannot be read."""
@@ -58,6 +70,14 @@ class Clip:
     def labels(self) -> npt.NDArray[np.bool_]:
         """bool (n_frames,), True where the frame holds an anomaly.  Raises DataError where nobody labelled it."""
         return np.zeros(len(self), np.bool_) if self.truth is None else self._fitting(self._labels).copy()
+
+    def kind_labels(self) -> Mapping[str, npt.NDArray[np.bool_]]:
+        """By kind, bool (n_frames,): whether it is seen in an anomalous frame.  Raises DataError as `labels` does."""
+        found: dict[str, npt.NDArray[np.bool_]] = {}
+        for span in self.kinds:
+            seen = found.setdefault(span.kind, np.zeros(len(self), np.bool_))
+            seen[span.first_frame : span.last_frame + 1] = True
+        return {kind: seen & self.labels() for kind, seen in found.items()}
 
     @property
     def has_masks(self) -> bool:

@@ -28,6 +28,7 @@ __all__ = [
     "MaskPictures",
     "Unknown",
     "map_npy",
+    "read_mat_ranges",
     "read_ranges",
     "read_vector",
 ]
@@ -153,16 +154,7 @@ class MaskCells:
         return np.stack([mask != 0 for mask in self._cells()])
 
     def _cells(self) -> list[npt.NDArray[np.generic]]:
-        try:
-            _check_mat(self.path)
-            cells = loadmat(self.path, variable_names=[self.variable]).get(self.variable)
-        except _NO_MAT as error:
-            raise DataError(
-                f"{self.path}: no readable MATLAB file ({_first_line(error)}); get the data set again"
-            ) from error
-        if cells is None or cells.dtype != object or not cells.size:
-            raise DataError(f"{self.path}: holds no cell array {self.variable!r} of masks; get the data set again")
-        masks = list(cells.ravel())
+        masks = _read_cells(self.path, self.variable)
         if any(mask.ndim != 2 or mask.shape != masks[0].shape or mask.dtype.kind not in "buif" for mask in masks):
             raise DataError(f"{self.path}: {self.variable} holds other than masks (height, width) of one size")
         return masks
@@ -181,6 +173,18 @@ class LabelsAndMasks:
 
     def masks(self) -> Masks:
         return self.of_pixels.masks()
+
+
+def _read_cells(path: Path, variable: str) -> list[npt.NDArray[np.generic]]:
+    """The arrays in cell array `variable` of a MATLAB file, in order.  Raises DataError where there is none."""
+    try:
+        _check_mat(path)
+        cells = loadmat(path, variable_names=[variable]).get(variable)
+    except _NO_MAT as error:
+        raise DataError(f"{path}: no readable MATLAB file ({_first_line(error)}); get the data set again") from error
+    if cells is None or cells.dtype != object or not cells.size:
+        raise DataError(f"{path}: holds no cell array {variable!r}; get the data set again")
+    return list(cells.ravel())
 
 
 def _check_mat(path: Path) -> None:
@@ -247,6 +251,19 @@ def read_ranges(path: Path) -> list[list[tuple[int, int]]]:
                 first, last = int(matched[1]), int(matched[2] or matched[1])
                 ranges.append((first, last))
         clips.append(ranges)
+    return clips
+
+
+def read_mat_ranges(path: Path, variable: str) -> list[list[tuple[int, int]]]:
+    """Ranges of anomalous frame numbers per clip, first and last included, from a MATLAB file.
+
+    variable: a cell array with one array a clip, (2, N): N first numbers, N last ones.  Raises DataError.
+    """
+    clips = []
+    for place, ranges in enumerate(_read_cells(path, variable), start=1):
+        if ranges.size and (ranges.ndim != 2 or len(ranges) != 2 or ranges.dtype.kind not in "buif"):
+            raise DataError(f"{path}: {variable} of clip {place} is {ranges.dtype} {ranges.shape}; (2, N) is needed")
+        clips.append([(int(first), int(last)) for first, last in ranges.reshape(2, -1).T])
     return clips
 
 

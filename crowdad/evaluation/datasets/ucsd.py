@@ -1,8 +1,8 @@
 """UCSD Ped1 and Ped2: clips of a walkway, normal ones for training, anomalies in the test clips.
 
-Two layouts are read: the archive's, and that of `reencoding.py` in a folder `ped1` or `ped2`.  The archive's is
-`UCSDped2/Train/Train001/001.tif`, `Test/Test001/001.tif`, masks in `Test/Test001_gt/001.bmp` (or `frame001.bmp`), and
-`Test/UCSDped2.m` with ranges of anomalous frames for clips without masks (26 of Ped1's 36).
+Three layouts are read: the archive's, and in a folder `ped1` or `ped2` those of `reencoding.py` and `ucsd_videos.py`.
+The archive's is `UCSDped2/Train/Train001/001.tif`, `Test/Test001/001.tif`, masks in `Test/Test001_gt/001.bmp` (or
+`frame001.bmp`), and `Test/UCSDped2.m` with ranges of anomalous frames for clips without masks (26 of Ped1's 36).
 
 Frames and masks may be tif, bmp, png or jpg and are matched by number.  Files of other systems (`._001.tif`,
 `.DS_Store`) are skipped.
@@ -11,6 +11,7 @@ Frames and masks may be tif, bmp, png or jpg and are matched by number.  Files o
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +27,10 @@ from crowdad.evaluation.datasets.folders import (
     numbered_pictures,
 )
 from crowdad.evaluation.datasets.ground_truth import GroundTruth, LabelVector, Unknown, read_ranges
+from crowdad.evaluation.datasets.kinds import with_kinds
 from crowdad.evaluation.datasets.reencoding import is_reencoding, read_reencoding
 from crowdad.evaluation.datasets.root import DATA_VARIABLE, data_root
+from crowdad.evaluation.datasets.ucsd_videos import is_videos, read_videos
 
 __all__ = ["ARCHIVE_FOLDER", "ASSUMED_FPS", "find_clips"]
 
@@ -50,10 +53,9 @@ def find_clips(name: str, root: Path | None = None) -> Dataset:
     base = data_root(root)
     places = _places(name, base)
     for folder in places:
-        if (folder / "Train").is_dir() or (folder / "Test").is_dir():
-            return _read_archive(name, folder)
-        if is_reencoding(folder):
-            return read_reencoding(name, folder, ASSUMED_FPS)
+        dataset = _read(name, folder)
+        if dataset is not None:
+            return replace(dataset, test=with_kinds(name, dataset.test))
     looked = ", ".join(map(str, places))
     raise DatasetNotFoundError(
         f"{name} was not found; looked in {looked}; get it with `crowdad data get ucsd`, "
@@ -66,6 +68,15 @@ def _places(name: str, base: Path) -> list[Path]:
     places = [base / _FOLDERS[name], base / ARCHIVE_FOLDER / _FOLDERS[name], base / name]
     # The folder of the other set looks alike inside.
     return places if base.resolve().name in own else [base, *places]
+
+
+def _read(name: str, folder: Path) -> Dataset | None:
+    """The data set in the layout that `folder` has; None where it has none of them."""
+    if (folder / "Train").is_dir() or (folder / "Test").is_dir():
+        return _read_archive(name, folder)
+    if is_reencoding(folder):
+        return read_reencoding(name, folder, ASSUMED_FPS)
+    return read_videos(name, folder) if is_videos(name, folder) else None
 
 
 def _read_archive(name: str, folder: Path) -> Dataset:

@@ -44,6 +44,12 @@ class VariedClip:
         return self.clip.labels()[self.change.truth_from()]
 
     @property
+    def kinds(self) -> dict[str, npt.NDArray[np.bool_]]:
+        """By kind of anomaly, where kinds are known, bool (T,): whether it is seen.  Raises DataError as `labels`."""
+        shown = self.change.truth_from()
+        return {kind: seen[shown] for kind, seen in self.clip.kind_labels().items()}
+
+    @property
     def has_masks(self) -> bool:
         return self.clip.has_masks
 

@@ -15,9 +15,9 @@ Evaluate = TypeVar("Evaluate", bound=Callable[..., SupportsFloat])
 class ClipMetric:
     """A metric of clips.
 
-    protocol: what is pooled and what is left out.  over: what it takes of each clip: FrameScores,
-    PixelScores or RegionCounts.  of: from a sequence
-    of these to a number, or to what gives one by `float` and has a `note`.  resampled: it gets an interval over clips.
+    protocol: what is pooled and what is left out.  over: what it takes of each clip: FrameScores, PixelScores,
+    RegionCounts or AlarmScores.  of: from a sequence of these to a number, or to what gives one by `float` and has a
+    `note`.  resampled: it gets an interval over clips.
     """
 
     name: str
@@ -28,7 +28,7 @@ class ClipMetric:
 
 
 METRICS: dict[str, ClipMetric] = {}
-"""Every metric, in the order in which they are shown."""
+"""Every metric by name; shown in this order, those over the same evidence together."""
 
 
 def metric(name: str, protocol: str, *, over: type, resampled: bool = True) -> Callable[[Evaluate], Evaluate]:

@@ -12,7 +12,7 @@ from scipy.io import savemat
 
 from tests.conftest import moving_square, write_folder, write_video
 
-__all__ = ["PED1_MASKED", "avenue", "block_masks", "ped1", "save_cells", "shanghaitech"]
+__all__ = ["PED1_MASKED", "avenue", "block_masks", "ped1", "ped1_videos", "save_cells", "save_ranges", "shanghaitech"]
 
 PED1_MASKED = (3, 4, 14, 18, 19, 21, 22, 23, 24, 32)
 """The test clips of Ped1 that come with masks."""
@@ -93,6 +93,31 @@ def ped1(root: Path, *, n_frames: int = 3) -> Path:
     lines = ["TestVideoFile = {};"] + [f"TestVideoFile{{end+1}}.gt_frame = [{n_frames}:{n_frames}];"] * 36
     (folder / "Test" / "UCSDped1.m").write_text("\n".join(lines) + "\n")
     return folder
+
+
+def ped1_videos(root: Path, *, n_frames: int = 8, size_hw: tuple[int, int] = (48, 64)) -> Path:
+    """Ped1 as videos: training clips 01 and 02, test clips 01, 02 and 10.
+
+    Anomalous numbers, counted from 1: 3 to 5 of clip 01, 1 and the last of clip 02, none of clip 10.  Clip 01 has
+    masks, in which the block is there in frames 3 and 4, counted from 0.
+    """
+    folder = root / "ped1"
+    for part, names in (("training", ("01", "02")), ("testing", ("01", "02", "10"))):
+        (folder / part / "videos").mkdir(parents=True)
+        for name in names:
+            write_video(folder / part / "videos" / f"{name}.mp4", moving_square(n_frames, size_hw), 10)
+    masks = block_masks([number in (3, 4) for number in range(n_frames)], size_hw) * 255
+    write_folder(folder / "testing" / "masks" / "01", list(masks), "{:03d}.png")
+    save_ranges(folder / "ped1.mat", [[(3, 5)], [(1, 1), (n_frames, n_frames)], *[[]] * 8])
+    return folder
+
+
+def save_ranges(path: Path, clips: Sequence[Sequence[tuple[int, int]]]) -> None:
+    """A MATLAB file with `gt`, a 1 x N cell array of one 2 x M array a clip: first and last numbers."""
+    cells = np.empty((1, len(clips)), object)
+    for place, ranges in enumerate(clips):
+        cells[0, place] = np.array(ranges, np.uint8).reshape(-1, 2).T
+    savemat(path, {"gt": cells})
 
 
 def _avi(path: Path, count: int, size_hw: tuple[int, int], fps: int) -> None:

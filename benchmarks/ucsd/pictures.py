@@ -1,4 +1,4 @@
-"""Frames of Ped2 with heat and the outline of the truth.  They show the data set, so they are never committed."""
+"""Frames of Ped1 and Ped2 with heat and the outline of the truth.  They show the data, so they are never committed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from crowdad.records import Heatmap
 __all__ = ["Moment", "clearest_finds", "draw_pictures", "worst_mistakes"]
 
 _HEATMAPS, _MISTAKES = 6, 8
-_ZOOM = 2
+_WIDTH_PX = 720  # of an enlarged frame, about
 _COLUMNS = 2
 _CAPTION_PX = 24
 _OUTLINE_BGR, _HOTTEST_BGR = (80, 255, 80), (60, 60, 255)
@@ -99,10 +99,11 @@ def _picture(moment: Moment, run: Sequence[ClipScores], clips: Sequence[Clip], c
     """The frame, enlarged, with heat, the truth's outline, a circle at the hottest place and a caption below."""
     clip, scored = clips[moment.clip], run[moment.clip]
     luma = next(frame.luma for frame in clip.open().frames() if frame.index == moment.frame)
-    height, width = (side * _ZOOM for side in luma.shape)
+    zoom = max(1, round(_WIDTH_PX / luma.shape[1]))
+    height, width = (side * zoom for side in luma.shape)
     enlarged = np.asarray(cv2.resize(luma, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
     bgr = np.repeat(enlarged[..., None], 3, axis=2)
-    heat = Heatmap(scored.maps[moment.frame].astype(np.float32), scored.cell_px * _ZOOM, (height, width))
+    heat = Heatmap(scored.maps[moment.frame].astype(np.float32), scored.cell_px * zoom, (height, width))
     HeatPaint().blend(bgr, heat)
     # Most mistakes lie below the heat that is painted: the circle tells what came nearest to it.
     row, column = np.unravel_index(int(heat.anomaly.argmax()), heat.anomaly.shape)

@@ -1,4 +1,4 @@
-"""Scores of every frame of Ped2's test clips, kept for the pictures; derived from the data, so git ignores them."""
+"""Scores of every frame of the test clips, kept for the pictures; derived from the data, so git ignores them."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from crowdad.evaluation.protocols import ClipScores
 
 __all__ = ["PICTURED", "PRIVATE", "keep_scores", "kept_scores"]
 
-PRIVATE = Path(__file__).parent / "private" / "ped2"
+PRIVATE = Path(__file__).parents[1] / "private"
+"""Holds a folder for each data set."""
 PICTURED = ("one-class", "unsupervised")
 """Protocols whose seed 0 is kept, scored on the footage as published."""
 
 
-def keep_scores(protocol: str, settings: Settings, run: Sequence[ClipScores], folder: Path = PRIVATE) -> Path:
+def keep_scores(protocol: str, settings: Settings, run: Sequence[ClipScores], folder: Path) -> Path:
     """Write anomaly, maps and labels of all clips into one .npz, with the settings they were made with."""
     arrays: dict[str, Any] = {
         "names": np.array([Path(clip.name).stem for clip in run]),
@@ -35,7 +36,7 @@ def keep_scores(protocol: str, settings: Settings, run: Sequence[ClipScores], fo
     return path
 
 
-def kept_scores(protocol: str, settings: Settings, folder: Path = PRIVATE) -> list[ClipScores] | None:
+def kept_scores(protocol: str, settings: Settings, folder: Path) -> list[ClipScores] | None:
     """The clips of a protocol, without masks, or None where none were kept or other settings made them."""
     path = folder / f"{protocol}.npz"
     if not path.exists():

@@ -1,10 +1,11 @@
-"""Pictures of the Ped2 benchmark, from the scores of seed 0 under both protocols.
+"""Pictures of the Ped1 and Ped2 benchmarks, from the scores of seed 0 under both protocols.
 
-python -m benchmarks.ped2_plots --data DIR
+python -m benchmarks.ucsd.plots --dataset ped2 --data DIR
 
 Plots, which hold no picture of the data set, go to benchmarks/results/: ROC of both protocols, and the test clips'
-anomaly against truth.  What shows frames goes to benchmarks/private/ped2/, which git ignores: heat over six frames, and
-the eight worst mistakes.  Scores that `benchmarks.ped2` has not kept, or that other settings made, are made first.
+anomaly against truth.  What shows frames goes to a folder of the data set's name in benchmarks/private/, which git
+ignores: heat over six frames, and the eight worst mistakes.  Scores that `benchmarks.ped1` or `.ped2` has not kept, or
+that other settings made, are made first.
 """
 
 from __future__ import annotations
@@ -24,18 +25,19 @@ from matplotlib import pyplot
 from matplotlib.axes import Axes
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from benchmarks.ped2_pictures import draw_pictures
-from benchmarks.ped2_scores import PICTURED, PRIVATE, keep_scores, kept_scores
+from benchmarks.ucsd.measuring import ROWS
+from benchmarks.ucsd.pictures import draw_pictures
+from benchmarks.ucsd.scores import PICTURED, PRIVATE, keep_scores, kept_scores
 from crowdad.config import Settings, load_settings
 from crowdad.errors import CrowdadError
 from crowdad.evaluation.datasets.catalogue import find_dataset
-from crowdad.evaluation.datasets.ucsd import find_clips
+from crowdad.evaluation.datasets.clips import Dataset
 from crowdad.evaluation.protocols import ClipScores
 from crowdad.evaluation.video import benchmark_video
 
 __all__ = ["draw_plots", "main"]
 
-RESULTS = Path(__file__).parent / "results"
+RESULTS = Path(__file__).parents[1] / "results"
 _COLOURS = {"one-class": "tab:blue", "unsupervised": "tab:orange"}
 _COLUMNS = 3
 
@@ -44,7 +46,8 @@ Runs = Mapping[str, Sequence[ClipScores]]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Draw everything; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.ped2_plots", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.ucsd.plots", description=__doc__)
+    parser.add_argument("--dataset", choices=tuple(ROWS), default="ped2", help="default: %(default)s")
     parser.add_argument("--data", type=Path, help="data folder; default: CROWDAD_DATA, then the user's cache")
     parser.add_argument("--fresh", action="store_true", help="fit and score anew also what was kept")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of the fits")
@@ -53,42 +56,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         settings = load_settings(overrides=options.set)
-        dataset = find_clips("ped2", options.data)
-        runs = {
-            protocol: _scores(protocol, settings, options.data, options.private, options.fresh) for protocol in PICTURED
-        }
-        written = draw_plots(runs, options.plots)
+        dataset = find_dataset(options.dataset, options.data)
+        private = options.private / dataset.name
+        runs = {protocol: _scores(protocol, settings, dataset, private, options.fresh) for protocol in PICTURED}
+        written = draw_plots(dataset.name, runs, options.plots)
         for protocol, run in runs.items():
-            pictures, captions = draw_pictures(protocol, run, dataset.test, options.private)
+            pictures, captions = draw_pictures(protocol, run, dataset.test, private)
             written += pictures
             print("\n".join([f"{protocol}:", *(f"  {caption}" for caption in captions)]))
     except CrowdadError as error:
-        print(f"benchmarks.ped2_plots: {error}", file=sys.stderr)
+        print(f"benchmarks.ucsd.plots: {error}", file=sys.stderr)
         return 1
     print("\n".join(map(str, written)))
     return 0
 
 
-def _scores(protocol: str, settings: Settings, root: Path | None, private: Path, fresh: bool) -> Sequence[ClipScores]:
+def _scores(protocol: str, settings: Settings, dataset: Dataset, private: Path, fresh: bool) -> Sequence[ClipScores]:
     kept = None if fresh else kept_scores(protocol, settings, private)
     if kept is not None:
         return kept
     print(f"{protocol}: fitting and scoring seed 0", file=sys.stderr, flush=True)
-    outcome = benchmark_video(protocol, find_dataset("ped2", root), seeds=[0], settings=settings, resamples=0)
+    outcome = benchmark_video(protocol, dataset, seeds=[0], settings=settings, resamples=0)
     keep_scores(protocol, settings, outcome.runs[0], private)
     return outcome.runs[0]
 
 
-def draw_plots(runs: Runs, folder: Path) -> list[Path]:
+def draw_plots(dataset: str, runs: Runs, folder: Path) -> list[Path]:
     """Draw the ROC of each run and the clips' sheet, PNG; returns their paths.
 
-    runs: by protocol, the same clips in the same order.
+    dataset: its name.  runs: by protocol, the same clips in the same order.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    return [_roc(runs, folder / "ped2-roc.png"), _sheet(runs, folder / "ped2-clips.png")]
+    title = f"UCSD {dataset.title()}, all frames of all clips (micro), seed 0"
+    return [_roc(title, runs, folder / f"{dataset}-roc.png"), _sheet(runs, folder / f"{dataset}-clips.png")]
 
 
-def _roc(runs: Runs, path: Path) -> Path:
+def _roc(title: str, runs: Runs, path: Path) -> Path:
     figure, axes = pyplot.subplots(figsize=(5, 5), layout="constrained")
     for protocol, run in runs.items():
         labels = np.concatenate([clip.labels for clip in run])
@@ -98,7 +101,7 @@ def _roc(runs: Runs, path: Path) -> Path:
         axes.plot(false_rate, true_rate, color=_COLOURS[protocol], label=f"{protocol}: AUC {area:.3f}")
     axes.plot([0, 1], [1, 0], ":", color="gray", linewidth=1, label="equal error")
     axes.set(xlabel="normal frames flagged", ylabel="anomalous frames flagged", xlim=(-0.01, 1), ylim=(0, 1.01))
-    axes.set_title("UCSD Ped2, all frames of all clips (micro), seed 0")
+    axes.set_title(title)
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right")
     return _save(figure, path)
