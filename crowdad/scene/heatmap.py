@@ -32,14 +32,17 @@ def anomaly_of(normality: Array) -> Array:
     return 1.0 - normality
 
 
-def _seen_share(place_xy: Array, person_px: Array, size_hw: tuple[int, int]) -> Array:
-    """Share of a body that is inside the picture: float32 (N,), for its middle at pixels (N, 2)."""
-    share = np.ones(len(place_xy), np.float32)
+def _seen_share(tubes: Tubes, size_hw: tuple[int, int]) -> Array:
+    """Share of a tube that was seen, float32 (N,): of the body, where least of it was in the picture, and of the path.
+
+    What comes in is half seen for as long as its tube is, and half of a body moves like nothing that was learned.
+    """
+    share = np.ones(tubes.path_xy.shape[:2], np.float32)
     for axis, (half, side) in enumerate(zip(_HALF_BODY, size_hw[::-1], strict=True)):
-        reach = half * person_px
-        first, last = np.maximum(place_xy[:, axis] - reach, 0), np.minimum(place_xy[:, axis] + reach, side)
-        share *= np.clip((last - first) / (2 * reach), 0, 1)
-    return share
+        reach = half * tubes.person_px[:, None]
+        middle = tubes.path_xy[..., axis]
+        share *= np.clip((np.minimum(middle + reach, side) - np.maximum(middle - reach, 0)) / (2 * reach), 0, 1)
+    return np.asarray(share.min(axis=1) * tubes.alive.mean(axis=1), np.float32)
 
 
 @dataclass(frozen=True)
@@ -188,6 +191,7 @@ class Voter:
         self.reset()
 
     def _vote(self, tubes: Tubes, normality: Array, beside: Array) -> None:
+        seen = _seen_share(tubes, self._size_hw)
         velocity = (tubes.path_xy[:, 0] - tubes.path_xy[:, -1]) / max(tubes.path_xy.shape[1] - 1, 1)
         for age in range(min(self._steps if self._settings.vote else 1, len(self._open))):
             counted = 0
@@ -196,8 +200,7 @@ class Voter:
                 place = tubes.path_xy[voting, age]
                 columns = np.clip(place[:, 0] / grid.cell_px, 0, grid.shape[1] - 1).astype(np.int64)
                 rows = np.clip((place[:, 1] - grid.top) / grid.cell_px, 0, grid.shape[0] - 1).astype(np.int64)
-                seen = _seen_share(place, tubes.person_px[voting], self._size_hw)
-                ballot.add(rows, columns, normality[voting], beside[voting], seen, velocity[voting])
+                ballot.add(rows, columns, normality[voting], beside[voting], seen[voting], velocity[voting])
                 counted += len(rows)
             self._counts[-1 - age] += counted
 

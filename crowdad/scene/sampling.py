@@ -26,7 +26,7 @@ Progress = Callable[[str, float], None]
 """(what is being done, share done in [0, 1])."""
 
 _BLOCK_STEPS = 20  # long against a tube, short against a clip
-_MOST_KEPT_TUBES = 120_000  # 60 MB
+_MOST_KEPT_TUBES = 300_000  # 150 MB
 _ACTIVITY_COLUMNS = 48
 
 

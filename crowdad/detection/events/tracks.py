@@ -39,7 +39,7 @@ class OpenTrack:
         self.path.append(self.first)
 
     def predict(self, time_s: float) -> Boxes:
-        """The box (4,) moved on to `time_s` at the mean speed of the last moments, at first at that of what is in it."""
+        """The box (4,) moved on to `time_s` at the mean speed of the last moments, at first that of what is in it."""
         oldest, latest = self.path[0], self.path[-1]
         lasted_s = latest.time_s - oldest.time_s
         before, now = np.asarray(oldest.box_xyxy), np.asarray(latest.box_xyxy)
