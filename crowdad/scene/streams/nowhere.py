@@ -16,6 +16,7 @@ from crowdad.scene.calibration import Calibration
 from crowdad.scene.peaks import VotedPeaks
 from crowdad.scene.streams._base import Lesson, Step, Told, TubeStream
 from crowdad.scene.streams.passages import (
+    DOUBT,
     PASSAGE_PH,
     PassageCounter,
     PlaceGrid,
@@ -74,7 +75,8 @@ class Nowhere(TubeStream):
         return _Run(self.surprise, PlaceGrid.like(self.surprise.shape, scale))
 
     def level(self, calibration: Calibration, settings: Settings) -> float:
-        return self.tail.level(_SHARE_OF_ALARMS * settings.calibration.false_alarms_per_hour)
+        alarms_per_hour = _SHARE_OF_ALARMS * settings.calibration.false_alarms_per_hour
+        return self.tail.level(alarms_per_hour) * (1 + DOUBT / self.passages)
 
     def told(self, event: Event | OpenEvent, scale: SceneScale) -> Told:
         return Told("where nobody goes", f"is where hardly anybody of about {_rounded(self.passages)} people went")

@@ -39,6 +39,9 @@ BINS = 1 + DIRECTIONS * (len(SPEEDS) + 1)
 PASSAGE_PH = 8.0
 """Person heights that somebody walks through the picture, about: what counts as one passage."""
 
+DOUBT = 40.0
+"""Passages: with so few a level of alarm is twice what the footage itself asks for."""
+
 _CELL_PH = 0.5
 _MOST_CELLS = 8192
 _HARDLY = 0.45  # walking speeds: less has no direction that could be told

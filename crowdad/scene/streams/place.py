@@ -19,6 +19,7 @@ from crowdad.scene.streams.pace import Pace, pace_of
 from crowdad.scene.streams.passages import (
     BINS,
     DIRECTIONS,
+    DOUBT,
     PASSAGE_PH,
     PassageCounter,
     PlaceGrid,
@@ -37,7 +38,6 @@ Array = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]
 
 _FEWEST_PASSAGES = 20.0
-_DOUBT = 40.0  # passages: with so few the level is twice what the footage itself asks for
 _SHARE_OF_ALARMS = 0.1
 _OWN_PAST_PH, _OWN_DOUBT_PH = 1.5, 0.3  # walked by a subject: what its surprise is averaged over, and doubted for
 _TRACE_PH = 0.4
@@ -89,7 +89,7 @@ class Place(TubeStream):
 
     def level(self, calibration: Calibration, settings: Settings) -> float:
         alarms_per_hour = _SHARE_OF_ALARMS * settings.calibration.false_alarms_per_hour
-        return self.tail.level(alarms_per_hour) * (1 + _DOUBT / self.passages)
+        return self.tail.level(alarms_per_hour) * (1 + DOUBT / self.passages)
 
     def told(self, event: Event | OpenEvent, scale: SceneScale) -> Told:
         pace = pace_of(event, scale)
