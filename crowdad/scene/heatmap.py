@@ -67,6 +67,7 @@ class StepMap:
     n_tubes: int
     leading: npt.NDArray[np.uint8] | None = None
     velocity: Array | None = None
+    note: npt.NDArray[np.uint8] | None = None
 
 
 class _Ballot:
