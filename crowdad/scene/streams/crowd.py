@@ -19,6 +19,7 @@ from crowdad.scene.streams.crowd_places import box_of, place_of, thinned
 from crowdad.scene.streams.crowd_sums import SUMS, CrowdCounter, people_among
 from crowdad.scene.streams.crowd_told import KINDS, Happening, happening_of, told_of
 from crowdad.scene.streams.crowd_usual import (
+    CHANGE_S,
     LEAST_PEOPLE,
     LONG_S,
     MEASURES,
@@ -42,7 +43,7 @@ _BEFORE_S = 60.0  # more people, or fewer, for so long are no news any more
 _AHEAD_S = 0.7  # a tube tells of the steps before its end: so much later ones tell of a moment
 _PLACES_S = 2.0
 _FAINT = 0.25  # of the level: less is not put into a map
-_AT_ONCE_S = 1.5  # and a tube's length
+_AT_ONCE_S = 0.8  # and half of a tube's length
 _STILL_THERE, _HARDLY_THERE = 0.6, 0.3  # of the people before
 
 
@@ -155,12 +156,13 @@ class CrowdLearner:
 
     def _measures(self, sums: npt.NDArray[np.float64], tubes_per_person: float) -> npt.NDArray[np.float64]:
         """(N, MEASURES) of every second of one run's sums, (steps, SUMS)."""
-        second, longer = (max(1, round(length / self._step_s)) for length in (1.0, LONG_S))
+        second, change, longer = (max(1, round(length / self._step_s)) for length in (1.0, CHANGE_S, LONG_S))
         total = np.concatenate([np.zeros((1, SUMS)), sums.cumsum(axis=0)])
         seconds = total[second:] - total[:-second]
-        longest = np.full_like(seconds, np.nan)
+        earlier, longest = np.full((2, *seconds.shape), np.nan)
+        earlier[change:] = seconds[:-change]
         longest[longer - second :] = total[longer:] - total[:-longer]
-        return measured(seconds, longest, tubes_per_person)
+        return measured(seconds, earlier, longest, tubes_per_person)
 
 
 class CrowdRun:
@@ -172,8 +174,9 @@ class CrowdRun:
         self._counter = CrowdCounter(scale, settings.tubes.steps)
         self._lag, self._shape, self._cell_px = voter.lag, voter.shape, voter.cell_px
         step_s = scale.gap / scale.fps
-        self._second, self._long, self._before = (max(1, round(s / step_s)) for s in (1.0, LONG_S, _BEFORE_S))
-        self._at_once = round(_AT_ONCE_S / step_s) + settings.tubes.steps
+        lengths_s = (1.0, CHANGE_S, LONG_S, _BEFORE_S)
+        self._second, self._change, self._long, self._before = (max(1, round(s / step_s)) for s in lengths_s)
+        self._at_once = round(_AT_ONCE_S / step_s) + settings.tubes.steps // 2
         self._ahead = min(voter.lag, round(_AHEAD_S / step_s))
         self._placed = max(1, round(_PLACES_S / step_s))
         self._nothing = np.zeros(self._shape, np.float32)
@@ -192,7 +195,7 @@ class CrowdRun:
         self._counter.reset()
         self._sums: deque[npt.NDArray[np.float64]] = deque(maxlen=self._long)
         self._places: deque[npt.NDArray[np.float32]] = deque(maxlen=self._placed)
-        usual = float(self._crowd.usual.middle[3])
+        usual = float(self._crowd.usual.middle[4])
         self._people = deque([usual] * self._before, maxlen=self._before + self._long)  # logarithms
 
     def push(self, steps: Sequence[Step]) -> Iterator[StepMap]:
@@ -234,16 +237,20 @@ class CrowdRun:
         usual = self._crowd.usual
         sums = np.array(self._sums)
         second = sums[-self._second :].sum(axis=0, keepdims=True)
-        longer = sums.sum(axis=0, keepdims=True) if len(sums) == self._long else np.full((1, SUMS), np.nan)
-        measures = measured(second, longer, usual.tubes_per_person)
-        earlier = np.array(self._people)[: self._before]
-        self._people.append(float(measures[0, 3]))
-        away = distances(measures, usual, earlier.mean(keepdims=True))
+        earlier, longer = np.full((2, 1, SUMS), np.nan)
+        if len(sums) >= self._second + self._change:
+            earlier = sums[-self._second - self._change : -self._change].sum(axis=0, keepdims=True)
+        if len(sums) == self._long:
+            longer = sums.sum(axis=0, keepdims=True)
+        measures = measured(second, earlier, longer, usual.tubes_per_person)
+        before = np.array(self._people)[: self._before].mean(keepdims=True)
+        self._people.append(float(measures[0, 4]))
+        away = distances(measures, usual, before)
         raw = float(raw_of(away)[0])
         if raw < _FAINT * self._crowd.least:
             return raw, None
-        speed, _, _, log_people, log_longer = np.exp(measures[0]).tolist()
-        people = log_longer if np.abs(away[0]).argmax() == 4 else log_people
+        speed, *_, now, lately = np.exp(measures[0]).tolist()
+        people = lately if np.abs(away[0]).argmax() == 5 else now
         return raw, happening_of(away[0], speed, max(people - LEAST_PEOPLE, 0.0), self._is_at_once(), usual)
 
     def _is_at_once(self) -> bool:

@@ -12,27 +12,28 @@ import numpy.typing as npt
 from crowdad.config import CalibrationSettings
 from crowdad.scene.calibration import fit_tail
 
-__all__ = ["LEAST_PEOPLE", "LONG_S", "MEASURES", "Usual", "distances", "least_of", "measured", "raw_of", "usual_of"]
+__all__ = ["CHANGE_S", "LEAST_PEOPLE", "LONG_S", "MEASURES", "Usual", "distances", "least_of", "measured", "raw_of", "usual_of"]
 
 Array = npt.NDArray[np.float64]
 
-MEASURES = ("speed", "high", "outwards", "people", "people long")
-"""Logarithms of the mean and of the 90 % speed; speed away from the middle; logarithm of people, over a second and over
-`LONG_S`."""
+MEASURES = ("speed", "high", "outwards", "change", "people", "people long")
+"""Of one second: logarithms of the mean and of the 90 % speed; how far all move away from the middle, in [-1, 1];
+logarithm of people by those `CHANGE_S` before; logarithm of people, of the second and of `LONG_S`."""
 
+CHANGE_S = 3.0
 LONG_S = 10.0
 LEAST_PEOPLE = 0.5
 """Added to all numbers of people: their logarithm has an end."""
 
-_FLOORS = np.array([0.4, 0.5, 0.7, 0.5, 0.4])
+_FLOORS = np.array([0.4, 0.5, 0.7, 1.0, 0.5, 0.4])
 """Deviations of one person, which a crowd's share by the root of their number: no footage shows all that is usual."""
 
-_PEOPLE = slice(3, 5)
+_PEOPLE = slice(4, 6)
 _LEAST_SPEED = 0.05
 _SOON_KNOWN_S = 60.0  # footage of this length tells of the spread, but as much again is not known
 _NOT_KNOWN = 1e3  # spread of what the footage was too short for
 _FEWEST_WINDOWS = 30.0  # seconds
-_ALARM = 5.0  # spreads
+_ALARM = 4.5  # spreads
 _FALSE_ALARMS_PER_HOUR = 0.1
 _FOLDS = 5
 
@@ -48,7 +49,7 @@ class Usual:
     @property
     def people(self) -> float:
         """How many move."""
-        return math.exp(float(self.middle[3])) - LEAST_PEOPLE
+        return math.exp(float(self.middle[4])) - LEAST_PEOPLE
 
     @property
     def speed(self) -> float:
@@ -56,20 +57,27 @@ class Usual:
         return math.exp(float(self.middle[0]))
 
 
-def measured(second: Array, longer: Array, tubes_per_person: float) -> Array:
-    """(N, MEASURES) of sums over seconds and over longer windows, both (N, SUMS); nan where the latter are."""
-    tubes, speed, outwards, high, steps = second.T
+def measured(second: Array, earlier: Array, longer: Array, tubes_per_person: float) -> Array:
+    """(N, MEASURES) of sums over seconds, over those `CHANGE_S` before, and over the `LONG_S` up to their ends.
+
+    Each is (N, SUMS); nan where it is not known, which what is measured of it is too.
+    """
+    tubes, speed, outwards, high, _ = second.T
     some = np.maximum(tubes, 1e-9)
-    return np.stack(
-        [
-            np.log(np.maximum(speed / some, _LEAST_SPEED)),
-            high / some,
-            outwards / some,
-            np.log(tubes / steps / tubes_per_person + LEAST_PEOPLE),
-            np.log(longer[:, 0] / longer[:, -1] / tubes_per_person + LEAST_PEOPLE),
-        ],
-        axis=-1,
+    now, before, lately = (_log_people(sums, tubes_per_person) for sums in (second, earlier, longer))
+    measures = (
+        np.log(np.maximum(speed / some, _LEAST_SPEED)),
+        high / some,
+        outwards / np.maximum(speed, 1e-9),
+        now - before,
+        now,
+        lately,
     )
+    return np.stack(measures, axis=-1)
+
+
+def _log_people(sums: Array, tubes_per_person: float) -> Array:
+    return np.asarray(np.log(sums[:, 0] / sums[:, -1] / tubes_per_person + LEAST_PEOPLE))
 
 
 def usual_of(measures: Array, tubes_per_person: float, step_s: float) -> Usual:
@@ -91,17 +99,26 @@ def distances(measures: Array, usual: Usual, before: Array | None = None) -> Arr
 
     before: logarithm of people, (N,), before these seconds; so many are no news.
     """
-    people = np.exp(measures[:, 3]) - LEAST_PEOPLE
-    around = np.repeat(np.maximum(people, 1e-3)[:, None], len(MEASURES), axis=1)
-    around[:, _PEOPLE] = usual.people
+    around = _around(measures, usual)
     away = measures - usual.middle
     if before is not None:
         more = measures[:, _PEOPLE] - np.maximum(usual.middle[_PEOPLE], before[:, None])
         less = measures[:, _PEOPLE] - np.minimum(usual.middle[_PEOPLE], before[:, None])
         away[:, _PEOPLE] = np.maximum(more, 0) + np.minimum(less, 0)
-    away = away / np.hypot(usual.spread, _FLOORS / np.sqrt(2 * around))
+    fewer = np.maximum(usual.people / around, 1)
+    away = away / np.sqrt(usual.spread**2 * fewer + _FLOORS**2 / (2 * around))
     away[:, 1] = np.maximum(away[:, 1], 0)  # that nobody hurries is no news
     return np.where(np.isfinite(away), away, 0.0)
+
+
+def _around(measures: Array, usual: Usual) -> Array:
+    """How many people each measure is a mean of, (N, MEASURES)."""
+    now = np.exp(measures[:, 4]) - LEAST_PEOPLE
+    before = np.exp(measures[:, 4] - measures[:, 3]) - LEAST_PEOPLE
+    around = np.full(measures.shape, usual.people)
+    around[:, :3] = np.maximum(now, 1e-3)[:, None]
+    around[:, 3] = np.maximum(before, 1e-3)
+    return around
 
 
 def raw_of(away: Array) -> Array:
