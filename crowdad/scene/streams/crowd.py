@@ -193,10 +193,11 @@ class CrowdRun:
     def _restart(self) -> None:
         """Forget what came before."""
         self._counter.reset()
-        self._sums: deque[npt.NDArray[np.float64]] = deque(maxlen=self._long)
+        self._sums = np.zeros((self._long, SUMS))  # the newest last
+        self._counted = 0
         self._places: deque[npt.NDArray[np.float32]] = deque(maxlen=self._placed)
         usual = float(self._crowd.usual.middle[4])
-        self._people = deque([usual] * self._before, maxlen=self._before + self._long)  # logarithms
+        self._people = np.full(self._before + self._long, usual)  # logarithms, the newest last
 
     def push(self, steps: Sequence[Step]) -> Iterator[StepMap]:
         for step in steps:
@@ -217,13 +218,15 @@ class CrowdRun:
     def _map(self, step: Step) -> StepMap:
         counted = self._counter.count(step)
         if counted is None:
-            if self._sums:
+            if self._counted:
                 self._restart()
             return StepMap(self._nothing, 1.0, 0)
         sums, places = counted
-        self._sums.append(sums)
+        self._sums[:-1] = self._sums[1:]
+        self._sums[-1] = sums
+        self._counted += 1
         self._places.append(thinned(places))
-        if len(self._sums) < self._second:
+        if self._counted < self._second:
             return StepMap(self._nothing, 1.0, 0)
         raw, happening = self._judged()
         if happening is None:
@@ -235,16 +238,16 @@ class CrowdRun:
     def _judged(self) -> tuple[float, Happening | None]:
         """Raw anomaly of the last second and what it is; None where it is too faint to be shown."""
         usual = self._crowd.usual
-        sums = np.array(self._sums)
-        second = sums[-self._second :].sum(axis=0, keepdims=True)
+        second = self._sums[-self._second :].sum(axis=0, keepdims=True)
         earlier, longer = np.full((2, 1, SUMS), np.nan)
-        if len(sums) >= self._second + self._change:
-            earlier = sums[-self._second - self._change : -self._change].sum(axis=0, keepdims=True)
-        if len(sums) == self._long:
-            longer = sums.sum(axis=0, keepdims=True)
+        if self._counted >= self._second + self._change:
+            earlier = self._sums[-self._second - self._change : -self._change].sum(axis=0, keepdims=True)
+        if self._counted >= self._long:
+            longer = self._sums.sum(axis=0, keepdims=True)
         measures = measured(second, earlier, longer, usual.tubes_per_person)
-        before = np.array(self._people)[: self._before].mean(keepdims=True)
-        self._people.append(float(measures[0, 4]))
+        before = self._people[: self._before].mean(keepdims=True)
+        self._people[:-1] = self._people[1:]
+        self._people[-1] = measures[0, 4]
         away = distances(measures, usual, before)
         raw = float(raw_of(away)[0])
         if raw < _FAINT * self._crowd.least:
@@ -255,7 +258,8 @@ class CrowdRun:
 
     def _is_at_once(self) -> bool:
         """Whether most people stopped, or were gone, within about a second."""
-        people = np.exp(np.array(self._people)) - LEAST_PEOPLE
+        seen = min(self._counted - self._second + 1, len(self._people))
+        people = np.exp(self._people[-seen:]) - LEAST_PEOPLE
         usual = self._crowd.usual.people
         there = np.flatnonzero(people >= _STILL_THERE * usual)
         if not len(there):

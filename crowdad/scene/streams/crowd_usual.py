@@ -17,25 +17,28 @@ __all__ = ["CHANGE_S", "LEAST_PEOPLE", "LONG_S", "MEASURES", "Usual", "distances
 Array = npt.NDArray[np.float64]
 
 MEASURES = ("speed", "high", "outwards", "change", "people", "people long")
-"""Of one second: logarithms of the mean and of the 90 % speed; how far all move away from the middle, in [-1, 1];
-logarithm of people by those `CHANGE_S` before; logarithm of people, of the second and of `LONG_S`."""
+"""Of one second: logarithms of the mean and of the 90 % speed; how far all come from one place, the
+inverse hyperbolic tangent of the mean cosine, below 0 where they make for it; logarithm of people by those `CHANGE_S`
+before; logarithm of people, of the second and of `LONG_S`."""
 
 CHANGE_S = 3.0
 LONG_S = 10.0
 LEAST_PEOPLE = 0.5
 """Added to all numbers of people: their logarithm has an end."""
 
-_FLOORS = np.array([0.4, 0.5, 0.7, 1.0, 0.5, 0.4])
+_FLOORS = np.array([0.4, 0.5, 1.0, 1.0, 0.5, 0.4])
 """Deviations of one person, which a crowd's share by the root of their number: no footage shows all that is usual."""
 
 _PEOPLE = slice(4, 6)
 _LEAST_SPEED = 0.05
+_MOST_COSINE = 0.97
 _SOON_KNOWN_S = 60.0  # footage of this length tells of the spread, but as much again is not known
 _NOT_KNOWN = 1e3  # spread of what the footage was too short for
 _FEWEST_WINDOWS = 30.0  # seconds
 _ALARM = 4.5  # spreads
 _FALSE_ALARMS_PER_HOUR = 0.1
 _FOLDS = 5
+_OF_95 = 1.645  # spreads from the middle to the 95 % quantile of what is normal
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,13 +65,13 @@ def measured(second: Array, earlier: Array, longer: Array, tubes_per_person: flo
 
     Each is (N, SUMS); nan where it is not known, which what is measured of it is too.
     """
-    tubes, speed, outwards, high, _ = second.T
+    tubes, speed, high, cosine, weight, _ = second.T
     some = np.maximum(tubes, 1e-9)
     now, before, lately = (_log_people(sums, tubes_per_person) for sums in (second, earlier, longer))
     measures = (
         np.log(np.maximum(speed / some, _LEAST_SPEED)),
         high / some,
-        outwards / np.maximum(speed, 1e-9),
+        np.arctanh(np.clip(cosine / np.maximum(weight, 1e-9), -_MOST_COSINE, _MOST_COSINE)),
         now - before,
         now,
         lately,
@@ -89,8 +92,9 @@ def usual_of(measures: Array, tubes_per_person: float, step_s: float) -> Usual:
         if seconds < _FEWEST_WINDOWS:
             middle[place] = middle[place - 1]
             continue
-        low, middle[place], high = np.percentile(known, (16, 50, 84))
-        spread[place] = (high - low) / 2 * math.sqrt(1 + _SOON_KNOWN_S / seconds)
+        least, low, middle[place], high, most = np.percentile(known, (5, 16, 50, 84, 95))
+        widest = max((high - low) / 2, (most - middle[place]) / _OF_95, (middle[place] - least) / _OF_95)
+        spread[place] = widest * math.sqrt(1 + _SOON_KNOWN_S / seconds)
     return Usual(middle, spread, tubes_per_person)
 
 
@@ -105,6 +109,9 @@ def distances(measures: Array, usual: Usual, before: Array | None = None) -> Arr
         more = measures[:, _PEOPLE] - np.maximum(usual.middle[_PEOPLE], before[:, None])
         less = measures[:, _PEOPLE] - np.minimum(usual.middle[_PEOPLE], before[:, None])
         away[:, _PEOPLE] = np.maximum(more, 0) + np.minimum(less, 0)
+    # Neither a change back to what is usual is unusual, nor what was so for long and is over.
+    for place in (3, 5):
+        away[:, place] = np.clip(away[:, place], np.minimum(away[:, 4], 0), np.maximum(away[:, 4], 0))
     fewer = np.maximum(usual.people / around, 1)
     away = away / np.sqrt(usual.spread**2 * fewer + _FLOORS**2 / (2 * around))
     away[:, 1] = np.maximum(away[:, 1], 0)  # that nobody hurries is no news
