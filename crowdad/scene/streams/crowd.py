@@ -42,6 +42,8 @@ _PEOPLE_EVERY_S = 2.0
 _BEFORE_S = 60.0  # more people, or fewer, for so long are no news any more
 _AHEAD_S = 0.7  # a tube tells of the steps before its end: so much later ones tell of a moment
 _PLACES_S = 2.0
+_CAUSE_S = 30.0  # a place that people have fled from so lately is not told to be empty
+_MOST = 4.0  # of the level: beyond, what began is not outshone by what came of it
 _FAINT = 0.25  # of the level: less is not put into a map
 _AT_ONCE_S = 0.8  # and half of a tube's length
 _STILL_THERE, _HARDLY_THERE = 0.6, 0.3  # of the people before
@@ -174,8 +176,9 @@ class CrowdRun:
         self._counter = CrowdCounter(scale, settings.tubes.steps)
         self._lag, self._shape, self._cell_px = voter.lag, voter.shape, voter.cell_px
         step_s = scale.gap / scale.fps
-        lengths_s = (1.0, CHANGE_S, LONG_S, _BEFORE_S)
-        self._second, self._change, self._long, self._before = (max(1, round(s / step_s)) for s in lengths_s)
+        lengths_s = (1.0, CHANGE_S, LONG_S, _BEFORE_S, _CAUSE_S)
+        lengths = (max(1, round(length_s / step_s)) for length_s in lengths_s)
+        self._second, self._change, self._long, self._before, self._cause = lengths
         self._at_once = round(_AT_ONCE_S / step_s) + settings.tubes.steps // 2
         self._ahead = min(voter.lag, round(_AHEAD_S / step_s))
         self._placed = max(1, round(_PLACES_S / step_s))
@@ -195,6 +198,7 @@ class CrowdRun:
         self._counter.reset()
         self._sums = np.zeros((self._long, SUMS))  # the newest last
         self._counted = 0
+        self._causes: deque[tuple[int, float, Happening]] = deque()  # (step, raw anomaly, what happened)
         self._places: deque[npt.NDArray[np.float32]] = deque(maxlen=self._placed)
         usual = float(self._crowd.usual.middle[4])
         self._people = np.full(self._before + self._long, usual)  # logarithms, the newest last
@@ -231,7 +235,8 @@ class CrowdRun:
         raw, happening = self._judged()
         if happening is None:
             return StepMap(self._nothing, 1.0, 0)
-        place = self._place(happening)
+        happening = self._caused(happening, raw)
+        place = self._place()
         note = np.where(place, np.uint8(happening.note), np.uint8(0))
         return StepMap(place * np.float32(raw), 1.0, 0, note=note)
 
@@ -249,12 +254,22 @@ class CrowdRun:
         self._people[:-1] = self._people[1:]
         self._people[-1] = measures[0, 4]
         away = distances(measures, usual, before)
-        raw = float(raw_of(away)[0])
+        raw = min(float(raw_of(away)[0]), _MOST * self._crowd.least)
         if raw < _FAINT * self._crowd.least:
             return raw, None
         speed, *_, now, lately = np.exp(measures[0]).tolist()
         people = lately if np.abs(away[0]).argmax() == 5 else now
         return raw, happening_of(away[0], speed, max(people - LEAST_PEOPLE, 0.0), self._is_at_once(), usual)
+
+    def _caused(self, happening: Happening, raw: float) -> Happening:
+        """What lately made people stop or leave, if that is all that is unusual now."""
+        while self._causes and self._causes[0][0] < self._counted - self._cause:
+            self._causes.popleft()
+        if not happening.is_of_numbers:
+            if raw >= self._crowd.least:
+                self._causes.append((self._counted, raw, happening))
+            return happening
+        return max(self._causes, key=lambda cause: cause[1])[2] if self._causes else happening
 
     def _is_at_once(self) -> bool:
         """Whether most people stopped, or were gone, within about a second."""
@@ -267,7 +282,7 @@ class CrowdRun:
         gone = np.flatnonzero(people[there[-1] :] <= _HARDLY_THERE * usual)
         return len(gone) > 0 and int(gone[0]) <= self._at_once
 
-    def _place(self, happening: Happening) -> npt.NDArray[np.bool_]:
+    def _place(self) -> npt.NDArray[np.bool_]:
         """Where the crowd is, or where it usually is if hardly anybody is there."""
         if sum(map(len, self._places)) < self._crowd.usual.tubes_per_person * len(self._places):
             return self._usual_place

@@ -25,7 +25,6 @@ _NEAR = 0.4  # person heights: tubes so near to each other are of one person
 _LEAST_SPEED = 0.05  # walking speeds: slower is not told from standing
 _HIGH = 0.9
 _TO_MIDDLE = 0.1
-_COARSE_PX = 8
 _BREAK_S = 3.0
 _BREAK_STEPS = 4
 
@@ -34,11 +33,15 @@ class CrowdCounter:
     """Counts the tubes of successive steps.  scale: of the footage; steps: length of a tube."""
 
     def __init__(self, scale: SceneScale, steps: int) -> None:
+        self._scale = scale
         self._walk_ph_s = scale.walk * scale.fps
         self._longest_s = max(_BREAK_S, _BREAK_STEPS * scale.gap / scale.fps)
         self._times: deque[float] = deque(maxlen=steps)
-        rows, columns = (np.arange(0, side, _COARSE_PX) + _COARSE_PX / 2 for side in scale.size_hw)
-        self._foreshortened = scale.foreshortening_at(columns, rows[:, None]).astype(np.float32)
+        rows = np.arange(scale.size_hw[0] + 1.0)
+        middle = scale.size_hw[1] / 2
+        steepness = scale.foreshortening_at(middle, rows) / scale.person_px(middle, rows)
+        self._depth = np.concatenate([[0.0], (steepness[1:] + steepness[:-1]).cumsum() / 2])
+        self._rows = rows
 
     def reset(self) -> None:
         """Begin a run of steps that follow each other."""
@@ -57,31 +60,17 @@ class CrowdCounter:
             return None
         kept = tubes.alive[:, _LEAST_ALIVE - 1]
         place = tubes.path_xy[kept, 0]
-        velocity = self._velocity(tubes, kept, place)
-        return _sums(velocity, self._on_the_ground(place, tubes.person_px[kept])), place
-
-    def _velocity(self, tubes: Tubes, kept: npt.NDArray[np.bool_], place: npt.NDArray[np.float32]) -> Array:
-        """Along the paths of the tubes that are kept, bool (N,), as on the ground: (M, 2), in walking speeds."""
         ages_s = self._times[-1] - np.array(self._times)[::-1]
         oldest = np.minimum(tubes.alive[kept].sum(axis=1), len(ages_s)) - 1
-        moved = (place - tubes.path_xy[np.flatnonzero(kept), oldest]).astype(np.float64)
-        moved[:, 1] *= self._foreshortening(place)
-        return moved / (ages_s[oldest] * self._walk_ph_s * tubes.person_px[kept])[:, None]
+        now = self._on_the_ground(place)
+        moved = now - self._on_the_ground(tubes.path_xy[np.flatnonzero(kept), oldest])
+        return _sums(moved / (ages_s[oldest] * self._walk_ph_s)[:, None], now), place
 
-    def _foreshortening(self, place: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """At places, (N, 2): (N,)."""
-        last = np.array(self._foreshortened.shape[::-1]) - 1
-        columns, rows = np.clip(place / _COARSE_PX, 0, last).astype(np.intp).T
-        return self._foreshortened[rows, columns]
-
-    def _on_the_ground(self, place: npt.NDArray[np.float32], person_px: npt.NDArray[np.float32]) -> Array:
-        """Places, (N, 2), from the middle of all, as on the ground, in person heights: (N, 2)."""
-        if not len(place):
-            return np.zeros((0, 2))
-        middle = np.median(place, axis=0)
-        away = (place - middle) / np.median(person_px)
-        away[:, 1] *= self._foreshortening(middle[None])[0]
-        return away.astype(np.float64)
+    def _on_the_ground(self, place: npt.NDArray[np.float32]) -> Array:
+        """Pixels, (N, 2), as places on the ground, to the right and towards the camera, in person heights: (N, 2)."""
+        x, y = place.T.astype(np.float64)
+        right = (x - self._scale.size_hw[1] / 2) / self._scale.person_px(x, y)
+        return np.stack([right, np.interp(y, self._rows, self._depth)], axis=-1)
 
 
 def _sums(velocity: Array, place: Array) -> Array:
@@ -92,32 +81,38 @@ def _sums(velocity: Array, place: Array) -> Array:
     speed = np.hypot(velocity[:, 0], velocity[:, 1])
     rank = min(int(_HIGH * count), count - 1)
     high = float(np.partition(speed, rank)[rank])
-    away = place - _focus(velocity, place)
+    weight = np.minimum(speed, 1)
+    way = velocity / (speed + 1e-6)[:, None]
+    away = place - _focus(way, place, weight)
     distance = np.hypot(away[:, 0], away[:, 1]) + 1e-6
-    weight = np.minimum(speed, 1) * np.minimum(distance, 1)  # near the focus the way from it says nothing
-    cosine = (velocity * away).sum(axis=1) / (distance * (speed + 1e-6))
-    # Who all go one way come from one place, too; not in all directions.
-    cosine *= min(1.0, 2 - 2 * float(np.hypot(*velocity.sum(axis=0))) / float(speed.sum() + 1e-6))
-    sums = (count, speed.sum(), count * np.log(max(high, _LEAST_SPEED)), cosine @ weight, weight.sum(), 1.0)
-    return np.array(sums)
+    near = weight * np.minimum(distance, 1)  # near the focus the way from it says nothing
+    cosine = _all_ways(way, weight) * float((way * away).sum(axis=1) / distance @ near)
+    return np.array((count, speed.sum(), count * np.log(max(high, _LEAST_SPEED)), cosine, near.sum(), 1.0))
 
 
-def _focus(velocity: Array, place: Array) -> Array:
+def _all_ways(way: Array, weight: Array) -> float:
+    """How far ways, unit vectors (N, 2), go in all directions: in [0, 1], 0 where all go along one line or one way."""
+    x, y = way.T
+    together = np.hypot(weight @ x, weight @ y) / (weight.sum() + 1e-9)
+    xx, xy, yy = weight @ (x * x), weight @ (x * y), weight @ (y * y)
+    half, apart = (xx + yy) / 2, np.hypot((xx - yy) / 2, xy)
+    return float(min(1.0, 2 - 2 * together, 2 * np.sqrt(max(half - apart, 0.0) / (half + apart + 1e-9))))
+
+
+def _focus(way: Array, place: Array, weight: Array) -> Array:
     """Where the ways of all cross, or nearly do: (2,), on the ground; not far from the middle.
 
     The least squares of the weighted distances to the lines along which they go, and of a share of that to the middle.
     """
-    vx, vy = velocity.T
-    speed = np.hypot(vx, vy)
-    weight = np.minimum(speed, 1) / (speed + 1e-6) ** 2
-    xx, xy, yy = weight @ (vy * vy), -weight @ (vx * vy), weight @ (vx * vx)
-    x, y = place.T
-    across = weight * (vy * x - vx * y)
-    wanted_x, wanted_y = across @ vy, -across @ vx
+    middle = np.median(place, axis=0)
+    (x, y), (right, down) = (place - middle).T, way.T
+    across = weight * (down * x - right * y)
+    xx, xy, yy = weight @ (down * down), -weight @ (right * down), weight @ (right * right)
     xx, yy = xx + _TO_MIDDLE * len(place), yy + _TO_MIDDLE * len(place)
-    focus = np.array([yy * wanted_x - xy * wanted_y, xx * wanted_y - xy * wanted_x]) / (xx * yy - xy * xy)
+    to_x, to_y = across @ down, -across @ right
+    focus = np.array([yy * to_x - xy * to_y, xx * to_y - xy * to_x]) / (xx * yy - xy * xy)
     spread = np.median(np.hypot(x, y))
-    return focus * min(1.0, spread / (np.hypot(*focus) + 1e-9))
+    return np.asarray(middle + focus * min(1.0, float(spread / (np.hypot(*focus) + 1e-9))))
 
 
 def people_among(tubes: Tubes) -> float:

@@ -36,6 +36,11 @@ class Happening:
     times: float
 
     @property
+    def is_of_numbers(self) -> bool:
+        """Whether it is about how few people move, which a flight or a gathering ends in."""
+        return self.kind in (_STANDS, _FEW)
+
+    @property
     def note(self) -> int:
         """1 to 252."""
         code = round(_ONCE + _BY_OCTAVE * math.log2(max(self.times, 1e-3)))

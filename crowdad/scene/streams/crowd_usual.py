@@ -26,7 +26,7 @@ LONG_S = 10.0
 LEAST_PEOPLE = 0.5
 """Added to all numbers of people: their logarithm has an end."""
 
-_FLOORS = np.array([0.4, 0.5, 1.0, 1.0, 0.5, 0.4])
+_FLOORS = np.array([0.4, 0.5, 0.7, 1.0, 0.5, 0.4])
 """Deviations of one person, which a crowd's share by the root of their number: no footage shows all that is usual."""
 
 _PEOPLE = slice(4, 6)
@@ -37,6 +37,7 @@ _NOT_KNOWN = 1e3  # spread of what the footage was too short for
 _FEWEST_WINDOWS = 30.0  # seconds
 _ALARM = 4.5  # spreads
 _FALSE_ALARMS_PER_HOUR = 0.1
+_TRUSTED = 0.9  # of the seconds of footage that may hold anomalies: those of a whole crowd are rare
 _FOLDS = 5
 _OF_95 = 1.645  # spreads from the middle to the 95 % quantile of what is normal
 
@@ -153,5 +154,5 @@ def least_of(runs: Sequence[Array], tubes_per_person: float, step_s: float, sett
             raw = raw_of(distances(whole[(fold == held) & (part == number)], usual))
             peaks += [raw[start : start + block].max() for start in range(0, len(raw), block)]
     hours = len(whole) * step_s / 3600
-    tail = fit_tail(np.array(peaks), hours, tail=settings.tail, trusted=settings.trusted)
+    tail = fit_tail(np.array(peaks), hours, tail=settings.tail, trusted=_TRUSTED)
     return max(1.0, tail.threshold(_FALSE_ALARMS_PER_HOUR))
