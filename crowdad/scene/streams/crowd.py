@@ -42,7 +42,8 @@ _PEOPLE_EVERY_S = 2.0
 _BEFORE_S = 60.0  # more people, or fewer, for so long are no news any more
 _AHEAD_S = 0.7  # a tube tells of the steps before its end: so much later ones tell of a moment
 _PLACES_S = 2.0
-_CAUSE_S = 30.0  # a place that people have fled from so lately is not told to be empty
+_LAST_PLACES_S = 10.0  # where hardly anybody is left: where people were
+_CAUSE_S = 15.0  # a place that people have fled from so lately is not told of as empty
 _MOST = 4.0  # of the level: beyond, what began is not outshone by what came of it
 _FAINT = 0.25  # of the level: less is not put into a map
 _AT_ONCE_S = 0.8  # and half of a tube's length
@@ -108,8 +109,8 @@ class Crowd(Stream):
 
 
 def _note(event: Event | OpenEvent) -> int:
-    """What the stream noted at the event's peak, see `StepMap.note`."""
-    return int(event.note)
+    """What the stream noted at the event's peak, as `StepMap.note` has it; the only place that asks an event for it."""
+    return int(getattr(event, "note", 0))
 
 
 class CrowdLearner:
@@ -181,7 +182,7 @@ class CrowdRun:
         self._second, self._change, self._long, self._before, self._cause = lengths
         self._at_once = round(_AT_ONCE_S / step_s) + settings.tubes.steps // 2
         self._ahead = min(voter.lag, round(_AHEAD_S / step_s))
-        self._placed = max(1, round(_PLACES_S / step_s))
+        self._placed, self._last_placed = (max(1, round(s / step_s)) for s in (_PLACES_S, _LAST_PLACES_S))
         self._nothing = np.zeros(self._shape, np.float32)
         height, width = scale.size_hw
         x0, y0, x1, y1 = np.array(crowd.box) * (width, height, width, height)
@@ -199,7 +200,7 @@ class CrowdRun:
         self._sums = np.zeros((self._long, SUMS))  # the newest last
         self._counted = 0
         self._causes: deque[tuple[int, float, Happening]] = deque()  # (step, raw anomaly, what happened)
-        self._places: deque[npt.NDArray[np.float32]] = deque(maxlen=self._placed)
+        self._places: deque[npt.NDArray[np.float32]] = deque(maxlen=self._last_placed)
         usual = float(self._crowd.usual.middle[4])
         self._people = np.full(self._before + self._long, usual)  # logarithms, the newest last
 
@@ -262,14 +263,15 @@ class CrowdRun:
         return raw, happening_of(away[0], speed, max(people - LEAST_PEOPLE, 0.0), self._is_at_once(), usual)
 
     def _caused(self, happening: Happening, raw: float) -> Happening:
-        """What lately made people stop or leave, if that is all that is unusual now."""
+        """What lately made people leave, if their absence is all that is unusual now."""
         while self._causes and self._causes[0][0] < self._counted - self._cause:
             self._causes.popleft()
-        if not happening.is_of_numbers:
+        if not happening.is_of_absence:
             if raw >= self._crowd.least:
                 self._causes.append((self._counted, raw, happening))
             return happening
-        return max(self._causes, key=lambda cause: cause[1])[2] if self._causes else happening
+        causes = [cause for cause in self._causes if happening.comes_of(cause[2])]
+        return max(causes, key=lambda cause: cause[1])[2] if causes else happening
 
     def _is_at_once(self) -> bool:
         """Whether most people stopped, or were gone, within about a second."""
@@ -283,7 +285,9 @@ class CrowdRun:
         return len(gone) > 0 and int(gone[0]) <= self._at_once
 
     def _place(self) -> npt.NDArray[np.bool_]:
-        """Where the crowd is, or where it usually is if hardly anybody is there."""
-        if sum(map(len, self._places)) < self._crowd.usual.tubes_per_person * len(self._places):
-            return self._usual_place
-        return place_of(list(self._places), self._shape, self._cell_px)
+        """Where the crowd is; where hardly anybody is left, where it was, or is usually."""
+        usual = self._crowd.usual
+        for steps in (self._placed, self._last_placed):
+            if self._sums[-steps:, 0].mean() >= _HARDLY_THERE * usual.people * usual.tubes_per_person:
+                return place_of(list(self._places)[-steps:], self._shape, self._cell_px)
+        return self._usual_place

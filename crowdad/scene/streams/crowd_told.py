@@ -35,9 +35,13 @@ class Happening:
     kind: int
     times: float
 
+    def comes_of(self, cause: Happening) -> bool:
+        """Whether it is what a flight or a gathering ends in."""
+        return self.kind == _FEW or (self.kind == _STANDS and cause.kind == _RUNS)
+
     @property
-    def is_of_numbers(self) -> bool:
-        """Whether it is about how few people move, which a flight or a gathering ends in."""
+    def is_of_absence(self) -> bool:
+        """Whether it is about those who do not move."""
         return self.kind in (_STANDS, _FEW)
 
     @property

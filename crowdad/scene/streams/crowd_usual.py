@@ -12,7 +12,18 @@ import numpy.typing as npt
 from crowdad.config import CalibrationSettings
 from crowdad.scene.calibration import fit_tail
 
-__all__ = ["CHANGE_S", "LEAST_PEOPLE", "LONG_S", "MEASURES", "Usual", "distances", "least_of", "measured", "raw_of", "usual_of"]
+__all__ = [
+    "CHANGE_S",
+    "LEAST_PEOPLE",
+    "LONG_S",
+    "MEASURES",
+    "Usual",
+    "distances",
+    "least_of",
+    "measured",
+    "raw_of",
+    "usual_of",
+]
 
 Array = npt.NDArray[np.float64]
 
@@ -39,7 +50,7 @@ _ALARM = 4.5  # spreads
 _FALSE_ALARMS_PER_HOUR = 0.1
 _TRUSTED = 0.9  # of the seconds of footage that may hold anomalies: those of a whole crowd are rare
 _FOLDS = 5
-_OF_95 = 1.645  # spreads from the middle to the 95 % quantile of what is normal
+_TO_TENTH = 1.2816  # spreads from the middle to the 10 % quantile of what is normal
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,8 +104,8 @@ def usual_of(measures: Array, tubes_per_person: float, step_s: float) -> Usual:
         if seconds < _FEWEST_WINDOWS:
             middle[place] = middle[place - 1]
             continue
-        least, low, middle[place], high, most = np.percentile(known, (5, 16, 50, 84, 95))
-        widest = max((high - low) / 2, (most - middle[place]) / _OF_95, (middle[place] - least) / _OF_95)
+        least, low, middle[place], high, most = np.percentile(known, (10, 16, 50, 84, 90))
+        widest = max((high - low) / 2, (most - middle[place]) / _TO_TENTH, (middle[place] - least) / _TO_TENTH)
         spread[place] = widest * math.sqrt(1 + _SOON_KNOWN_S / seconds)
     return Usual(middle, spread, tubes_per_person)
 
