@@ -17,7 +17,7 @@ from crowdad.scene.heatmap import StepMap, voter_of
 from crowdad.scene.streams._base import Runtime, Step, Stream, Told
 from crowdad.scene.streams.crowd_places import box_of, place_of, thinned
 from crowdad.scene.streams.crowd_sums import SUMS, CrowdCounter, people_among
-from crowdad.scene.streams.crowd_told import KINDS, Happening, happening_of, told_of
+from crowdad.scene.streams.crowd_told import KINDS, UNTOLD, Happening, happening_of, told_of
 from crowdad.scene.streams.crowd_usual import (
     CHANGE_S,
     LEAST_PEOPLE,
@@ -63,7 +63,7 @@ class Crowd(Stream):
     box: tuple[float, float, float, float]
 
     name: ClassVar[str] = "crowd"
-    kinds: ClassVar[tuple[str, ...]] = KINDS
+    kinds: ClassVar[tuple[str, ...]] = (*KINDS, UNTOLD)
     memory_s: ClassVar[float] = _BEFORE_S + LONG_S
 
     @classmethod
@@ -105,7 +105,8 @@ class Crowd(Stream):
         return self.least
 
     def told(self, event: Event | OpenEvent, scale: SceneScale) -> Told:
-        return told_of(Happening.of_note(_note(event)), self.usual)
+        note = _note(event)
+        return told_of(Happening.of_note(note), self.usual) if note else Told(UNTOLD, "the crowd acts unusually")
 
 
 def _note(event: Event | OpenEvent) -> int:

@@ -17,8 +17,8 @@ __all__ = ["SUMS", "CrowdCounter", "people_among"]
 Array = npt.NDArray[np.float64]
 
 SUMS = 6
-"""Tubes, their speed, the logarithm of the 90 % speed by tubes, cosines between where they go and the way from the place
-that all come from or make for, the weights of these, steps."""
+"""Tubes, their speed, the logarithm of the 90 % speed by tubes, cosines between where they go and the way from the
+place that all come from or make for, the weights of these, steps."""
 
 _LEAST_ALIVE = 3  # steps that a path must have: over fewer the flow's noise looks like speed
 _NEAR = 0.4  # person heights: tubes so near to each other are of one person
@@ -62,9 +62,9 @@ class CrowdCounter:
         place = tubes.path_xy[kept, 0]
         ages_s = self._times[-1] - np.array(self._times)[::-1]
         oldest = np.minimum(tubes.alive[kept].sum(axis=1), len(ages_s)) - 1
-        now = self._on_the_ground(place)
-        moved = now - self._on_the_ground(tubes.path_xy[np.flatnonzero(kept), oldest])
-        return _sums(moved / (ages_s[oldest] * self._walk_ph_s)[:, None], now), place
+        before = tubes.path_xy[np.flatnonzero(kept), oldest]
+        now, then = np.split(self._on_the_ground(np.concatenate([place, before])), 2)
+        return _sums((now - then) / (ages_s[oldest] * self._walk_ph_s)[:, None], now), place
 
     def _on_the_ground(self, place: npt.NDArray[np.float32]) -> Array:
         """Pixels, (N, 2), as places on the ground, to the right and towards the camera, in person heights: (N, 2)."""
@@ -104,15 +104,21 @@ def _focus(way: Array, place: Array, weight: Array) -> Array:
 
     The least squares of the weighted distances to the lines along which they go, and of a share of that to the middle.
     """
-    middle = np.median(place, axis=0)
+    middle = _middle(place)
     (x, y), (right, down) = (place - middle).T, way.T
     across = weight * (down * x - right * y)
     xx, xy, yy = weight @ (down * down), -weight @ (right * down), weight @ (right * right)
     xx, yy = xx + _TO_MIDDLE * len(place), yy + _TO_MIDDLE * len(place)
     to_x, to_y = across @ down, -across @ right
     focus = np.array([yy * to_x - xy * to_y, xx * to_y - xy * to_x]) / (xx * yy - xy * xy)
-    spread = np.median(np.hypot(x, y))
+    spread = _middle(np.hypot(x, y))
     return np.asarray(middle + focus * min(1.0, float(spread / (np.hypot(*focus) + 1e-9))))
+
+
+def _middle(values: Array) -> Array:
+    """The median over the first axis; of an even number the upper one, found in a tenth of the time."""
+    half = len(values) // 2
+    return np.asarray(np.partition(values, half, axis=0)[half])
 
 
 def people_among(tubes: Tubes) -> float:

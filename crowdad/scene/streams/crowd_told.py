@@ -11,7 +11,7 @@ import numpy.typing as npt
 from crowdad.scene.streams._base import Told
 from crowdad.scene.streams.crowd_usual import Usual
 
-__all__ = ["KINDS", "Happening", "happening_of", "told_of"]
+__all__ = ["KINDS", "UNTOLD", "Happening", "happening_of", "told_of"]
 
 KINDS = (
     "crowd runs",
@@ -21,6 +21,9 @@ KINDS = (
     "unusually many",
     "unusually few",
 )
+UNTOLD = "crowd acts unusually"
+"""Where nothing was noted."""
+
 _RUNS, _SCATTERS, _GATHERS, _STANDS, _MANY, _FEW = range(len(KINDS))
 
 _CODES = 42  # for each kind: 6 kinds fit into a byte, 0 says nothing
@@ -62,7 +65,7 @@ class Happening:
 def happening_of(away: npt.NDArray[np.float64], speed: float, people: float, sudden: bool, usual: Usual) -> Happening:
     """What is unusual before all else.
 
-    away: (MEASURES,), spreads from the usual.  speed: in walking speeds.  sudden: people stopped, or were gone, at once.
+    away: (MEASURES,), spreads from the usual.  speed: in walking speeds.  sudden: people stopped, or left, at once.
     """
     leading = int(np.abs(away).argmax())
     faster, more = speed / usual.speed, people / usual.people

@@ -1,4 +1,4 @@
-"""What is usual of a crowd: the middle and spread of what is measured over a second, and how far a second is from it."""
+"""What is usual of a crowd: middle and spread of what is measured over a second, and how far a second is from it."""
 
 from __future__ import annotations
 
@@ -127,7 +127,8 @@ def distances(measures: Array, usual: Usual, before: Array | None = None) -> Arr
     fewer = np.maximum(usual.people / around, 1)
     away = away / np.sqrt(usual.spread**2 * fewer + _FLOORS**2 / (2 * around))
     away[:, 1] = np.maximum(away[:, 1], 0)  # that nobody hurries is no news
-    return np.where(np.isfinite(away), away, 0.0)
+    away[~np.isfinite(away)] = 0.0
+    return away
 
 
 def _around(measures: Array, usual: Usual) -> Array:

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from crowdad.records import Tubes
+from crowdad.records import Event, Tubes
 from crowdad.scene.calibration import Calibration
 from crowdad.scene.heatmap import StepMap, voter_of
-from crowdad.scene.streams import Step
+from crowdad.scene.streams import Step, Told
 from crowdad.scene.streams.crowd import Crowd
 from crowdad.scene.streams.crowd_places import place_of
 from crowdad.scene.streams.crowd_told import KINDS, Happening, told_of
@@ -297,6 +297,16 @@ def test_a_note_tells_the_kind_and_about_how_much(kind: int, times: float) -> No
     assert 1 <= note <= 255
     assert again.kind == kind
     assert again.times == pytest.approx(times, rel=0.07)
+
+
+def test_an_event_is_told_by_its_note(crowd: Crowd) -> None:
+    @dataclass(frozen=True)
+    class Noted(Event):
+        note: int = 0
+
+    event = Noted(1, 2.0, 3.5, 20, 34, 2.4, 24, 0.8, (10.0, 20.0, 30.0, 60.0), note=Happening(0, 2.5).note)
+    assert crowd.told(event, SCALE) == Told("crowd runs", "the crowd moves 2.5 times as fast as usual")
+    assert crowd.told(replace(event, note=0), SCALE).kind == "crowd acts unusually"
 
 
 def test_no_note_is_refused() -> None:
