@@ -24,24 +24,26 @@ Array = npt.NDArray[np.float32]
 
 _CHANNELS = 3
 _FEWEST_TUBES = 3
+_EPOCHS = 20
 
 
 class FieldExtractor:
     """The crowd's flow field over successive steps, on a coarse grid over the picture.
 
-    cells: (rows, columns) of the grid.  scale: of the footage.
+    scale: of the footage.  cells: (rows, columns) of the grid.  tubes: how many count as 1 in the sums over the grid;
+    None: those of the step, so that people are counted out.
     """
 
-    def __init__(self, scale: SceneScale, steps: int, cells: tuple[int, int] = (6, 8)) -> None:
+    def __init__(self, scale: SceneScale, steps: int, cells: tuple[int, int], tubes: float | None) -> None:
         self._scale = scale
         self._unit = scale.walk * scale.gap
         self._cells = cells
+        self._tubes = tubes
         self._fields: deque[Array | None] = deque(maxlen=steps)
 
     def push(self, step: Step) -> Array | None:
-        """float32 (3, T, rows, columns), newest step first: velocity to the right and down in walking speeds by the
-        share of all tubes, and that share; each sums up over the grid, so that people are counted out.  None where
-        too little was seen."""
+        """float32 (3, T, rows, columns), newest step first: sums over tubes of the velocity to the right and down, in
+        walking speeds, and of 1.  None where too little was seen."""
         self._fields.appendleft(None if step.tubes is None else self._field(step.tubes))
         known = [field for field in self._fields if field is not None]
         return np.stack(known, axis=1) if len(known) == self._fields.maxlen else None
@@ -60,21 +62,24 @@ class FieldExtractor:
         column = np.clip(place[:, 0] / width * columns, 0, columns - 1).astype(int)
         field = np.zeros((rows, columns, _CHANNELS), np.float32)
         np.add.at(field, (row, column), np.column_stack([velocity, np.ones(len(place))]).astype(np.float32))
-        smooth = cv2.GaussianBlur(field / len(place), (0, 0), 0.7, borderType=cv2.BORDER_REFLECT)
+        smooth = cv2.GaussianBlur(field / (self._tubes or len(place)), (0, 0), 0.7, borderType=cv2.BORDER_REFLECT)
         return np.asarray(smooth, np.float32).transpose(2, 0, 1)
 
 
 class CrowdCodes:
     """Fields -> unit codes -> normality, the largest cosine to a centre.
 
-    settings: the encoder's kind and code, and the length of a tube; the grid is the extractor's.
+    settings: the encoder's kind and code, and the length of a tube.  cells, tubes: as the extractor's.
     """
 
-    def __init__(self, scale: SceneScale, settings: Settings, cells: tuple[int, int] = (6, 8)) -> None:
+    def __init__(
+        self, scale: SceneScale, settings: Settings, cells: tuple[int, int] = (6, 8), tubes: float | None = None
+    ) -> None:
         self._scale = scale
         self._cells = cells
-        tubes = settings.tubes.model_copy(update={"rows": cells[0], "columns": cells[1]})
-        self._settings = settings.model_copy(update={"tubes": tubes})
+        self._tubes = tubes
+        grid = settings.tubes.model_copy(update={"rows": cells[0], "columns": cells[1]})
+        self._settings = settings.model_copy(update={"tubes": grid})
 
     def fit(self, steps: Iterable[Step], clusters: int = 32) -> CrowdCodes:
         """Learn from normal footage.  Returns self."""
@@ -85,7 +90,7 @@ class CrowdCodes:
         torch.manual_seed(self._settings.seed)
         self._encoder = encoder_kind(encoder).make(encoder, self._settings.tubes, _CHANNELS)
         samples = self._standard(fields)
-        plan = TrainingPlan(60, min(encoder.batch, len(samples)), encoder.learning_rate, decay="one-cycle")
+        plan = TrainingPlan(_EPOCHS, min(encoder.batch, len(samples)), encoder.learning_rate, decay="one-cycle")
         fit_autoencoder(self._encoder, samples, plan, seed=self._settings.seed + 1)
         kmeans = UnitKMeans(clusters, seed=self._settings.seed).fit(encode_all(self._encoder, samples))
         self.centres_ = kmeans.centres_
@@ -102,7 +107,7 @@ class CrowdCodes:
         return found
 
     def _fields(self, steps: Iterable[Step]) -> Iterable[Array | None]:
-        extractor = FieldExtractor(self._scale, self._settings.tubes.steps, self._cells)
+        extractor = FieldExtractor(self._scale, self._settings.tubes.steps, self._cells, self._tubes)
         return [extractor.push(step) for step in steps]
 
     def _standard(self, fields: Array) -> torch.Tensor:

@@ -64,7 +64,7 @@ class Crowd(Stream):
 
     name: ClassVar[str] = "crowd"
     kinds: ClassVar[tuple[str, ...]] = (*KINDS, UNTOLD)
-    memory_s: ClassVar[float] = _BEFORE_S + LONG_S
+    memory_s: ClassVar[float] = _BEFORE_S + LONG_S + _CAUSE_S + 5.0
 
     @classmethod
     def learner(cls, scale: SceneScale, settings: Settings) -> CrowdLearner:
