@@ -12,6 +12,7 @@ from crowdad.scene.streams._base import (
     TubeRun,
     TubeStream,
 )
+from crowdad.scene.streams.crowd import Crowd
 from crowdad.scene.streams.gait import Gait
 from crowdad.scene.streams.motion import BatchCounts, Counts, Motion, MotionRun
 from crowdad.scene.streams.nowhere import Nowhere
@@ -22,6 +23,7 @@ __all__ = [
     "STREAMS",
     "BatchCounts",
     "Counts",
+    "Crowd",
     "Gait",
     "Learner",
     "Lesson",
@@ -39,7 +41,7 @@ __all__ = [
     "TubeStream",
 ]
 
-STREAMS: dict[str, type[Stream]] = {stream.name: stream for stream in (Motion, Gait, Place, Nowhere)}
+STREAMS: dict[str, type[Stream]] = {stream.name: stream for stream in (Motion, Gait, Place, Nowhere, Crowd)}
 """Name -> stream, in the order in which they are told of.  The first is always there: what is said to be the largest
 raw anomaly is in its units."""
 
