@@ -25,16 +25,18 @@ from crowdad.scene.streams.crowd_usual import (
     MEASURES,
     Usual,
     distances,
-    least_of,
     measured,
     raw_of,
+    tail_of,
     usual_of,
 )
+from crowdad.scene.streams.tails import Tail
 from crowdad.tubes.scale import SceneScale
 
 __all__ = ["Crowd", "CrowdLearner", "CrowdRun"]
 
 _LEAST_FOOTAGE_S = 60.0
+_SHARE_OF_ALARMS = 0.1
 _FEWEST_PEOPLE = 3.0
 _MOST_PEOPLE = 1e5
 _LEAST_SPEED = 0.1  # walking speeds: patches that stay put tell of no speed
@@ -54,16 +56,17 @@ _STILL_THERE, _HARDLY_THERE = 0.6, 0.3  # of the people before
 class Crowd(MapStream):
     """What is usual of a crowd.
 
-    usual: see `crowd_usual`.  least: raw anomaly at which it raises an event, >= 1.
+    usual: see `crowd_usual`.  tail: of the raw anomaly of folds of the footage, each judged by the others.
     box: (x0, y0, x1, y1) of most people who move, in shares of the picture's width and height.
     """
 
     usual: Usual
-    least: float
+    tail: Tail
     box: tuple[float, float, float, float]
 
     name: ClassVar[str] = "crowd"
     kinds: ClassVar[tuple[str, ...]] = (*KINDS, UNTOLD)
+    ranks: ClassVar[bool] = False
     memory_s: ClassVar[float] = _BEFORE_S + LONG_S + _CAUSE_S + 5.0
 
     @classmethod
@@ -71,12 +74,17 @@ class Crowd(MapStream):
         return CrowdLearner(scale, settings)
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        numbers = np.array([self.usual.tubes_per_person, self.least, *self.box])
-        return {"middle": self.usual.middle, "spread": self.usual.spread, "numbers": numbers}
+        numbers = np.array([self.usual.tubes_per_person, *self.box])
+        return {
+            "middle": self.usual.middle,
+            "spread": self.usual.spread,
+            "numbers": numbers,
+            "tail": self.tail.array(),
+        }
 
     @classmethod
     def restored(cls, arrays: Mapping[str, npt.NDArray[Any]], settings: Settings) -> Self:
-        shapes = {"middle": (len(MEASURES),), "spread": (len(MEASURES),), "numbers": (6,)}
+        shapes = {"middle": (len(MEASURES),), "spread": (len(MEASURES),), "numbers": (5,), "tail": (6,)}
         if arrays.keys() != shapes.keys():
             raise ValueError(f"a crowd's arrays are {', '.join(sorted(arrays))}; {', '.join(shapes)} are needed")
         for name, shape in shapes.items():
@@ -84,29 +92,31 @@ class Crowd(MapStream):
                 raise ValueError(f"{name} is {arrays[name].dtype} {arrays[name].shape}, float64 {shape} is needed")
             if not np.isfinite(arrays[name]).all():
                 raise ValueError(f"{name} holds nan or inf")
-        tubes_per_person, least, x0, y0, x1, y1 = arrays["numbers"].tolist()
+        tubes_per_person, x0, y0, x1, y1 = arrays["numbers"].tolist()
         usual = Usual(arrays["middle"], arrays["spread"], tubes_per_person)
         possible = {
             "spread": bool((usual.spread >= 0).all()),
             "middle": bool((np.abs(usual.middle) < np.log(_MOST_PEOPLE)).all()) and usual.people > 0,
             "number of tubes per person": 1 <= tubes_per_person < _MOST_PEOPLE,
-            "level": least >= 1,
             "box": 0 <= x0 < x1 <= 1 and 0 <= y0 < y1 <= 1,
         }
         for name, holds in possible.items():
             if not holds:
                 raise ValueError(f"a crowd's {name} is what no footage can give")
-        return cls(usual, least, (x0, y0, x1, y1))
+        return cls(usual, Tail.from_array(arrays["tail"]), (x0, y0, x1, y1))
 
     def run(self, scale: SceneScale, settings: Settings, lag: int | None) -> CrowdRun:
         return CrowdRun(self, scale, settings, lag)
 
     def level(self, calibration: Calibration, settings: Settings) -> float:
-        return self.least
+        return self.least(settings)
+
+    def least(self, settings: Settings) -> float:
+        """Raw anomaly at which it raises an event, >= 1."""
+        return max(1.0, self.tail.level(_SHARE_OF_ALARMS * settings.calibration.false_alarms_per_hour))
 
     def told(self, event: Event | OpenEvent, scale: SceneScale) -> Told:
-        note = event.note
-        return told_of(Happening.of_note(note), self.usual) if note else Told(UNTOLD, "the crowd acts unusually")
+        return told_of(Happening.of_note(event.note), self.usual) if event.note else Told(UNTOLD, "acts unusually")
 
 
 class CrowdLearner:
@@ -148,10 +158,10 @@ class CrowdLearner:
         usual = usual_of(np.concatenate(runs), tubes_per_person, self._step_s)
         if usual.people < _FEWEST_PEOPLE or usual.speed < _LEAST_SPEED:
             return None
-        least = least_of(runs, tubes_per_person, self._step_s, self._settings.calibration)
+        tail = tail_of(runs, tubes_per_person, self._step_s, self._settings.calibration, lesson.unlabelled)
         height, width = self._size_hw
         box = np.clip(box_of(np.concatenate(self._places)) / (width, height, width, height), 0, 1)
-        return Crowd(usual, least, tuple(box.tolist()))
+        return Crowd(usual, tail, tuple(box.tolist()))
 
     def _measures(self, sums: npt.NDArray[np.float64], tubes_per_person: float) -> npt.NDArray[np.float64]:
         """(N, MEASURES) of every second of one run's sums, (steps, SUMS)."""
@@ -170,6 +180,7 @@ class CrowdRun:
     def __init__(self, crowd: Crowd, scale: SceneScale, settings: Settings, lag: int | None) -> None:
         voter = voter_of(scale, settings, lag)
         self._crowd = crowd
+        self._least = crowd.least(settings)
         self._counter = CrowdCounter(scale, settings.tubes.steps)
         self._lag, self._shape, self._cell_px = voter.lag, voter.shape, voter.cell_px
         step_s = scale.gap / scale.fps
@@ -251,8 +262,8 @@ class CrowdRun:
         self._people[:-1] = self._people[1:]
         self._people[-1] = measures[0, 4]
         away = distances(measures, usual, before)
-        raw = min(float(raw_of(away)[0]), _MOST * self._crowd.least)
-        if raw < _FAINT * self._crowd.least:
+        raw = min(float(raw_of(away)[0]), _MOST * self._least)
+        if raw < _FAINT * self._least:
             return raw, None
         speed, *_, now, lately = np.exp(measures[0]).tolist()
         people = lately if np.abs(away[0]).argmax() == 5 else now
@@ -263,7 +274,7 @@ class CrowdRun:
         while self._causes and self._causes[0][0] < self._counted - self._cause:
             self._causes.popleft()
         if not happening.is_of_absence:
-            if raw >= self._crowd.least:
+            if raw >= self._least:
                 self._causes.append((self._counted, raw, happening))
             return happening
         causes = [cause for cause in self._causes if happening.comes_of(cause[2])]

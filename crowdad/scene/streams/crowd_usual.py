@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crowdad.config import CalibrationSettings
-from crowdad.scene.calibration import fit_tail
+from crowdad.scene.streams.tails import Tail
 
 __all__ = [
     "CHANGE_S",
@@ -19,9 +19,9 @@ __all__ = [
     "MEASURES",
     "Usual",
     "distances",
-    "least_of",
     "measured",
     "raw_of",
+    "tail_of",
     "usual_of",
 ]
 
@@ -47,7 +47,6 @@ _SOON_KNOWN_S = 60.0  # footage of this length tells of the spread, but as much 
 _NOT_KNOWN = 1e3  # spread of what the footage was too short for
 _FEWEST_WINDOWS = 30.0  # seconds
 _ALARM = 4.5  # spreads
-_FALSE_ALARMS_PER_HOUR = 0.1
 _TRUSTED = 0.9  # of the seconds of footage that may hold anomalies: those of a whole crowd are rare
 _FOLDS = 5
 _TO_TENTH = 1.2816  # spreads from the middle to the 10 % quantile of what is normal
@@ -150,10 +149,12 @@ def raw_of(away: Array) -> Array:
     return np.square(np.abs(away).max(axis=1) / _ALARM)
 
 
-def least_of(runs: Sequence[Array], tubes_per_person: float, step_s: float, settings: CalibrationSettings) -> float:
-    """Raw anomaly, at least 1, at which the footage gives the wanted false alarms.
+def tail_of(
+    runs: Sequence[Array], tubes_per_person: float, step_s: float, settings: CalibrationSettings, unlabelled: bool
+) -> Tail:
+    """Tail of the raw anomaly of the footage, each part of it judged by the others.
 
-    runs: successive measures, (N, MEASURES), of each run of footage.  Each part of it is judged by the others.
+    runs: successive measures, (N, MEASURES), of each run of footage.  unlabelled: it may hold anomalies.
     """
     whole = np.concatenate(runs)
     part = np.concatenate([np.full(len(run), number) for number, run in enumerate(runs)])
@@ -166,5 +167,6 @@ def least_of(runs: Sequence[Array], tubes_per_person: float, step_s: float, sett
             raw = raw_of(distances(whole[(fold == held) & (part == number)], usual))
             peaks += [raw[start : start + block].max() for start in range(0, len(raw), block)]
     hours = len(whole) * step_s / 3600
-    tail = fit_tail(np.array(peaks), hours, tail=settings.tail, trusted=_TRUSTED)
-    return max(1.0, tail.threshold(_FALSE_ALARMS_PER_HOUR))
+    # Those of a whole crowd are rarer than the anomalies that `trusted` is for.
+    rarer = settings.model_copy(update={"trusted": max(settings.trusted, _TRUSTED)})
+    return Tail.of(np.array(peaks), hours, rarer, unlabelled)
