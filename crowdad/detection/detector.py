@@ -100,6 +100,15 @@ class Detector:
         self._scorer.threshold_raw = raw
 
     @property
+    def elsewhere(self) -> bool:
+        """Whether the footage shows another view, so that nothing is said of the scene's places; may be set."""
+        return self._scorer.elsewhere
+
+    @elsewhere.setter
+    def elsewhere(self, elsewhere: bool) -> None:
+        self._scorer.elsewhere = elsewhere
+
+    @property
     def batches(self) -> list[BatchCounts] | None:
         """What each batch of tubes added to the counts; None until it is set to a list."""
         return self._scorer.motion.batches

@@ -160,6 +160,7 @@ class LiveScorer:
         self._finder = EventFinder.from_settings(scene.settings.events, scene.scale.fps, self._person_px)
         self._announcer = _Announcer(lambda event: self._fitted.told(event), scene.settings.events.wants)
         self._detector: Detector | None = None
+        self._elsewhere = False
         # captured_s, taken_s, picture, repeated
         self._waiting: deque[tuple[float, float, bytes | None, bool]] = deque()
         self._repeats = 1.0  # frames for each new picture
@@ -174,6 +175,12 @@ class LiveScorer:
     def _person_px(self, x: npt.ArrayLike, y: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Height of a person at pixel (x, y) of the camera's pictures as they are now."""
         return self._fitted.scale.person_px(x, y)
+
+    def see_elsewhere(self, elsewhere: bool) -> None:
+        """Whether the camera shows another view than the scene's from here on; nothing is said of its places then."""
+        self._elsewhere = elsewhere
+        if self._detector is not None:
+            self._detector.elsewhere = elsewhere
 
     @property
     def lag(self) -> int:
@@ -234,6 +241,7 @@ class LiveScorer:
                 lag=tube_lag(scene) if self._lag is None else round(self._lag / self._repeats),
                 runtime=self._runtime,
             )
+            self._detector.elsewhere = self._elsewhere
         assert self._detector is not None
         return self._detector
 

@@ -49,6 +49,7 @@ class StepScorer:
     motion: the stream that is always there, at work; `reach`, `cell_px` and `shape` of the maps are its voter's.
     cells: bool, True for cells of the map inside the mask; None without a mask.
     memory: steps before a moment that matter to what the streams say of it, beyond those that its tubes look back.
+    elsewhere: the pictures show another view than the scene's: streams that know its places are not heard.
     ahead: steps whose tubes are found meanwhile.  waits: a frame between two steps waits for the later one's map.
     """
 
@@ -69,6 +70,7 @@ class StepScorer:
             )
         self.scene = scene
         self.threshold_raw = threshold_raw
+        self.elsewhere = False
         self.extractor = Extractor(scene.scale, scene.settings)
         batch_steps = max(1, min(batch_steps, int(_MOST_IN_BATCH / most_tubes(self.extractor.views, scene.settings))))
         self.batch_steps = batch_steps if lag is None else 1
@@ -133,7 +135,7 @@ class StepScorer:
         """The largest raw anomaly of all streams, each by its own level, in motion's units, and whose it is."""
         for due, step in enumerate(voted):
             assert step.beside is not None
-            fused = _Fused(step.raw, self.threshold_raw)
+            fused = _Fused(step.raw, self.threshold_raw, self.elsewhere)
             for of_tubes, raw in zip(self._tubes_of, step.beside, strict=True):
                 added = of_tubes.stream.added(raw)
                 if added is None:
@@ -149,11 +151,12 @@ class StepScorer:
 class _Fused:
     """Raw anomaly of several streams in motion's units, and by cell the place of the one that leads and its note."""
 
-    def __init__(self, raw: Array, threshold_raw: float) -> None:
+    def __init__(self, raw: Array, threshold_raw: float, elsewhere: bool) -> None:
         self.raw = raw
         self.leading = np.zeros(raw.shape, np.uint8)
         self.note = np.zeros(raw.shape, np.uint8)
         self._threshold_raw = threshold_raw
+        self._elsewhere = elsewhere
 
     def add(self, added: Array, place: int) -> None:
         """What is of the same kind adds up; it leads where it is the larger part."""
@@ -162,6 +165,8 @@ class _Fused:
 
     def compete(self, raw: Array, one: _Beside[Any, Any], note: npt.NDArray[np.uint8] | None = None) -> None:
         """What is of another kind counts where it is larger by its own level; at its level it is at the threshold."""
+        if one.stream.of_place and self._elsewhere:
+            return
         own = raw * np.float32(self._threshold_raw / one.level)
         if not one.stream.ranks:
             own = own * (raw >= one.level)

@@ -109,7 +109,8 @@ class ModelRecord(_Record):
     )
     streams: list[Text] = Field(default_factory=list, description="kinds of evidence that it looks for")
     streams_off: list[Text] = Field(
-        default_factory=list, description="those that the footage it was fitted on was too short or too empty for"
+        default_factory=list,
+        description="those that its footage was too short or too empty for, or that know another view",
     )
     camera: CameraRecord | None = Field(
         default=None, description="the footage's view against the model's; null where they could not be compared"

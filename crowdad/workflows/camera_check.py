@@ -10,6 +10,7 @@ from itertools import islice
 import numpy as np
 import numpy.typing as npt
 
+from crowdad.detection.detector import Detector
 from crowdad.errors import CrowdadError
 from crowdad.records import Frame
 from crowdad.scene.model import SceneModel
@@ -41,9 +42,12 @@ def camera_verdict(source: Source, scene: SceneModel) -> CameraVerdict | None:
     return None if background is None else compare(scene.background, background, info.size_hw)
 
 
-def warned(frames: Iterable[Frame], scene: SceneModel) -> Iterator[Frame]:
-    """The frames, with a `UserWarning` as soon as they turn out to be of another view than the scene's."""
-    check = SightCheck()
+def warned(frames: Iterable[Frame], detector: Detector) -> Iterator[Frame]:
+    """The frames, with a `UserWarning` as soon as they turn out to be of another view than the scene's.
+
+    detector: what scores them; it says nothing of the scene's places from there on.
+    """
+    scene, check = detector.scene, SightCheck()
     looking = scene.background is not None
     for frame in frames:
         if looking and frame.luma.shape == scene.scale.size_hw:
@@ -53,6 +57,7 @@ def warned(frames: Iterable[Frame], scene: SceneModel) -> Iterator[Frame]:
                 looking = False
                 camera = compare(scene.background, background, scene.scale.size_hw)
                 if camera is not None and camera.warning is not None:
+                    detector.elsewhere = camera.is_elsewhere
                     warnings.warn(camera.warning, stacklevel=3)
         yield frame
 

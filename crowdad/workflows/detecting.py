@@ -118,7 +118,8 @@ def score(footage: Footage, scene: Model, **keywords: Unpack[ScoreKeywords]) -> 
     own = fitted.fitted_to(source.info.size_hw, source.new_fps)
     _, scorer = open_runtime(own, options.runtime, options.device)
     with closing(long_enough(source, own)) as frames:
-        yield from Detector(own, runtime=scorer).run(warned(frames, own))
+        detector = Detector(own, runtime=scorer)
+        yield from detector.run(warned(frames, detector))
 
 
 def events(results: Iterable[FrameResult], scene: Model | None = None, *, fps: float | None = None) -> list[Event]:
@@ -337,8 +338,13 @@ def _detect_here(
 
 
 def sighted(run: Run) -> Run:
-    """The run, with a verdict on its camera where the model is not the footage's own."""
-    return run if run.options.model is None else replace(run, camera=camera_verdict(run.source, run.scene))
+    """The run, with a verdict on its camera where the model is not the footage's own.
+
+    Of another view, nothing is said of the places that the model knows.
+    """
+    camera = None if run.options.model is None else camera_verdict(run.source, run.scene)
+    run.detector.elsewhere = camera is not None and camera.is_elsewhere
+    return run if camera is None else replace(run, camera=camera)
 
 
 @contextmanager

@@ -141,14 +141,16 @@ def _model_record(run: Run, model_path: Path) -> ModelRecord:
         scale = {} if run.options.person_height is None else run.scene.scale.as_dict()
         return ModelRecord(name="", sha256=None, fitted="nothing", scale=scale)
     provenance = run.scene.provenance
+    streams = run.scene.streams
+    heard = [name for name in streams if not (run.detector.elsewhere and streams[name].of_place)]
     return ModelRecord(
         name=model_path.name,
         sha256=run.model_sha256 or SceneModel.sha256(model_path),
         fitted=provenance["how"],
         fit_sources=provenance.get("sources", []),
         scale=run.scene.scale.as_dict(),
-        streams=list(run.scene.streams),
-        streams_off=[name for name in STREAMS if name not in run.scene.streams],
+        streams=heard,
+        streams_off=[name for name in STREAMS if name not in heard],
         camera=camera_record(run.camera),
     )
 

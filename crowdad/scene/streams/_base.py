@@ -115,6 +115,7 @@ class Stream(ABC):
     name: of its arrays' prefix in the model file.  kinds: what the events are called that it raises.
     ranks: whether it also counts below its level, where one thing is more unusual than another; else it only alarms.
 
+    of_place: whether it knows places of the picture, so that it says nothing of another view.
     memory_s: seconds of footage before a moment that matter to what it says of that moment.
     unlabelled_s: seconds of footage that it takes where that may hold anomalies; what lasts for a good part of shorter
     footage is learned by heart, and what is left stands out.
@@ -127,6 +128,7 @@ class Stream(ABC):
     name: ClassVar[str]
     kinds: ClassVar[tuple[str, ...]]
     ranks: ClassVar[bool] = True
+    of_place: ClassVar[bool] = False
     memory_s: ClassVar[float] = 0.0
     unlabelled_s: ClassVar[float] = 300.0
 

@@ -53,6 +53,7 @@ class Nowhere(TubeStream):
     name: ClassVar[str] = "nowhere"
     kinds: ClassVar[tuple[str, ...]] = ("where nobody goes",)
     ranks: ClassVar[bool] = False
+    of_place: ClassVar[bool] = True
 
     @classmethod
     def learner(cls, scale: SceneScale, settings: Settings) -> _Learner:

@@ -65,6 +65,7 @@ class Place(TubeStream):
 
     name: ClassVar[str] = "place"
     kinds: ClassVar[tuple[str, ...]] = ("against the stream", "goes an unusual way", "fast", "unusual pace")
+    of_place: ClassVar[bool] = True
     memory_s: ClassVar[float] = 20.0  # ten times as long as the mean of its past takes to walk
 
     @classmethod

@@ -43,6 +43,11 @@ class CameraVerdict:
     moved: Alignment | None = None
 
     @property
+    def is_elsewhere(self) -> bool:
+        """Whether a place in the picture is not the place any more that the model knows there."""
+        return self.verdict in ("moved", "another camera")
+
+    @property
     def warning(self) -> str | None:
         """The line that a person must read; None where all is as it was."""
         if self.verdict == "same":

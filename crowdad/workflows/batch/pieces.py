@@ -22,6 +22,7 @@ from crowdad.scene.model import SceneModel
 from crowdad.sources import Listing, Spec, read_ahead
 from crowdad.tubes.cuts import Change, CutFinder
 from crowdad.workflows.detect_options import DetectOptions
+from crowdad.workflows.detecting import sighted
 from crowdad.workflows.run_records import Run
 from crowdad.workflows.run_start import Opened, prepared
 
@@ -122,7 +123,7 @@ def score_piece(spec: Spec, options: DetectOptions, runtime: str, folder: Path, 
     opened = Opened.of(spec, options)
     check_same(folder, opened)
     fitted = opened.scene or SceneModel.load(folder / "scene.safetensors")
-    run = prepared(opened, fitted, runtime)
+    run = sighted(prepared(opened, fitted, runtime))
     entrance = run.detector.entrance(piece.first, piece.began)
     listing = read_listing(folder)
     before = max(entrance.from_frame - 1, 0)

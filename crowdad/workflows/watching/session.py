@@ -321,6 +321,8 @@ class _Watch:
         elif self._counts.view is not None:
             self._listeners.notice("the camera shows the model's view again")
         self._counts.view = camera_record(camera)
+        if self._scorer is not None:
+            self._scorer.see_elsewhere(camera.is_elsewhere)
 
     def _pauses(self, last_s: float) -> bool:
         status = self._counts.status

@@ -138,3 +138,28 @@ def test_motion_alone_scores_as_before(scene: SceneModel, tiny_camera: TinyCamer
     alone = [result.anomaly for result in crowdad.score(tiny_camera.unusual, motion)]
     beside = [result.anomaly for result in crowdad.score(tiny_camera.unusual, scene)]
     assert beside == alone
+
+
+def test_of_another_view_nothing_is_said_of_places(
+    scene: SceneModel, tiny_camera: TinyCamera, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def anomaly(*, elsewhere: bool) -> list[float]:
+        detector = crowdad.Detector(scene)
+        detector.elsewhere = elsewhere
+        frames = [crowdad.Frame(i, i / 10, picture) for i, picture in enumerate(pictures(tiny_camera, 60))]
+        return [result.anomaly for result in detector.run(frames)]
+
+    assert max(anomaly(elsewhere=True)) > 0.5  # brightness knows no places
+    monkeypatch.setattr(Brightness, "of_place", True)
+    assert max(anomaly(elsewhere=True)) < 0.5 < max(anomaly(elsewhere=False))
+
+
+def test_kinds_that_are_not_wanted_are_not_told(scene: SceneModel, tiny_camera: TinyCamera) -> None:
+    results = list(crowdad.score(np.stack(pictures(tiny_camera, 60)), scene, fps=10))
+
+    def told(**kinds: tuple[str, ...]) -> list[str]:
+        chosen = scene.settings.model_copy(update={"events": scene.settings.events.model_copy(update=kinds)})
+        return [event.kind for event in crowdad.events(results, replace(scene, settings=chosen))]
+
+    assert told() == told(kinds=("bright", "fast")) == told(not_kinds=("fast",)) == ["bright"]
+    assert told(kinds=("fast",)) == told(not_kinds=("bright",)) == []
