@@ -2,6 +2,7 @@
 
 from crowdad.scene.streams._base import Learner, Runtime, Step, Stream, StreamRun, Told
 from crowdad.scene.streams.motion import BatchCounts, Counts, Motion, MotionRun
+from crowdad.scene.streams.stays import Stays
 
 __all__ = [
     "STREAMS",
@@ -11,12 +12,13 @@ __all__ = [
     "Motion",
     "MotionRun",
     "Runtime",
+    "Stays",
     "Step",
     "Stream",
     "StreamRun",
     "Told",
 ]
 
-STREAMS: dict[str, type[Stream]] = {Motion.name: Motion}
+STREAMS: dict[str, type[Stream]] = {stream.name: stream for stream in (Motion, Stays)}
 """Name -> stream, in the order in which they are told of.  The first is always there: what is said to be the largest
 raw anomaly is in its units."""
