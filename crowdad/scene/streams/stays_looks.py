@@ -43,6 +43,7 @@ _WINDOW = (0.6, 0.4)  # height and width, in person heights
 _AROUND = (0.8, 0.5)  # of a tube: what it explains
 _GAIN, _OWN_GAIN = (0.35, 2.5), (0.7, 1.3)  # of a window's mean; of its structure beside that
 _NOISES, _LEAST_STRUCTURE, _MOST_NOISIER = 4.0, 6.0, 3.0  # grey values
+_UNCROWDED = 2.0  # times the lower quartile of what a place deviates by: more is people
 _ANOTHER, _STIRS = 0.7, 0.5  # change within a look: of what stands out, where it is something else; of the limit
 _VANISHED = 0.6  # of the background's structure, where less is left
 _PASSES = 0.15  # person heights along a tube: what moves less stays
@@ -52,12 +53,14 @@ _BETTER = 0.95  # of the difference that is left after a shift, at most
 SPAN = 45  # looks that a stay is counted over, and that a change of light is remembered for
 _STILL_EVERY, _STILL_AGES = 5, (25, 55)  # looks between pictures for the recent background, and how old they are
 _FEWEST_STILLS = 4
+_CREEPS = ((0, 0), (-0.6, 0), (0.6, 0), (0, -0.6), (0, 0.6))  # pixels that a shadow's edge may have crept on by since then
 MEMORY_LOOKS = SPAN + _STILL_AGES[1] + 2 * _STILL_EVERY
 """Looks that anything said of a moment may depend on."""
 
 _LATELY = 4  # looks within which it was seen to be the same
 
 _MOST_OF_PICTURE, _LONGEST = 0.15, 6.0  # share of all cells, and person heights: more is a change of light or view
+_SHADE, _SHADE_AROUND, _MOST_SHADE = 0.12, 4.0, 0.15  # change of light, in logarithms; person heights; share of that
 _BRIDGED = 1.0  # person heights between pieces that are one
 _CLEAR, _HIDDEN = -3, -1  # looks that a stay loses where nothing stands out; where somebody passes, too
 
@@ -116,6 +119,11 @@ class Structure:
         left = self.variance - 2 * gain * together + gain * gain * other.variance
         return np.asarray(np.sqrt(np.maximum(left, 0)), np.float32)
 
+    def darker(self, other: Structure) -> Array:
+        """Logarithm of each window's light relative to the other's, less what most of the picture has in common."""
+        light = np.log((self.mean + 4) / (other.mean + 4))
+        return np.asarray(np.abs(light - np.median(light)), np.float32)
+
     def less_than(self, other: Structure) -> Mask:
         """Where most of the other's structure is missing: bool `shape`."""
         light = np.clip((self.mean + 4) / (other.mean + 4), *_GAIN)
@@ -151,7 +159,8 @@ class Ground:
         median = np.median(pictures, axis=0).astype(np.uint8)
         ground = cls(median, np.zeros(windows.shape, np.float32), windows)
         beyond = np.stack([Structure(ground.laid(one), windows).beyond(ground.structure) for one in pictures])
-        return cls(median, np.median(beyond, axis=0).astype(np.float32), windows)
+        low, middle = np.quantile(beyond, (0.25, 0.5), axis=0)
+        return cls(median, np.minimum(middle, _UNCROWDED * low).astype(np.float32), windows)
 
     def laid(self, small: Luma) -> Array:
         """A small picture laid onto the ground's, whose camera may shake or sag: float32 (h, w)."""
@@ -203,22 +212,24 @@ class Looker:
         """Begin a run of frames that follow each other."""
         self._before: Structure | None = None
         self._stills: deque[tuple[int, Luma]] = deque()
-        self._recent: Structure | None = None
+        self._recent: list[Structure] = []
 
     def look(self, number: int, small: Luma, passing: Mask, stirring: Mask, ground: Ground) -> Look:
         """One look, numbered by the clock.  small: uint8 (h, w).  passing, stirring: bool, where tubes are."""
         now = Structure(ground.laid(small), self._windows)
         beyond = now.beyond(ground.structure)
         limit = ground.limits(beyond)
-        if self._recent is not None:
-            beyond = np.minimum(beyond, now.beyond(self._recent))
+        darker = now.darker(ground.structure)
+        if self._recent:
+            beyond = np.minimum.reduce([beyond, *map(now.beyond, self._recent)])
+            darker = np.minimum(darker, now.darker(self._recent[0]))
         out = beyond > limit
         change = np.zeros_like(beyond) if self._before is None else now.beyond(self._before)
         same = out & ~passing & (change < np.maximum(_ANOTHER * beyond, limit))
         self._keep(number, now)
         added = np.where(out, same, np.where(passing, _HIDDEN, _CLEAR)).astype(np.int8)
         stirs = stirring | (change > np.maximum(_STIRS * limit, 0.25 * beyond))
-        return Look(added, stirs, now.less_than(ground.structure), out, self._flood(same))
+        return Look(added, stirs, now.less_than(ground.structure), out, self._flood(same, (darker > _SHADE) & ~out))
 
     def _keep(self, number: int, now: Structure) -> None:
         self._before = now
@@ -228,23 +239,28 @@ class Looker:
         while self._stills[0][0] < number - _STILL_AGES[1]:
             self._stills.popleft()
         old = [still for at, still in self._stills if at <= number - _STILL_AGES[0]]
-        self._recent = None
+        self._recent = []
         if len(old) >= _FEWEST_STILLS:
             middle = np.partition(np.stack(old), len(old) // 2, axis=0)[len(old) // 2]
-            self._recent = Structure(middle.astype(np.float32), self._windows)
+            shifted = (_moved(middle.astype(np.float32), np.array(shift, float)) for shift in _CREEPS)
+            self._recent = [Structure(picture, self._windows) for picture in shifted]
 
-    def _flood(self, same: Mask) -> Mask:
-        """Of what stands out and stays, what is too much at once: all of it, or pieces longer than vehicles."""
-        if same.mean() > _MOST_OF_PICTURE:
-            return same
+    def _flood(self, same: Mask, shade: Mask) -> Mask:
+        """Of what stands out and stays, what is light: too much at once, longer than vehicles, or where ground that
+        looks the same as ever is much darker or brighter."""
         if not same.any():
             return same
-        reach = max(3, round(_BRIDGED * self._windows.person))
+        if same.mean() > _MOST_OF_PICTURE:
+            return same
+        person = self._windows.person
+        reach = max(3, round(_BRIDGED * person))
         joined = cv2.dilate(same.astype(np.uint8), np.ones((reach, reach), np.uint8))  # people hide parts
         _, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
-        sides = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT]) / self._windows.person
+        sides = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT]) / person
         sides[0] = 0
-        return np.asarray((sides > _LONGEST)[labels] & same)
+        side = max(3, round(_SHADE_AROUND * person))
+        shaded = cv2.blur(shade.astype(np.float32), (side, side), borderType=cv2.BORDER_REFLECT)
+        return np.asarray((sides > _LONGEST)[labels] | (same & (shaded > _MOST_SHADE)))
 
 
 class Sight:
@@ -292,7 +308,7 @@ class Stayed:
     def add(self, look: Look) -> None:
         """Take the next look."""
         self._looks.append(look)
-        self._flooded = np.where(look.flood, SPAN, np.where(look.added == _CLEAR, 0, np.maximum(self._flooded - 1, 0)))
+        self._flooded = np.where(look.flood, SPAN, np.maximum(self._flooded - 1, 0))
 
     def seconds(self) -> tuple[Array, npt.NDArray[np.uint8]]:
         """How long something has stayed at each cell, float32 seconds, 0 where nothing does now; and which kind of
