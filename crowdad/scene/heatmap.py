@@ -60,6 +60,8 @@ class StepMap:
     leading: uint8 (rows, columns), of several streams' the one that a cell's raw anomaly is of; None: the first.
     velocity: float32 (rows, columns, 2), pixels a step, mean of the tubes that voted around a cell, by their anomaly; 0
     where none did.  None: nothing is known of it.
+    note: uint8 (rows, columns), what the stream has to say of a cell, in numbers of its own for `Stream.told`; 0 where
+    it says nothing.  None: nowhere.
     """
 
     raw: Array
@@ -67,6 +69,7 @@ class StepMap:
     n_tubes: int
     leading: npt.NDArray[np.uint8] | None = None
     velocity: Array | None = None
+    note: npt.NDArray[np.uint8] | None = None
 
 
 class _Ballot:

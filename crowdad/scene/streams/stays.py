@@ -18,10 +18,13 @@ from crowdad.scene.calibration import Calibration
 from crowdad.scene.heatmap import StepMap, voter_of
 from crowdad.scene.streams._base import Runtime, Step, Stream, Told
 from crowdad.scene.streams.stays_looks import (
+    LEFT,
     LOOK_S,
     MEMORY_LOOKS,
     MOST_PX,
     SPAN,
+    STAYS,
+    TAKEN,
     Ground,
     Looker,
     Sight,
@@ -41,7 +44,7 @@ _STAYS_WALKS, _STAYS_S = 6.6, (8.0, 20.0)  # person heights walked in the time f
 _LONGER_THAN_SEEN = 1.5  # times what people were seen to stay at a place
 _SILENT = 0.5  # of that time, up to which a stay is nothing
 _PLACE = 0.5  # person heights around a place where people stayed, in which others may
-_MOST_RAW = 10.0
+_MOST_RAW, _INNER = 10.0, 0.01
 _SHARE_OF_ALARMS = 0.1  # of the false alarms wanted of all streams together
 
 _PICTURES = 64
@@ -101,8 +104,13 @@ class Stays(Stream):
         column = min(int((x0 + x1) / 2 / scale.size_hw[1] * columns), columns - 1)
         until_s = event.end_s if isinstance(event, Event) else event.peak_s
         stayed_s = float(self.known(scale)[row, column]) + until_s - event.start_s
-        pass_s = max(1.0, _walk_s(scale))
-        return Told(self.kinds[0], f"has stood here for {stayed_s:.0f} s; others pass in {pass_s:.0f} s")
+        kind = max(int(getattr(event, "note", 0)) - 1, STAYS)
+        sentences = {
+            STAYS: f"has stood here for {stayed_s:.0f} s; others pass in {max(1.0, _walk_s(scale)):.0f} s",
+            LEFT: f"was left here {stayed_s:.0f} s ago and has not moved since",
+            TAKEN: f"was taken away from here {stayed_s:.0f} s ago",
+        }
+        return Told(self.kinds[kind], sentences[kind])
 
     def known(self, scale: SceneScale) -> Array:
         """Seconds from which on a stay at a cell is none that is known: float32, as `stood`."""
@@ -145,12 +153,11 @@ def _check(stays: Stays) -> None:
 
 @dataclass(frozen=True, eq=False)
 class _View:
-    """What one look sees.  number: by the clock.  small: uint8 (h, w).  passing, stirring: bool, where tubes were."""
+    """What one look sees.  number: by the clock.  small: uint8 (h, w).  passing: bool, where people do."""
 
     number: int
     small: Luma
     passing: Mask
-    stirring: Mask
 
 
 class _Watch:
@@ -175,7 +182,7 @@ class _Watch:
             return None
         self._last = number
         small = cv2.resize(step.luma, self._work_hw[::-1], interpolation=cv2.INTER_AREA)
-        return _View(number, np.asarray(small, np.uint8), *self._sight.taken())
+        return _View(number, np.asarray(small, np.uint8), self._sight.taken())
 
 
 class StaysLearner:
@@ -188,7 +195,7 @@ class StaysLearner:
         self._scale = scale
         self._watch = _Watch(scale, work_size(scale))
         windows = self._watch.windows
-        self._looker, self._stayed = Looker(windows), Stayed(windows.shape)
+        self._looker, self._stayed = Looker(windows), Stayed(windows)
         self._pictures: list[Luma] = []
         self._every = 1
         self._waiting: deque[tuple[bool, _View]] = deque()
@@ -249,7 +256,7 @@ class StaysLearner:
             if fresh:
                 self._looker.reset()
                 self._stayed.reset()
-            self._stayed.add(self._looker.look(view.number, view.small, view.passing, view.stirring, ground))
+            self._stayed.add(self._looker.look(view.number, view.small, view.passing, ground))
             stayed_s, _ = self._stayed.seconds()
             if self._counted % _BLOCK_LOOKS == 0:
                 self._learn_places()
@@ -279,14 +286,15 @@ class StaysRun:
         windows = self._watch.windows
         self._ground = None if stays.background is None else Ground(stays.background, stays.noise, windows)
         self._known = stays.known(scale)
-        self._looker, self._stayed = Looker(windows), Stayed(windows.shape)
+        self._looker, self._stayed = Looker(windows), Stayed(windows)
         self._at = np.ix_(
             *(
                 np.minimum(((np.arange(cells) + 0.5) * voter.cell_px / side * own).astype(np.int64), own - 1)
                 for cells, side, own in zip(voter.shape, scale.size_hw, (rows, columns), strict=True)
             )
         )
-        self._nothing = np.zeros(voter.shape, np.float32)
+        self._side = max(3, round(windows.person))
+        self._quiet = StepMap(np.zeros(voter.shape, np.float32), 1.0, 0)
         self.reset()
 
     def reset(self) -> None:
@@ -294,7 +302,7 @@ class StaysRun:
         self._watch.reset()
         self._looker.reset()
         self._stayed.reset()
-        self._raw = self._nothing
+        self._map = self._quiet
         self._waiting: deque[StepMap] = deque()
 
     def push(self, steps: Sequence[Step]) -> Iterator[StepMap]:
@@ -302,9 +310,9 @@ class StaysRun:
         for step in steps:
             view = None if self._ground is None else self._watch.see(step)
             if view is not None and self._ground is not None:
-                self._stayed.add(self._looker.look(view.number, view.small, view.passing, view.stirring, self._ground))
-                self._raw = self._map()
-            self._waiting.append(StepMap(self._raw, 1.0, 0))
+                self._stayed.add(self._looker.look(view.number, view.small, view.passing, self._ground))
+                self._map = self._mapped()
+            self._waiting.append(self._map)
             if len(self._waiting) > self._lag:
                 yield self._waiting.popleft()
 
@@ -313,10 +321,13 @@ class StaysRun:
         yield from self._waiting
         self.reset()
 
-    def _map(self) -> Array:
-        """Raw anomaly by the cells of the heatmap: 0 up to half of what is known, 1 there."""
-        stayed_s, _ = self._stayed.seconds()
-        if not stayed_s.any():
-            return self._nothing
-        raw = (stayed_s / self._known - _SILENT) / (1 - _SILENT)
-        return np.asarray(np.clip(raw, 0, _MOST_RAW)[self._at], np.float32)
+    def _mapped(self) -> StepMap:
+        """By the cells of the heatmap, raw anomaly: 0 up to half of what is known, 1 there; and the kind, from 1 on."""
+        stayed_s, kind = self._stayed.seconds()
+        raw = np.clip((stayed_s / self._known - _SILENT) / (1 - _SILENT), 0, _MOST_RAW).astype(np.float32)
+        if not raw.any():
+            return self._quiet
+        inner = np.asarray(cv2.blur(raw, (self._side, self._side)), np.float32)
+        raw += _INNER * inner * (raw > 0)  # the hottest cell is in the middle
+        note = (1 + kind) * (raw > 0)
+        return StepMap(raw[self._at], 1.0, 0, note=note[self._at].astype(np.uint8))

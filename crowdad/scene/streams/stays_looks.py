@@ -19,10 +19,13 @@ from crowdad.tubes.flow import in_the_same_light
 from crowdad.tubes.scale import SceneScale
 
 __all__ = [
+    "LEFT",
     "LOOK_S",
     "MEMORY_LOOKS",
     "MOST_PX",
     "SPAN",
+    "STAYS",
+    "TAKEN",
     "Ground",
     "Look",
     "Looker",
@@ -37,6 +40,9 @@ Array = npt.NDArray[np.float32]
 Luma = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
 
+STAYS, LEFT, TAKEN = range(3)
+"""What stays moves a little, what was left does not, and of what was taken away only the place is seen."""
+
 LOOK_S = 1.0
 _PERSON_PX, _MOST_ZOOM, MOST_PX, _LEAST_SIDE_PX = 16.0, 0.5, 48_000, 16
 _WINDOW = (0.6, 0.4)  # height and width, in person heights
@@ -45,7 +51,8 @@ _GAIN, _OWN_GAIN = (0.35, 2.5), (0.7, 1.3)  # of a window's mean; of its structu
 _NOISES, _LEAST_STRUCTURE, _MOST_NOISIER = 4.0, 6.0, 3.0  # grey values
 _UNCROWDED = 2.0  # times the lower quartile of what a place deviates by: more is people
 _ANOTHER, _STIRS = 0.7, 0.5  # change within a look: of what stands out, where it is something else; of the limit
-_VANISHED = 0.6  # of the background's structure, where less is left
+_MOST_LESS, _LEAST_STIRS = 0.4, 0.12  # of the time: more is missing; whoever is alive moves a little
+_VANISHED = 0.9  # of the background's structure, where less is left
 _PASSES = 0.15  # person heights along a tube: what moves less stays
 _SHAKE_SIGMA_PX, _SHAKE_ROUNDS, _LEAST_SHIFT_PX, _MOST_SHIFT_PX, _MOST_STEP = 1.5, 3, 0.02, 4.0, 15.0
 _BETTER = 0.95  # of the difference that is left after a shift, at most
@@ -53,7 +60,13 @@ _BETTER = 0.95  # of the difference that is left after a shift, at most
 SPAN = 45  # looks that a stay is counted over, and that a change of light is remembered for
 _STILL_EVERY, _STILL_AGES = 5, (25, 55)  # looks between pictures for the recent background, and how old they are
 _FEWEST_STILLS = 4
-_CREEPS = ((0, 0), (-0.6, 0), (0.6, 0), (0, -0.6), (0, 0.6))  # pixels that a shadow's edge may have crept on by since then
+_CREEPS = (
+    (0, 0),
+    (-0.6, 0),
+    (0.6, 0),
+    (0, -0.6),
+    (0, 0.6),
+)  # pixels that a shadow's edge may have crept on by since then
 MEMORY_LOOKS = SPAN + _STILL_AGES[1] + 2 * _STILL_EVERY
 """Looks that anything said of a moment may depend on."""
 
@@ -190,11 +203,12 @@ class Look:
     """What a look adds to each cell's stay.
 
     added: int8 `shape`, looks: 1 where the same stands out, 0 where it is hidden, less where nothing stands out.
-    stirs, less: bool, it moves a little; structure of the background is missing.
+    calm, stirs, less: bool, nothing else moves there; it moves a little itself; the background's structure is missing.
     out: bool, something stands out.  flood: bool, of it what is too much at once for people and things.
     """
 
     added: npt.NDArray[np.int8]
+    calm: Mask
     stirs: Mask
     less: Mask
     out: Mask
@@ -211,11 +225,12 @@ class Looker:
     def reset(self) -> None:
         """Begin a run of frames that follow each other."""
         self._before: Structure | None = None
+        self._calm = np.zeros(self._windows.shape, bool)
         self._stills: deque[tuple[int, Luma]] = deque()
         self._recent: list[Structure] = []
 
-    def look(self, number: int, small: Luma, passing: Mask, stirring: Mask, ground: Ground) -> Look:
-        """One look, numbered by the clock.  small: uint8 (h, w).  passing, stirring: bool, where tubes are."""
+    def look(self, number: int, small: Luma, passing: Mask, ground: Ground) -> Look:
+        """One look, numbered by the clock.  small: uint8 (h, w).  passing: bool `windows.shape`, where people do."""
         now = Structure(ground.laid(small), self._windows)
         beyond = now.beyond(ground.structure)
         limit = ground.limits(beyond)
@@ -228,8 +243,17 @@ class Looker:
         same = out & ~passing & (change < np.maximum(_ANOTHER * beyond, limit))
         self._keep(number, now)
         added = np.where(out, same, np.where(passing, _HIDDEN, _CLEAR)).astype(np.int8)
-        stirs = stirring | (change > np.maximum(_STIRS * limit, 0.25 * beyond))
-        return Look(added, stirs, now.less_than(ground.structure), out, self._flood(same, (darker > _SHADE) & ~out))
+        busy = cv2.dilate((passing | (out & ~same)).astype(np.uint8), np.ones(self._windows.around[::-1], np.uint8)) > 0
+        calm = same & self._calm & ~busy
+        self._calm = same & ~busy
+        return Look(
+            added,
+            calm,
+            calm & (change > _STIRS * limit),
+            now.less_than(ground.structure),
+            out,
+            self._flood(same, (darker > _SHADE) & ~out),
+        )
 
     def _keep(self, number: int, now: Structure) -> None:
         self._before = now
@@ -264,7 +288,7 @@ class Looker:
 
 
 class Sight:
-    """Where tubes pass and where they only stir, gathered between two looks."""
+    """Where people pass, gathered between two looks."""
 
     def __init__(self, scale: SceneScale, windows: Windows) -> None:
         self._scale, self._windows = scale, windows
@@ -272,32 +296,30 @@ class Sight:
 
     def reset(self) -> None:
         """Forget all tubes."""
-        self._masks = np.zeros((2, *self._windows.shape), np.uint8)
+        self._ends = np.zeros(self._windows.shape, np.uint8)
 
     def add(self, tubes: Tubes | None) -> None:
-        """Note the tubes of a step."""
+        """Note the tubes of a step that move on."""
         if tubes is None or not len(tubes):
             return
-        cells = np.array(self._windows.shape) / np.array(self._scale.size_hw)
-        place = (tubes.path_xy[:, 0, ::-1] * cells).astype(np.int64)
-        row, column = (np.clip(place[:, axis], 0, self._windows.shape[axis] - 1) for axis in range(2))
         way = np.hypot(*(tubes.path_xy[:, 0] - tubes.path_xy[:, -1]).T)
-        stirring = (way < _PASSES * tubes.person_px).astype(np.int64)
-        self._masks[stirring, row, column] = 1
+        ends = tubes.path_xy[way >= _PASSES * tubes.person_px, 0, ::-1]
+        place = (ends * (np.array(self._windows.shape) / np.array(self._scale.size_hw))).astype(np.int64)
+        row, column = (np.clip(place[:, axis], 0, self._windows.shape[axis] - 1) for axis in range(2))
+        self._ends[row, column] = 1
 
-    def taken(self) -> tuple[Mask, Mask]:
-        """(passing, stirring), bool `windows.shape` each, since the last call."""
-        around = np.ones(self._windows.around[::-1], np.uint8)
-        passing, stirring = (np.asarray(cv2.dilate(mask, around) > 0) for mask in self._masks)
+    def taken(self) -> Mask:
+        """Where somebody passed since the last call: bool `windows.shape`."""
+        passing = np.asarray(cv2.dilate(self._ends, np.ones(self._windows.around[::-1], np.uint8)) > 0)
         self.reset()
-        return passing, stirring
+        return passing
 
 
 class Stayed:
     """How long the same has stayed at each place, from the last looks alone."""
 
-    def __init__(self, shape: tuple[int, int]) -> None:
-        self._shape = shape
+    def __init__(self, windows: Windows) -> None:
+        self._shape, self._side = windows.shape, max(3, round(windows.person))
         self.reset()
 
     def reset(self) -> None:
@@ -311,24 +333,23 @@ class Stayed:
         self._flooded = np.where(look.flood, SPAN, np.maximum(self._flooded - 1, 0))
 
     def seconds(self) -> tuple[Array, npt.NDArray[np.uint8]]:
-        """How long something has stayed at each cell, float32 seconds, 0 where nothing does now; and which kind of
-        `stays.KINDS` it is, uint8."""
+        """How long something has stayed at each cell, float32 seconds, 0 where nothing does now; and what it is, uint8,
+        `STAYS`, `LEFT` or `TAKEN`."""
         stayed, kind = np.zeros(self._shape, np.float32), np.zeros(self._shape, np.uint8)
         lately = np.max([look.added for look in islice(self._looks, max(0, len(self._looks) - _LATELY), None)], axis=0)
         cells = np.nonzero((lately > 0) & self._looks[-1].out & (self._flooded == 0))
         if not len(cells[0]):
             return stayed, kind
-        added = np.stack([look.added[cells] for look in self._looks]).astype(np.int16)
-        sums = np.concatenate([np.zeros((1, added.shape[1]), np.int16), np.cumsum(added, axis=0, dtype=np.int16)])
-        first = len(sums) - 1 - sums[::-1].argmin(axis=0)
+        added = np.stack([look.added[cells] for look in self._looks]).astype(np.int64)
+        sums = np.cumsum(np.concatenate([np.zeros((1, added.shape[1]), np.int64), added]), axis=0)
         stayed[cells] = LOOK_S * (sums[-1] - sums.min(axis=0))
-        during = np.arange(len(added))[:, None] >= first
-        count = np.maximum(during.sum(axis=0), 1)
-        stirs, less = (
-            (np.stack([getattr(look, name)[cells] for look in self._looks]) & during).sum(axis=0) / count
-            for name in ("stirs", "less")
-        )
-        kind[cells] = np.where(less > 0.5, 2, np.where(stirs < 0.1, 1, 0))
+        since = len(sums) - 1 - sums[::-1].argmin(axis=0)
+        during = (np.arange(len(added))[:, None] >= since) & (added == 1)
+        shares = np.zeros((*self._shape, 4), np.float32)
+        for place, name in enumerate(("out", "less", "calm", "stirs")):
+            seen = np.stack([getattr(look, name)[cells] for look in self._looks])
+            shares[(*cells, place)] = (seen & during).sum(axis=0)
+        times, less, calm, stirs = np.moveaxis(cv2.blur(shares, (self._side, self._side)), -1, 0)
+        kind[stirs < _LEAST_STIRS * calm] = LEFT
+        kind[less > _MOST_LESS * times] = TAKEN
         return stayed, kind
-
-
