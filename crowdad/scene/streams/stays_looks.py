@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 import cv2
 import numpy as np
@@ -70,6 +69,7 @@ _CREEPS = (
 MEMORY_LOOKS = SPAN + _STILL_AGES[1] + 2 * _STILL_EVERY
 """Looks that anything said of a moment may depend on."""
 
+_ARRIVES, _SUDDEN = 6, 0.6  # looks before and after a stay begins, between which it must gain so much strength
 _LATELY = 4  # looks within which it was seen to be the same
 
 _MOST_OF_PICTURE, _LONGEST = 0.15, 6.0  # share of all cells, and person heights: more is a change of light or view
@@ -204,14 +204,15 @@ class Look:
 
     added: int8 `shape`, looks: 1 where the same stands out, 0 where it is hidden, less where nothing stands out.
     calm, stirs, less: bool, nothing else moves there; it moves a little itself; the background's structure is missing.
-    out: bool, something stands out.  flood: bool, of it what is too much at once for people and things.
+    strength: float32, by how much something stands out: it does from 1 on.
+    flood: bool, of it what is too much at once for people and things.
     """
 
     added: npt.NDArray[np.int8]
     calm: Mask
     stirs: Mask
     less: Mask
-    out: Mask
+    strength: Array
     flood: Mask
 
 
@@ -251,7 +252,7 @@ class Looker:
             calm,
             calm & (change > _STIRS * limit),
             now.less_than(ground.structure),
-            out,
+            beyond / limit,
             self._flood(same, (darker > _SHADE) & ~out),
         )
 
@@ -337,19 +338,34 @@ class Stayed:
         `STAYS`, `LEFT` or `TAKEN`."""
         stayed, kind = np.zeros(self._shape, np.float32), np.zeros(self._shape, np.uint8)
         lately = np.max([look.added for look in islice(self._looks, max(0, len(self._looks) - _LATELY), None)], axis=0)
-        cells = np.nonzero((lately > 0) & self._looks[-1].out & (self._flooded == 0))
+        cells = np.nonzero((lately > 0) & (self._looks[-1].strength > 1) & (self._flooded == 0))
         if not len(cells[0]):
             return stayed, kind
-        added = np.stack([look.added[cells] for look in self._looks]).astype(np.int64)
-        sums = np.cumsum(np.concatenate([np.zeros((1, added.shape[1]), np.int64), added]), axis=0)
-        stayed[cells] = LOOK_S * (sums[-1] - sums.min(axis=0))
+        added, strength, *signs = (
+            np.stack([getattr(look, name)[cells] for look in self._looks])
+            for name in ("added", "strength", "less", "calm", "stirs")
+        )
+        sums = np.cumsum(np.concatenate([np.zeros((1, added.shape[1])), added]), axis=0)
         since = len(sums) - 1 - sums[::-1].argmin(axis=0)
+        stayed[cells] = LOOK_S * (sums[-1] - sums.min(axis=0)) * _came(strength, since)
         during = (np.arange(len(added))[:, None] >= since) & (added == 1)
         shares = np.zeros((*self._shape, 4), np.float32)
-        for place, name in enumerate(("out", "less", "calm", "stirs")):
-            seen = np.stack([getattr(look, name)[cells] for look in self._looks])
-            shares[(*cells, place)] = (seen & during).sum(axis=0)
+        for place, sign in enumerate([during, *signs]):
+            shares[(*cells, place)] = (sign & during).sum(axis=0)
         times, less, calm, stirs = np.moveaxis(cv2.blur(shares, (self._side, self._side)), -1, 0)
         kind[stirs < _LEAST_STIRS * calm] = LEFT
         kind[less > _MOST_LESS * times] = TAKEN
         return stayed, kind
+
+
+def _came(strength: Array, since: npt.NDArray[np.int64]) -> Mask:
+    """Whether what stays came within sight and at once, as people and things do, and shadows that creep do not.
+
+    strength: (N, cells), of the last looks.  since: (cells,), the look that each stay begins with.
+    """
+    cells = np.arange(strength.shape[1])
+    before, after = np.full(len(cells), np.inf, np.float32), np.zeros(len(cells), np.float32)
+    for away in range(_ARRIVES):
+        before = np.where(since > away, np.minimum(before, strength[np.maximum(since - 1 - away, 0), cells]), before)
+        after = np.maximum(after, strength[np.minimum(since + away, len(strength) - 1), cells])
+    return np.asarray(after - before > _SUDDEN)
