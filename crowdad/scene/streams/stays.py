@@ -238,7 +238,7 @@ class StaysLearner:
         peaks = np.array(self._peaks)
         passed = peaks[peaks > _SILENT] - _SILENT
         hours = len(peaks) * _BLOCK_LOOKS * LOOK_S / 3600
-        excess = max(float(passed.mean()), _LEAST_EXCESS) if len(passed) else 0.0
+        excess = float(passed.sum() + _LEAST_EXCESS) / (len(passed) + 1)
         tail = np.array([len(passed) / max(hours, 1e-3), excess], np.float32)
         return Stays(ground.picture, ground.noise, self._stood, tail)
 

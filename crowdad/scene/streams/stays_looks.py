@@ -70,6 +70,8 @@ MEMORY_LOOKS = SPAN + _STILL_AGES[1] + 2 * _STILL_EVERY
 """Looks that anything said of a moment may depend on."""
 
 _ARRIVES, _SUDDEN = 6, 0.6  # looks before and after a stay begins, between which it must gain so much strength
+_SAME_LIGHT = 0.08  # in logarithms, of the whole picture while something comes
+_LEAST_PERSON = 4.0  # cells
 _LATELY = 4  # looks within which it was seen to be the same
 
 _MOST_OF_PICTURE, _LONGEST = 0.15, 6.0  # share of all cells, and person heights: more is a change of light or view
@@ -132,10 +134,9 @@ class Structure:
         left = self.variance - 2 * gain * together + gain * gain * other.variance
         return np.asarray(np.sqrt(np.maximum(left, 0)), np.float32)
 
-    def darker(self, other: Structure) -> Array:
-        """Logarithm of each window's light relative to the other's, less what most of the picture has in common."""
-        light = np.log((self.mean + 4) / (other.mean + 4))
-        return np.asarray(np.abs(light - np.median(light)), np.float32)
+    def lighter(self, other: Structure) -> Array:
+        """Logarithm of each window's light relative to the other's: float32 `shape`."""
+        return np.asarray(np.log((self.mean + 4) / (other.mean + 4)), np.float32)
 
     def less_than(self, other: Structure) -> Mask:
         """Where most of the other's structure is missing: bool `shape`."""
@@ -206,6 +207,7 @@ class Look:
     calm, stirs, less: bool, nothing else moves there; it moves a little itself; the background's structure is missing.
     strength: float32, by how much something stands out: it does from 1 on.
     flood: bool, of it what is too much at once for people and things.
+    light: of the whole picture, in logarithms.
     """
 
     added: npt.NDArray[np.int8]
@@ -214,6 +216,7 @@ class Look:
     less: Mask
     strength: Array
     flood: Mask
+    light: float
 
 
 class Looker:
@@ -235,10 +238,13 @@ class Looker:
         now = Structure(ground.laid(small), self._windows)
         beyond = now.beyond(ground.structure)
         limit = ground.limits(beyond)
-        darker = now.darker(ground.structure)
+        lighter = now.lighter(ground.structure)
+        light = float(np.median(lighter))
+        darker = np.abs(lighter - light)
         if self._recent:
             beyond = np.minimum.reduce([beyond, *map(now.beyond, self._recent)])
-            darker = np.minimum(darker, now.darker(self._recent[0]))
+            lighter = now.lighter(self._recent[0])
+            darker = np.minimum(darker, np.abs(lighter - np.median(lighter)))
         out = beyond > limit
         change = np.zeros_like(beyond) if self._before is None else now.beyond(self._before)
         same = out & ~passing & (change < np.maximum(_ANOTHER * beyond, limit))
@@ -254,6 +260,7 @@ class Looker:
             now.less_than(ground.structure),
             beyond / limit,
             self._flood(same, (darker > _SHADE) & ~out),
+            light,
         )
 
     def _keep(self, number: int, now: Structure) -> None:
@@ -321,6 +328,8 @@ class Stayed:
 
     def __init__(self, windows: Windows) -> None:
         self._shape, self._side = windows.shape, max(3, round(windows.person))
+        least = 3 if windows.person >= _LEAST_PERSON else 1
+        self._least = np.ones((least, least), np.uint8)  # a cell or a line by itself is nobody
         self.reset()
 
     def reset(self) -> None:
@@ -348,6 +357,9 @@ class Stayed:
         sums = np.cumsum(np.concatenate([np.zeros((1, added.shape[1])), added]), axis=0)
         since = len(sums) - 1 - sums[::-1].argmin(axis=0)
         stayed[cells] = LOOK_S * (sums[-1] - sums.min(axis=0)) * _came(strength, since)
+        steady = _steady(np.array([look.light for look in self._looks]))
+        stayed[cells] *= steady[np.minimum(since, len(steady) - 1)]
+        stayed = np.asarray(cv2.morphologyEx(stayed, cv2.MORPH_OPEN, self._least), np.float32)
         during = (np.arange(len(added))[:, None] >= since) & (added == 1)
         shares = np.zeros((*self._shape, 4), np.float32)
         for place, sign in enumerate([during, *signs]):
@@ -369,3 +381,9 @@ def _came(strength: Array, since: npt.NDArray[np.int64]) -> Mask:
         before = np.where(since > away, np.minimum(before, strength[np.maximum(since - 1 - away, 0), cells]), before)
         after = np.maximum(after, strength[np.minimum(since + away, len(strength) - 1), cells])
     return np.asarray(after - before > _SUDDEN)
+
+
+def _steady(light: npt.NDArray[np.float64]) -> Mask:
+    """Whether the light of the whole picture was about the same all around each look: bool (N,)."""
+    around = np.lib.stride_tricks.sliding_window_view(np.pad(light, _ARRIVES, mode="edge"), 2 * _ARRIVES + 1)
+    return np.asarray(np.ptp(around, axis=1) < _SAME_LIGHT)
