@@ -256,8 +256,7 @@ class StaysLearner:
             if fresh:
                 self._looker.reset()
                 self._stayed.reset()
-            self._stayed.add(self._looker.look(view.number, view.small, view.passing, ground))
-            stayed_s, _ = self._stayed.seconds()
+            stayed_s, _ = self._stayed.add(self._looker.look(view.number, view.small, view.passing, ground))
             if self._counted % _BLOCK_LOOKS == 0:
                 self._learn_places()
                 self._peaks.append(0.0)
@@ -310,8 +309,8 @@ class StaysRun:
         for step in steps:
             view = None if self._ground is None else self._watch.see(step)
             if view is not None and self._ground is not None:
-                self._stayed.add(self._looker.look(view.number, view.small, view.passing, self._ground))
-                self._map = self._mapped()
+                look = self._looker.look(view.number, view.small, view.passing, self._ground)
+                self._map = self._mapped(*self._stayed.add(look))
             self._waiting.append(self._map)
             if len(self._waiting) > self._lag:
                 yield self._waiting.popleft()
@@ -321,9 +320,8 @@ class StaysRun:
         yield from self._waiting
         self.reset()
 
-    def _mapped(self) -> StepMap:
+    def _mapped(self, stayed_s: Array, kind: npt.NDArray[np.uint8]) -> StepMap:
         """By the cells of the heatmap, raw anomaly: 0 up to half of what is known, 1 there; and the kind, from 1 on."""
-        stayed_s, kind = self._stayed.seconds()
         raw = np.clip((stayed_s / self._known - _SILENT) / (1 - _SILENT), 0, _MOST_RAW).astype(np.float32)
         if not raw.any():
             return self._quiet

@@ -70,12 +70,12 @@ MEMORY_LOOKS = SPAN + _STILL_AGES[1] + 2 * _STILL_EVERY
 """Looks that anything said of a moment may depend on."""
 
 _ARRIVES, _SUDDEN = 6, 0.6  # looks before and after a stay begins, between which it must gain so much strength
-_SAME_LIGHT = 0.08  # in logarithms, of the whole picture while something comes
+_SETTLES, _SAME_LIGHT = 3, 0.08  # looks around one at which something comes; in logarithms, of the whole picture
 _LEAST_PERSON = 4.0  # cells
 _LATELY = 4  # looks within which it was seen to be the same
 
 _MOST_OF_PICTURE, _LONGEST = 0.15, 6.0  # share of all cells, and person heights: more is a change of light or view
-_SHADE, _SHADE_AROUND, _MOST_SHADE = 0.12, 4.0, 0.15  # change of light, in logarithms; person heights; share of that
+_SHADE, _SHADE_AROUND, _MOST_SHADE = 0.12, 4.0, 0.2  # change of light, in logarithms; person heights; share of that
 _BRIDGED = 1.0  # person heights between pieces that are one
 _CLEAR, _HIDDEN = -3, -1  # looks that a stay loses where nothing stands out; where somebody passes, too
 
@@ -278,21 +278,13 @@ class Looker:
             self._recent = [Structure(picture, self._windows) for picture in shifted]
 
     def _flood(self, same: Mask, shade: Mask) -> Mask:
-        """Of what stands out and stays, what is light: too much at once, longer than vehicles, or where ground that
-        looks the same as ever is much darker or brighter."""
-        if not same.any():
+        """Of what stands out and stays, what is light or another view: too much at once, or where ground that looks the
+        same as ever is much darker or brighter."""
+        if not same.any() or same.mean() > _MOST_OF_PICTURE:
             return same
-        if same.mean() > _MOST_OF_PICTURE:
-            return same
-        person = self._windows.person
-        reach = max(3, round(_BRIDGED * person))
-        joined = cv2.dilate(same.astype(np.uint8), np.ones((reach, reach), np.uint8))  # people hide parts
-        _, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
-        sides = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT]) / person
-        sides[0] = 0
-        side = max(3, round(_SHADE_AROUND * person))
+        side = max(3, round(_SHADE_AROUND * self._windows.person))
         shaded = cv2.blur(shade.astype(np.float32), (side, side), borderType=cv2.BORDER_REFLECT)
-        return np.asarray((sides > _LONGEST)[labels] | (same & (shaded > _MOST_SHADE)))
+        return np.asarray(same & (shaded > _MOST_SHADE))
 
 
 class Sight:
@@ -327,6 +319,7 @@ class Stayed:
     """How long the same has stayed at each place, from the last looks alone."""
 
     def __init__(self, windows: Windows) -> None:
+        self._windows = windows
         self._shape, self._side = windows.shape, max(3, round(windows.person))
         least = 3 if windows.person >= _LEAST_PERSON else 1
         self._least = np.ones((least, least), np.uint8)  # a cell or a line by itself is nobody
@@ -337,17 +330,31 @@ class Stayed:
         self._looks: deque[Look] = deque(maxlen=SPAN)
         self._flooded = np.zeros(self._shape, np.int64)  # looks for which a cell is still not believed
 
-    def add(self, look: Look) -> None:
-        """Take the next look."""
+    def add(self, look: Look) -> tuple[Array, npt.NDArray[np.uint8]]:
+        """Take the next look: how long something has stayed at each cell, float32 seconds, 0 where nothing does now;
+        and what it is, uint8, `STAYS`, `LEFT` or `TAKEN`."""
         self._looks.append(look)
-        self._flooded = np.where(look.flood, SPAN, np.maximum(self._flooded - 1, 0))
+        stayed, kind = self._seconds()
+        flood = look.flood | self._long(stayed > 0)
+        self._flooded = np.where(flood, SPAN, np.maximum(self._flooded - 1, 0))
+        return np.where(self._flooded > 0, np.float32(0), stayed), kind
 
-    def seconds(self) -> tuple[Array, npt.NDArray[np.uint8]]:
-        """How long something has stayed at each cell, float32 seconds, 0 where nothing does now; and what it is, uint8,
-        `STAYS`, `LEFT` or `TAKEN`."""
+    def _long(self, stays: Mask) -> Mask:
+        """Pieces that are longer than vehicles."""
+        if not stays.any():
+            return stays
+        reach = max(3, round(_BRIDGED * self._windows.person))
+        joined = cv2.dilate(stays.astype(np.uint8), np.ones((reach, reach), np.uint8))  # people hide parts
+        _, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
+        sides = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT]) / self._windows.person
+        sides[0] = 0
+        return np.asarray((sides > _LONGEST)[labels])
+
+    def _seconds(self) -> tuple[Array, npt.NDArray[np.uint8]]:
+        """The same without a veto of what is too long."""
         stayed, kind = np.zeros(self._shape, np.float32), np.zeros(self._shape, np.uint8)
         lately = np.max([look.added for look in islice(self._looks, max(0, len(self._looks) - _LATELY), None)], axis=0)
-        cells = np.nonzero((lately > 0) & (self._looks[-1].strength > 1) & (self._flooded == 0))
+        cells = np.nonzero((lately > 0) & (self._looks[-1].strength > 1))
         if not len(cells[0]):
             return stayed, kind
         added, strength, *signs = (
@@ -385,5 +392,5 @@ def _came(strength: Array, since: npt.NDArray[np.int64]) -> Mask:
 
 def _steady(light: npt.NDArray[np.float64]) -> Mask:
     """Whether the light of the whole picture was about the same all around each look: bool (N,)."""
-    around = np.lib.stride_tricks.sliding_window_view(np.pad(light, _ARRIVES, mode="edge"), 2 * _ARRIVES + 1)
+    around = np.lib.stride_tricks.sliding_window_view(np.pad(light, _SETTLES, mode="edge"), 2 * _SETTLES + 1)
     return np.asarray(np.ptp(around, axis=1) < _SAME_LIGHT)
