@@ -17,21 +17,8 @@ from crowdad.records import Event, OpenEvent
 from crowdad.scene.calibration import Calibration
 from crowdad.scene.heatmap import StepMap, voter_of
 from crowdad.scene.streams._base import Runtime, Step, Stream, Told
-from crowdad.scene.streams.stays_looks import (
-    LEFT,
-    LOOK_S,
-    MEMORY_LOOKS,
-    MOST_PX,
-    SPAN,
-    STAYS,
-    TAKEN,
-    Ground,
-    Looker,
-    Sight,
-    Stayed,
-    Windows,
-    work_size,
-)
+from crowdad.scene.streams.stays_looks import LOOK_S, MOST_PX, Ground, Looker, Sight, Windows, work_size
+from crowdad.scene.streams.stays_spans import LEFT, MEMORY_S, MOST_S, STAYS, TAKEN, Stayed
 from crowdad.tubes.scale import SceneScale
 
 __all__ = ["Stays", "StaysLearner", "StaysRun"]
@@ -72,7 +59,7 @@ class Stays(Stream):
     name: ClassVar[str] = "stays"
     kinds: ClassVar[tuple[str, ...]] = ("stays", "left behind", "taken away")
     looks: ClassVar[bool] = True
-    memory_s: ClassVar[float] = MEMORY_LOOKS * LOOK_S
+    memory_s: ClassVar[float] = MEMORY_S
 
     @classmethod
     def learner(cls, scale: SceneScale, settings: Settings) -> StaysLearner:
@@ -84,7 +71,8 @@ class Stays(Stream):
 
     @classmethod
     def restored(cls, arrays: Mapping[str, npt.NDArray[Any]], settings: Settings) -> Self:
-        stays = cls(**{"background": None, **arrays})
+        rest = {name: array for name, array in arrays.items() if name != "background"}
+        stays = cls(arrays.get("background"), **rest)
         _check(stays)
         return stays
 
@@ -136,7 +124,11 @@ def _check(stays: Stays) -> None:
     shape = stays.stood.shape
     if len(shape) != 2 or not 8 <= min(shape) <= max(shape) <= MOST_PX:
         raise ValueError(f"stood is {shape}, (rows, columns) from 8x8 on is needed")
-    needed = {"noise": (shape, np.float32), "stood": (shape, np.float32), "tail": ((2,), np.float32)}
+    needed: dict[str, tuple[tuple[int, ...], Any]] = {
+        "noise": (shape, np.float32),
+        "stood": (shape, np.float32),
+        "tail": ((2,), np.float32),
+    }
     if stays.background is not None:
         needed["background"] = ((2 * shape[0], 2 * shape[1]), np.uint8)
     for name, (size, dtype) in needed.items():
@@ -147,7 +139,7 @@ def _check(stays: Stays) -> None:
             raise ValueError(f"{name} holds nan, inf or what is below 0")
     if math.prod(shape) > MOST_PX:
         raise ValueError(f"stood is {shape}, at most {MOST_PX} cells are needed")
-    if stays.stood.max() > SPAN * LOOK_S or stays.noise.max() > 255:
+    if stays.stood.max() > MOST_S or stays.noise.max() > 255:
         raise ValueError("stood or noise holds more than a fit can find")
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from itertools import islice
 
 import cv2
 import numpy as np
@@ -17,30 +16,11 @@ from crowdad.records import Tubes
 from crowdad.tubes.flow import in_the_same_light
 from crowdad.tubes.scale import SceneScale
 
-__all__ = [
-    "LEFT",
-    "LOOK_S",
-    "MEMORY_LOOKS",
-    "MOST_PX",
-    "SPAN",
-    "STAYS",
-    "TAKEN",
-    "Ground",
-    "Look",
-    "Looker",
-    "Sight",
-    "Stayed",
-    "Structure",
-    "Windows",
-    "work_size",
-]
+__all__ = ["LOOKS_BACK", "LOOK_S", "MOST_PX", "Ground", "Look", "Looker", "Sight", "Structure", "Windows", "work_size"]
 
 Array = npt.NDArray[np.float32]
 Luma = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
-
-STAYS, LEFT, TAKEN = range(3)
-"""What stays moves a little, what was left does not, and of what was taken away only the place is seen."""
 
 LOOK_S = 1.0
 _PERSON_PX, _MOST_ZOOM, MOST_PX, _LEAST_SIDE_PX = 16.0, 0.5, 48_000, 16
@@ -50,33 +30,20 @@ _GAIN, _OWN_GAIN = (0.35, 2.5), (0.7, 1.3)  # of a window's mean; of its structu
 _NOISES, _LEAST_STRUCTURE, _MOST_NOISIER = 4.0, 6.0, 3.0  # grey values
 _UNCROWDED = 2.0  # times the lower quartile of what a place deviates by: more is people
 _ANOTHER, _STIRS = 0.7, 0.5  # change within a look: of what stands out, where it is something else; of the limit
-_MOST_LESS, _LEAST_STIRS = 0.4, 0.12  # of the time: more is missing; whoever is alive moves a little
 _VANISHED = 0.9  # of the background's structure, where less is left
 _PASSES = 0.15  # person heights along a tube: what moves less stays
 _SHAKE_SIGMA_PX, _SHAKE_ROUNDS, _LEAST_SHIFT_PX, _MOST_SHIFT_PX, _MOST_STEP = 1.5, 3, 0.02, 4.0, 15.0
 _BETTER = 0.95  # of the difference that is left after a shift, at most
 
-SPAN = 45  # looks that a stay is counted over, and that a change of light is remembered for
 _STILL_EVERY, _STILL_AGES = 5, (25, 55)  # looks between pictures for the recent background, and how old they are
 _FEWEST_STILLS = 4
-_CREEPS = (
-    (0, 0),
-    (-0.6, 0),
-    (0.6, 0),
-    (0, -0.6),
-    (0, 0.6),
-)  # pixels that a shadow's edge may have crept on by since then
-MEMORY_LOOKS = SPAN + _STILL_AGES[1] + 2 * _STILL_EVERY
-"""Looks that anything said of a moment may depend on."""
+_CREEP_PX = 0.6  # that a shadow's edge may have crept on by since then
+_CREEPS = _CREEP_PX * np.array([(0, 0), (-1, 0), (1, 0), (0, -1), (0, 1)])
+LOOKS_BACK = _STILL_AGES[1] + 2 * _STILL_EVERY
+"""Looks before a look that it may depend on."""
 
-_ARRIVES, _SUDDEN = 6, 0.6  # looks before and after a stay begins, between which it must gain so much strength
-_SETTLES, _SAME_LIGHT = 3, 0.08  # looks around one at which something comes; in logarithms, of the whole picture
-_LEAST_PERSON = 4.0  # cells
-_LATELY = 4  # looks within which it was seen to be the same
-
-_MOST_OF_PICTURE, _LONGEST = 0.15, 6.0  # share of all cells, and person heights: more is a change of light or view
-_SHADE, _SHADE_AROUND, _MOST_SHADE = 0.12, 4.0, 0.2  # change of light, in logarithms; person heights; share of that
-_BRIDGED = 1.0  # person heights between pieces that are one
+_MOST_OF_PICTURE = 0.15  # of all cells: more is a change of light or view
+_SHADE, _SHADE_AROUND, _MOST_SHADE = 0.12, 4.0, 0.15  # change of light, in logarithms; person heights; share of that
 _CLEAR, _HIDDEN = -3, -1  # looks that a stay loses where nothing stands out; where somebody passes, too
 
 
@@ -178,9 +145,9 @@ class Ground:
 
     def laid(self, small: Luma) -> Array:
         """A small picture laid onto the ground's, whose camera may shake or sag: float32 (h, w)."""
-        picture = small.astype(np.float32)
+        picture = np.asarray(small, np.float32)
         even = in_the_same_light(small, self.picture).astype(np.float32)
-        smooth = cv2.GaussianBlur(even, (0, 0), _SHAKE_SIGMA_PX)
+        smooth = np.asarray(cv2.GaussianBlur(even, (0, 0), _SHAKE_SIGMA_PX), np.float32)
         shift = np.zeros(2)
         first = step = self._step(smooth)
         for _ in range(_SHAKE_ROUNDS):
@@ -274,7 +241,7 @@ class Looker:
         self._recent = []
         if len(old) >= _FEWEST_STILLS:
             middle = np.partition(np.stack(old), len(old) // 2, axis=0)[len(old) // 2]
-            shifted = (_moved(middle.astype(np.float32), np.array(shift, float)) for shift in _CREEPS)
+            shifted = (_moved(middle.astype(np.float32), shift) for shift in _CREEPS)
             self._recent = [Structure(picture, self._windows) for picture in shifted]
 
     def _flood(self, same: Mask, shade: Mask) -> Mask:
@@ -313,84 +280,3 @@ class Sight:
         passing = np.asarray(cv2.dilate(self._ends, np.ones(self._windows.around[::-1], np.uint8)) > 0)
         self.reset()
         return passing
-
-
-class Stayed:
-    """How long the same has stayed at each place, from the last looks alone."""
-
-    def __init__(self, windows: Windows) -> None:
-        self._windows = windows
-        self._shape, self._side = windows.shape, max(3, round(windows.person))
-        least = 3 if windows.person >= _LEAST_PERSON else 1
-        self._least = np.ones((least, least), np.uint8)  # a cell or a line by itself is nobody
-        self.reset()
-
-    def reset(self) -> None:
-        """Begin a run of looks."""
-        self._looks: deque[Look] = deque(maxlen=SPAN)
-        self._flooded = np.zeros(self._shape, np.int64)  # looks for which a cell is still not believed
-
-    def add(self, look: Look) -> tuple[Array, npt.NDArray[np.uint8]]:
-        """Take the next look: how long something has stayed at each cell, float32 seconds, 0 where nothing does now;
-        and what it is, uint8, `STAYS`, `LEFT` or `TAKEN`."""
-        self._looks.append(look)
-        stayed, kind = self._seconds()
-        flood = look.flood | self._long(stayed > 0)
-        self._flooded = np.where(flood, SPAN, np.maximum(self._flooded - 1, 0))
-        return np.where(self._flooded > 0, np.float32(0), stayed), kind
-
-    def _long(self, stays: Mask) -> Mask:
-        """Pieces that are longer than vehicles."""
-        if not stays.any():
-            return stays
-        reach = max(3, round(_BRIDGED * self._windows.person))
-        joined = cv2.dilate(stays.astype(np.uint8), np.ones((reach, reach), np.uint8))  # people hide parts
-        _, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
-        sides = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT]) / self._windows.person
-        sides[0] = 0
-        return np.asarray((sides > _LONGEST)[labels])
-
-    def _seconds(self) -> tuple[Array, npt.NDArray[np.uint8]]:
-        """The same without a veto of what is too long."""
-        stayed, kind = np.zeros(self._shape, np.float32), np.zeros(self._shape, np.uint8)
-        lately = np.max([look.added for look in islice(self._looks, max(0, len(self._looks) - _LATELY), None)], axis=0)
-        cells = np.nonzero((lately > 0) & (self._looks[-1].strength > 1))
-        if not len(cells[0]):
-            return stayed, kind
-        added, strength, *signs = (
-            np.stack([getattr(look, name)[cells] for look in self._looks])
-            for name in ("added", "strength", "less", "calm", "stirs")
-        )
-        sums = np.cumsum(np.concatenate([np.zeros((1, added.shape[1])), added]), axis=0)
-        since = len(sums) - 1 - sums[::-1].argmin(axis=0)
-        stayed[cells] = LOOK_S * (sums[-1] - sums.min(axis=0)) * _came(strength, since)
-        steady = _steady(np.array([look.light for look in self._looks]))
-        stayed[cells] *= steady[np.minimum(since, len(steady) - 1)]
-        stayed = np.asarray(cv2.morphologyEx(stayed, cv2.MORPH_OPEN, self._least), np.float32)
-        during = (np.arange(len(added))[:, None] >= since) & (added == 1)
-        shares = np.zeros((*self._shape, 4), np.float32)
-        for place, sign in enumerate([during, *signs]):
-            shares[(*cells, place)] = (sign & during).sum(axis=0)
-        times, less, calm, stirs = np.moveaxis(cv2.blur(shares, (self._side, self._side)), -1, 0)
-        kind[stirs < _LEAST_STIRS * calm] = LEFT
-        kind[less > _MOST_LESS * times] = TAKEN
-        return stayed, kind
-
-
-def _came(strength: Array, since: npt.NDArray[np.int64]) -> Mask:
-    """Whether what stays came within sight and at once, as people and things do, and shadows that creep do not.
-
-    strength: (N, cells), of the last looks.  since: (cells,), the look that each stay begins with.
-    """
-    cells = np.arange(strength.shape[1])
-    before, after = np.full(len(cells), np.inf, np.float32), np.zeros(len(cells), np.float32)
-    for away in range(_ARRIVES):
-        before = np.where(since > away, np.minimum(before, strength[np.maximum(since - 1 - away, 0), cells]), before)
-        after = np.maximum(after, strength[np.minimum(since + away, len(strength) - 1), cells])
-    return np.asarray(after - before > _SUDDEN)
-
-
-def _steady(light: npt.NDArray[np.float64]) -> Mask:
-    """Whether the light of the whole picture was about the same all around each look: bool (N,)."""
-    around = np.lib.stride_tricks.sliding_window_view(np.pad(light, _SETTLES, mode="edge"), 2 * _SETTLES + 1)
-    return np.asarray(np.ptp(around, axis=1) < _SAME_LIGHT)

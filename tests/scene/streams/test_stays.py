@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -11,8 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from crowdad.records import Event, Tubes
+from crowdad.detection.detector import Detector
+from crowdad.records import Event, Frame, Tubes
 from crowdad.scene.heatmap import StepMap
+from crowdad.scene.model import SceneModel
 from crowdad.scene.streams import STREAMS, Stays, Step
 from tests.tiny_scene import PERSON_PX, SIZE_HW, STEP_PX, model_of, scale_of, settings_of, texture
 
@@ -52,7 +55,7 @@ def tubes_at(time_s: float) -> Tubes:
     """Eleven tubes on each walker."""
     seen = [x + 7 for x in walkers_at(time_s) if 0 <= x + 7 < SIZE_HW[1]]
     ends = np.array([(x, y) for x in seen for y in np.linspace(54, 90, 11)], np.float32).reshape(-1, 2)
-    path = np.stack([ends - np.float32((age * STEP_PX * 2, 0)) for age in range(5)], axis=1)
+    path = np.stack([ends - np.array((age * STEP_PX * 2, 0), np.float32) for age in range(5)], axis=1)
     count = len(ends)
     return Tubes(
         np.zeros((count, 3, 5, 5, 3), np.float32),
@@ -166,9 +169,7 @@ def test_it_is_seen_where_it_stands(stays: Stays) -> None:
 def shaken(picture: Picture, time_s: float) -> Picture:
     right, down = np.random.default_rng(round(time_s * 10)).normal(0, 0.5, 2)
     return np.asarray(
-        cv2.warpAffine(
-            picture, np.float64([[1, 0, right], [0, 1, down]]), SIZE_HW[::-1], borderMode=cv2.BORDER_REPLICATE
-        )
+        cv2.warpAffine(picture, np.array([[1, 0, right], [0, 1, down]]), SIZE_HW[::-1], borderMode=cv2.BORDER_REPLICATE)
     )
 
 
@@ -294,7 +295,7 @@ DAMAGES: dict[str, Callable[[dict[str, npt.NDArray[Any]]], object]] = {
 def test_what_no_fit_gives_is_refused(stays: Stays, damage: Callable[[dict[str, npt.NDArray[Any]]], object]) -> None:
     arrays = dict(stays.arrays())
     damage(arrays)
-    with pytest.raises(ValueError, match="is|holds"):
+    with pytest.raises(ValueError, match=r" is | holds "):
         Stays.restored(arrays, SETTINGS)
 
 
@@ -312,7 +313,34 @@ def test_the_level_rises_where_people_often_stay(stays: Stays) -> None:
     assert often.level(CALIBRATION, SETTINGS) == pytest.approx(np.log(600))
 
 
-def test_the_sentence_says_how_long(stays: Stays) -> None:
-    event = Event(1, 20.0, 45.0, 100, 224, 44.0, 220, 0.9, (56.0, 20.0, 80.0, 48.0))
+@dataclass(frozen=True)
+class Noted(Event):
+    """An event with what its stream noted of its peak."""
+
+    note: int = 0
+
+
+@pytest.mark.parametrize(
+    ("note", "kind", "sentence"),
+    [
+        (0, "stays", "has stood here for 34 s; others pass in 1 s"),
+        (1, "stays", "has stood here for 34 s; others pass in 1 s"),
+        (2, "left behind", "was left here 34 s ago and has not moved since"),
+        (3, "taken away", "was taken away from here 34 s ago"),
+    ],
+)
+def test_the_sentence_says_how_long(stays: Stays, note: int, kind: str, sentence: str) -> None:
+    event = Noted(1, 20.0, 45.0, 100, 224, 44.0, 220, 0.9, (56.0, 20.0, 80.0, 48.0), note=note)
     told = stays.told(event, SCALE)
-    assert (told.kind, told.sentence) == ("stays", "has stood here for 34 s; others pass in 1 s")
+    assert (told.kind, told.sentence) == (kind, sentence)
+
+
+def test_beside_motion_it_leads_where_somebody_stands(stays: Stays, tmp_path: Path) -> None:
+    scene = model_of(SCALE, SETTINGS).with_stream(stays)
+    scene = SceneModel.load(scene.save(tmp_path / "stays.safetensors"))
+    frames = [Frame(step.number, step.time_s, step.luma) for step in steps_of(95, 130, with_person)]  # type: ignore[arg-type]
+    results = list(Detector(scene, threshold_raw=1000.0).run(frames))
+    assert not results[round(10 * FPS)].flagged
+    assert results[-1].flagged
+    assert results[-1].leading is not None
+    assert results[-1].leading.flat[int(results[-1].heatmap.anomaly.argmax())] == 1
