@@ -75,8 +75,9 @@ class Stayed:
         cells = np.nonzero((lately > 0) & (self._looks[-1].strength > 1))
         if not len(cells[0]):
             return stayed, kind
+        flat = np.ravel_multi_index(cells, self._shape)
         added, strength, *signs = (
-            np.stack([getattr(look, name)[cells] for look in self._looks])
+            np.stack([getattr(look, name).ravel()[flat] for look in self._looks])
             for name in ("added", "strength", "less", "calm", "stirs")
         )
         sums = np.cumsum(np.concatenate([np.zeros((1, added.shape[1])), added]), axis=0)
