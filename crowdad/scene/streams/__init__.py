@@ -17,6 +17,7 @@ from crowdad.scene.streams.gait import Gait
 from crowdad.scene.streams.motion import BatchCounts, Counts, Motion, MotionRun
 from crowdad.scene.streams.nowhere import Nowhere
 from crowdad.scene.streams.place import Place
+from crowdad.scene.streams.stays import Stays
 
 __all__ = [
     "KINDS",
@@ -34,6 +35,7 @@ __all__ = [
     "Nowhere",
     "Place",
     "Runtime",
+    "Stays",
     "Step",
     "Stream",
     "Told",
@@ -41,7 +43,7 @@ __all__ = [
     "TubeStream",
 ]
 
-STREAMS: dict[str, type[Stream]] = {stream.name: stream for stream in (Motion, Gait, Place, Nowhere, Crowd)}
+STREAMS: dict[str, type[Stream]] = {stream.name: stream for stream in (Motion, Gait, Place, Nowhere, Stays, Crowd)}
 """Name -> stream, in the order in which they are told of.  The first is always there: what is said to be the largest
 raw anomaly is in its units."""
 
