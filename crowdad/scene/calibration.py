@@ -21,6 +21,8 @@ __all__ = ["Calibration", "RunningCalibration", "block_peaks", "fit_tail", "raw_
 Floats = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 
 _MIN_EXCESSES = 40
+_MANY_EXCESSES = 400  # a shape read from fewer is noise, which extrapolating to an hour multiplies
+_SURE = 0.99  # of normal footage's peaks: the others may be the odd cyclist among the walkers
 _SHORT_TAIL = 0.3  # where peaks are few, or only the lower ones are sure, an exponential through most of them
 _SHAPE_LIMITS = (-0.25, 0.15)
 _WINDOW_HOURS = 1.0
@@ -238,7 +240,8 @@ def fit_tail(peaks: Floats, hours: float, *, tail: float, trusted: float = 1.0) 
 
     peaks: float (N,), raw anomaly of blocks.  hours: length of the footage they come from.
     tail: quantile above which the tail is fitted.  trusted: share of the peaks, from below, taken as certainly normal;
-    the rest count only as "at least so large", so that anomalies among them do not raise the threshold.
+    the rest count only as "at least so large", so that anomalies among them do not raise the threshold; of normal
+    footage of some minutes one in a hundred is not trusted either, and no shape is read from it.
     Source of the method: peaks over threshold, generalised Pareto (Pickands 1975), censored maximum likelihood.
     """
     values = np.asarray(peaks, np.float64)
@@ -247,11 +250,11 @@ def fit_tail(peaks: Floats, hours: float, *, tail: float, trusted: float = 1.0) 
     long_enough = trusted >= 1 and (1 - tail) * len(values) >= _MIN_EXCESSES
     level = float(np.quantile(values, tail if long_enough else _SHORT_TAIL))
     excess = values[values > level] - level
-    if long_enough and len(excess):
+    if long_enough and len(excess) >= _MANY_EXCESSES:
         shape, scale = _pareto(excess)
         how = "generalised Pareto tail"
     else:
-        limit = float(np.quantile(values, trusted)) - level
+        limit = float(np.quantile(values, min(trusted, _SURE) if long_enough else trusted)) - level
         shape, scale = 0.0, _censored_mean(excess, limit) or level
         how = "exponential tail"
     # Peaks all of one height show no tail, which is no proof that there is none: at least one passes the level.

@@ -287,3 +287,11 @@ def test_an_empty_street_leaves_the_threshold_alone():
     running = RunningCalibration(base, SETTINGS)
     watched(running, np.zeros(HOUR_RESULTS))
     assert running.threshold_raw == base.threshold(1.0)
+
+
+def test_a_cyclist_among_the_walkers_hardly_raises_the_threshold() -> None:
+    walkers = np.random.default_rng(4).exponential(0.02, 3000)
+    clean = fit_tail(walkers, 0.2, tail=0.9).threshold(1.0)
+    spoilt = fit_tail(np.concatenate([walkers, np.full(6, 0.5)]), 0.2, tail=0.9).threshold(1.0)
+    assert spoilt == pytest.approx(clean, rel=0.05)
+    assert clean == pytest.approx(0.02 * np.log(3000 / 0.2), rel=0.1)
