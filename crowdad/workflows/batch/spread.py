@@ -36,8 +36,8 @@ from crowdad.workflows.scoring import write_down
 
 __all__ = ["PIECE_S", "Failure", "detect_many"]
 
-PIECE_S = 120.0
-"""Length of a piece, seconds of footage: its lead-in and lead-out cost a few hundredths of it."""
+PIECE_S = 300.0
+"""Length of a piece, seconds of footage: its lead-in is what the streams remember, up to two minutes."""
 
 _NOWHERE = Tally().report(())
 
