@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from pydantic import BaseModel
 
@@ -29,7 +31,7 @@ def test_every_setting_is_described_and_can_be_set_to_its_own_default():
     assert len(ALL) > 40
     for key, field, value in ALL:
         assert field.description, key
-        written = str(value).lower() if isinstance(value, bool) else value
+        written = json.dumps(value) if isinstance(value, bool | tuple) else value
         assert load_settings(overrides=[f"{key}={written}"]) == Settings(), key
 
 
