@@ -28,7 +28,7 @@ __all__ = [
 Array = npt.NDArray[np.float64]
 
 MEASURES = ("speed", "high", "outwards", "change", "people", "people long")
-"""Of one second: logarithms of the mean and of the 90 % speed; how far all come from one place, the
+"""Of one second: logarithms of the median and of the 65 % quantile of speeds; how far all come from one place, the
 inverse hyperbolic tangent of the mean cosine, below 0 where they make for it; logarithm of people by those `CHANGE_S`
 before; logarithm of people, of the second and of `LONG_S`."""
 
