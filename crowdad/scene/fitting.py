@@ -12,6 +12,7 @@ from torch import Tensor
 
 from crowdad.config import Settings
 from crowdad.errors import FitError, TooLittleMotionError
+from crowdad.records import Tubes
 from crowdad.scene.cross_fitting import FEWEST_TUBES, calibrate, common_centres
 from crowdad.scene.encoders import encoder_kind
 from crowdad.scene.encoders.autoencoder import AutoEncoder
@@ -28,6 +29,9 @@ from crowdad.tubes.scale import GivenHeights, SceneScale
 __all__ = ["fit_scene"]
 
 Array = npt.NDArray[np.float32]
+
+Taught = tuple[Tubes, list[npt.NDArray[np.uint8]]]
+"""Tubes of one step of what a person called normal, and a picture of the subject of each."""
 
 _NOBODY = "give footage in which somebody moves"
 _ALSO_NORMAL_CENTRES = 32
@@ -65,6 +69,10 @@ def fit_scene(
     scale = measure_people(sources, settings, progress, heights)
     learners = _learners(scale, settings)
     gathered = gather(sources, scale, settings, progress, list(learners.values()))
+    taught = _taught(also_normal, scale, settings)
+    for learner in learners.values():
+        for tubes, _ in taught:
+            learner.teach(tubes)
     learned = _learned(learners, gathered, scale, unlabelled)
     clusters = settings.normality.clusters_unlabelled if unlabelled else settings.normality.clusters
     _check_enough(gathered, scale)
@@ -97,7 +105,7 @@ def fit_scene(
         background=gathered.background,
     )
     if also_normal:
-        _add_normal(scene, also_normal, gathered.tubes)
+        _add_normal(scene, taught, len(also_normal), gathered.tubes)
     progress("finding what is common", 1.0)
     return scene
 
@@ -192,13 +200,19 @@ def _cluster(motion: Motion, gathered: Gathered, codes: Array, clusters: int, un
     motion.thumbnails, motion.motions = gathered.thumbnails[typical], motion_of(gathered.features[typical])
 
 
-def _add_normal(scene: SceneModel, spans: Sequence[tuple[Source, Span]], tubes_before: int) -> None:
+def _taught(spans: Sequence[tuple[Source, Span]], scale: SceneScale, settings: Settings) -> list[Taught]:
+    """What a person called normal."""
+    return [
+        (tubes, [subject_of(frame.luma, tubes, index) for index in range(len(tubes))])
+        for source, span in spans
+        for frame, tubes in tubes_through(source.frames(), span, scale, settings)
+    ]
+
+
+def _add_normal(scene: SceneModel, taught: Sequence[Taught], spans: int, tubes_before: int) -> None:
     """Centres for what a person called normal.  Calibrated before: the threshold is that of the other footage."""
-    features, pictures = [], []
-    for source, span in spans:
-        for frame, tubes in tubes_through(source.frames(), span, scene.scale, scene.settings):
-            features.append(tubes.features)
-            pictures += [subject_of(frame.luma, tubes, index) for index in range(len(tubes))]
+    features = [tubes.features for tubes, _ in taught]
+    pictures = [picture for _, subjects in taught for picture in subjects]
     count = len(pictures)
     if count < _ALSO_NORMAL_TUBES:
         raise FitError(
@@ -218,4 +232,4 @@ def _add_normal(scene: SceneModel, spans: Sequence[tuple[Source, Span]], tubes_b
     motion.thumbnails = np.concatenate([motion.thumbnails, np.stack(pictures)[closest]])
     assert motion.motions is not None
     motion.motions = np.concatenate([motion.motions, motion_of(known[closest])])
-    scene.provenance["also_normal"] = {"spans": len(spans), "tubes": count, "centres": clusters}
+    scene.provenance["also_normal"] = {"spans": spans, "tubes": count, "centres": clusters}

@@ -31,7 +31,7 @@ def test_options_of_detect_stand_under_headings(capsys: pytest.CaptureFixture[st
     assert list(found) == HEADINGS
     assert {"--model", "--start", "--fps", "--roi"} <= set(found["Input"])
     assert {"--output", "--no-report", "--overwrite"} <= set(found["Output"])
-    assert found["Alarm level"] == ["--threshold", "--false-alarms-per-hour", "--sensitivity"]
+    assert found["Alarm level"] == ["--threshold", "--false-alarms-per-hour", "--sensitivity", "--kinds", "--not-kinds"]
     assert found["Speed"] == ["--device", "--runtime", "--jobs", "--ray"]
     assert found["Advanced"] == ["--config", "--set", "--seed", "--patches"]
     assert found["Options"] == ["--help"], "whatever is added says where it belongs"

@@ -105,6 +105,9 @@ class Learner(Protocol):
     def see(self, step: Step) -> None:
         """Look at the next step; one whose time is not just after the last one's begins a new run of frames."""
 
+    def teach(self, tubes: Tubes) -> None:
+        """Take what these tubes do for normal, rare as it is: a person said so.  After all steps, before `learned`."""
+
     def learned(self, lesson: Lesson) -> Stream | None:
         """What was learned; None where the footage was too short for it."""
 

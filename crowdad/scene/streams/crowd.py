@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crowdad.config import Settings
-from crowdad.records import Event, OpenEvent
+from crowdad.records import Event, OpenEvent, Tubes
 from crowdad.scene.calibration import Calibration
 from crowdad.scene.heatmap import StepMap, voter_of
 from crowdad.scene.streams._base import Lesson, MapStream, Step, Told
@@ -147,6 +147,9 @@ class CrowdLearner:
             self._among.append((len(step.tubes), people_among(step.tubes)))
             self._places.append(thinned(places))
         self._seen += 1
+
+    def teach(self, tubes: Tubes) -> None:
+        """Nothing: a few moments say nothing of it."""
 
     def learned(self, lesson: Lesson) -> Crowd | None:
         tubes, people = np.array(self._among).reshape(-1, 2).sum(axis=0)

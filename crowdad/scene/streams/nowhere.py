@@ -122,10 +122,13 @@ class _Learner:
     def see(self, step: Step) -> None:
         self._counter.add(step.tubes)
 
+    def teach(self, tubes: Tubes) -> None:
+        self._counter.teach(tubes)
+
     def learned(self, lesson: Lesson) -> Nowhere | None:
         parts = self._counter.parts()
         walked = np.sum(parts, axis=0)
-        passages = float(walked.sum()) / PASSAGE_PH
+        passages = self._counter.passages
         if passages < _FEWEST_PASSAGES:
             return None
         tail = self._tail(lesson, parts)

@@ -52,6 +52,7 @@ _LEVEL_RATIO = 1.2  # sigmas of a blur that changes over the picture, one to the
 _PARTS = 8
 _FIRST_PART_STEPS = 25
 _NEAR_PH = 0.4
+_TAUGHT = 20.0  # times that what a person called normal counts
 _COUNTED_EVERY = 8  # steps: tubes a person are counted in some of them
 
 
@@ -134,6 +135,7 @@ class PassageCounter:
         self._steps = 0
         self._part_steps = _FIRST_PART_STEPS
         self._parts: list[Floats] = []
+        self._taught = np.zeros((*self.grid.shape, BINS))
         self._tubes = self._people = 0.0
 
     def add(self, tubes: Tubes | None) -> None:
@@ -150,12 +152,20 @@ class PassageCounter:
             return
         if self._steps % _COUNTED_EVERY == 0:
             self._count_people(tubes)
+        self._walk(self._parts[place], tubes)
+
+    def _walk(self, walked: Floats, tubes: Tubes) -> None:
+        """Add what tubes walk in a step to a table by cell and bin."""
         ways = ways_of(tubes, self._scale)
         weight = np.maximum(ways.speed, _LEAST_SPEED) * (self._scale.walk * self._scale.gap) * ways.known
         cell = cell_of(self.grid, tubes.path_xy[:, 0]) * BINS
-        counts = self._parts[place].reshape(-1)
+        counts = walked.reshape(-1)
         for bins, share in ((ways.first, 1 - ways.share), (ways.second, ways.share)):
             counts += np.bincount(cell + bins, weight * share, counts.size)
+
+    def teach(self, tubes: Tubes) -> None:
+        """Count what a person called normal as often as if it passed again and again, in all of the footage."""
+        self._walk(self._taught, tubes)
 
     def _count_people(self, tubes: Tubes) -> None:
         """Tubes that see one subject lie close together."""
@@ -164,10 +174,21 @@ class PassageCounter:
         self._tubes += len(tubes)
         self._people += float((1 / near).sum())
 
+    @property
+    def _tubes_per_person(self) -> float:
+        return self._tubes / max(self._people, 1e-9) if self._tubes else 1.0
+
     def parts(self) -> list[Floats]:
         """Person heights walked by cell and bin, (rows, columns, BINS), in each part of the footage."""
-        tubes_per_person = self._tubes / max(self._people, 1e-9) if self._tubes else 1.0
-        return [part / tubes_per_person for part in self._parts]
+        tubes_per_person = self._tubes_per_person
+        taught = self._taught * (_TAUGHT / max(len(self._parts), 1))
+        return [(part + taught) / tubes_per_person for part in self._parts]
+
+    @property
+    def passages(self) -> float:
+        """How many people passed, what was taught left out."""
+        walked = sum(float(part.sum()) for part in self._parts)
+        return walked / self._tubes_per_person / PASSAGE_PH
 
     def part_of(self, step: int) -> int:
         """The part that a step is in, counted from 1."""

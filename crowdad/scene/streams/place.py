@@ -20,7 +20,6 @@ from crowdad.scene.streams.passages import (
     BINS,
     DIRECTIONS,
     DOUBT,
-    PASSAGE_PH,
     PassageCounter,
     PlaceGrid,
     apart_from,
@@ -168,10 +167,13 @@ class _Learner:
     def see(self, step: Step) -> None:
         self._counter.add(step.tubes)
 
+    def teach(self, tubes: Tubes) -> None:
+        self._counter.teach(tubes)
+
     def learned(self, lesson: Lesson) -> Place | None:
         parts = self._counter.parts()
         walked = np.sum(parts, axis=0)
-        passages = float(walked.sum()) / PASSAGE_PH
+        passages = self._counter.passages
         if passages < _FEWEST_PASSAGES:
             return None
         tail = self._tail(lesson, parts)

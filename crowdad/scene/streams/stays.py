@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crowdad.config import Settings
-from crowdad.records import Event, OpenEvent
+from crowdad.records import Event, OpenEvent, Tubes
 from crowdad.scene.calibration import Calibration
 from crowdad.scene.heatmap import StepMap, voter_of
 from crowdad.scene.streams._base import Lesson, MapStream, Step, Told
@@ -219,6 +219,9 @@ class StaysLearner:
         self._fresh = False
         if len(self._waiting) >= _MOST_WAITING:
             self._count(_AT_ONCE)
+
+    def teach(self, tubes: Tubes) -> None:
+        """Nothing: a few moments say nothing of it."""
 
     def learned(self, lesson: Lesson) -> Stays | None:
         """What was learned; None of less than a minute, or of fewer than thirty passages."""

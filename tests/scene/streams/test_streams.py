@@ -13,7 +13,7 @@ import pytest
 
 import crowdad
 from crowdad.config import Settings
-from crowdad.records import Event, OpenEvent
+from crowdad.records import Event, OpenEvent, Tubes
 from crowdad.scene.calibration import Calibration
 from crowdad.scene.heatmap import StepMap, voter_of
 from crowdad.scene.model import SceneModel
@@ -62,6 +62,9 @@ class BrightnessLearner:
     def see(self, step: Step) -> None:
         assert step.luma is not None
         self._seen.append(float(step.luma.mean()))
+
+    def teach(self, tubes: Tubes) -> None:
+        pass
 
     def learned(self, lesson: Lesson) -> Brightness | None:
         return Brightness(max(self._seen)) if len(self._seen) > 10 else None

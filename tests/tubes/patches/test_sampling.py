@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -29,6 +31,7 @@ def maps_with(
         np.broadcast_to(np.float32(density), HALF_HW).copy(),
         np.broadcast_to(np.float32(velocity), (*HALF_HW, 2)).copy(),
         np.zeros((*HALF_HW, 2), np.float32),
+        np.zeros(HALF_HW, np.float32),
     )
 
 
@@ -68,9 +71,10 @@ def test_seeds_stand_every_spacing_where_enough_moves():
 
 def test_a_body_is_read_around_each_point():
     maps = MotionMaps(
-        np.dstack([ramp(), ramp()]), *(getattr(maps_with(), n) for n in ("density", "velocity", "centre_shift"))
+        np.dstack([ramp(), ramp()]),
+        *(getattr(maps_with(), n) for n in ("density", "velocity", "centre_shift", "limbs")),
     )
-    features, path, alive = sample([maps], np.float32([[40, 30]]), np.float32([20]), TUBES, lambda _, p: p)
+    features, path, alive, _ = sample([maps], np.float32([[40, 30]]), np.float32([20]), TUBES, lambda _, p: p)
     assert features.shape == (1, 4, 1, 5, 3)
     np.testing.assert_allclose(features[0, 0, 0], np.tile([37, 40, 43], (5, 1)), atol=0.07)  # 0.15 ph each side
     np.testing.assert_allclose(features[0, 1, 0], np.tile([[24], [27], [30], [33], [36]], 3), atol=0.07)  # 0.3 ph
@@ -81,7 +85,7 @@ def test_a_body_is_read_around_each_point():
 def test_a_path_goes_back_through_the_history_newest_first():
     history = [maps_with((5, 0), channel=1), maps_with((0, -3), channel=2), maps_with((9, 9), channel=3)]
     back = lambda maps, points: points + look_up(maps.velocity, points)  # noqa: E731
-    features, path, alive = sample(history, np.float32([[40, 30]]), np.float32([20]), TUBES, back)
+    features, path, alive, _ = sample(history, np.float32([[40, 30]]), np.float32([20]), TUBES, back)
     np.testing.assert_allclose(path[0], [[40, 30], [45, 30], [45, 27]], atol=1e-4)
     np.testing.assert_allclose(features[0, 0, :, 2, 1], [1, 2, 3])
     assert alive.all()
@@ -90,7 +94,7 @@ def test_a_path_goes_back_through_the_history_newest_first():
 def test_alive_is_false_from_the_border_on_even_when_the_path_comes_back():
     history = [maps_with((-30, 0)), maps_with((-30, 0)), maps_with((60, 0)), maps_with()]
     back = lambda maps, points: points + look_up(maps.velocity, points)  # noqa: E731
-    _, path, alive = sample(history, np.float32([[40, 30], [75, 30]]), np.float32([20, 20]), TUBES, back)
+    _, path, alive, _ = sample(history, np.float32([[40, 30], [75, 30]]), np.float32([20, 20]), TUBES, back)
     np.testing.assert_allclose(path[0, :, 0], [40, 10, -20, 40], atol=1e-4)
     assert alive.tolist() == [[True, True, False, False], [True, True, True, True]]
 
@@ -98,6 +102,15 @@ def test_alive_is_false_from_the_border_on_even_when_the_path_comes_back():
 @pytest.mark.parametrize("count", [0, 1])
 def test_no_or_one_point_keeps_all_shapes(count):
     points, person = np.full((count, 2), 20, np.float32), np.full(count, 20, np.float32)
-    features, path, alive = sample([maps_with()] * 3, points, person, TUBES, lambda _, p: p)
+    features, path, alive, _ = sample([maps_with()] * 3, points, person, TUBES, lambda _, p: p)
     assert features.shape == (count, 4, 3, 5, 3)
     assert (path.shape, alive.shape) == ((count, 3, 2), (count, 3))
+
+
+def test_legs_swing_by_how_much_the_speed_of_the_lower_body_changes_in_time() -> None:
+    def swing(*speeds: float) -> float:
+        history = [replace(maps_with(), limbs=np.full(HALF_HW, speed, np.float32)) for speed in speeds]
+        return float(sample(history, np.float32([[40, 30]]), np.float32([20]), TUBES, lambda _, p: p)[3][0])
+
+    assert swing(1, 1, 1) == pytest.approx(np.log(0.03), abs=1e-4)
+    assert swing(0, 2, 0, 2) == pytest.approx(np.log(1 + 0.03), abs=1e-4)
