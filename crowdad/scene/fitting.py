@@ -94,7 +94,7 @@ def fit_scene(
     gait = learned.get(Gait.name)
     assert gait is None or isinstance(gait, Gait)
     calibration, gait = calibrate(motion, gait, scale, gathered, codes, clusters, unlabelled)
-    weighted = {} if gait is None else {Gait.name: gait}
+    weighted = {} if gait is None else {Gait.name: gait.taught([tubes for tubes, _ in taught])}
     scene = SceneModel(
         settings=settings,
         scale=scale,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
@@ -105,7 +105,12 @@ class Gait(TubeStream):
             return self
         _, motion_tail = _tail(np.concatenate(motion))
         floor, own_tail = _tail(np.concatenate(own))
-        return replace(self, floor=max(floor, self.floor), weight=motion_tail / max(own_tail, 1e-6))
+        return replace(self, floor=floor, weight=motion_tail / max(own_tail, 1e-6))
+
+    def taught(self, tubes: Sequence[Tubes]) -> Self:
+        """The same with what a person called normal below its floor."""
+        stiffest = max((float(self.anomaly(each).max()) for each in tubes if len(each)), default=0.0)
+        return replace(self, floor=max(self.floor, stiffest))
 
     def told(self, event: Event | OpenEvent, scale: SceneScale) -> Told:
         pace = pace_of(event, scale)
@@ -134,16 +139,13 @@ def _known(tubes: Tubes) -> Floats:
 
 
 class _Learner:
-    """Least squares over the tubes that are kept; the floor is above what a person called normal."""
-
-    def __init__(self) -> None:
-        self._taught: list[Tubes] = []
+    """Least squares over the tubes that are kept."""
 
     def see(self, step: Step) -> None:
         pass
 
     def teach(self, tubes: Tubes) -> None:
-        self._taught.append(tubes)
+        """Nothing: see `Gait.taught`."""
 
     def learned(self, lesson: Lesson) -> Gait | None:
         whole = [tubes.where(np.asarray(tubes.alive.all(axis=1))) for tubes in lesson.kept.values()]
@@ -153,6 +155,4 @@ class _Learner:
         swing = np.concatenate([_swing(tubes) for tubes in whole])
         coefficients = np.linalg.lstsq(known, swing, rcond=None)[0]
         low, usual = np.quantile(swing - known @ coefficients, (0.16, 0.5))
-        gait = Gait(coefficients, float(usual), max(float(usual - low), 1e-3))
-        taught = [float(gait.anomaly(tubes).max()) for tubes in self._taught if len(tubes)]
-        return replace(gait, floor=max(taught, default=0.0))
+        return Gait(coefficients, float(usual), max(float(usual - low), 1e-3))

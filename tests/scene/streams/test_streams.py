@@ -94,11 +94,14 @@ class BrightnessRun:
 @pytest.fixture(scope="module")
 def scene(tiny_camera: TinyCamera) -> Iterator[SceneModel]:
     """Fitted while the stream was among the known ones, as it is now."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in STREAMS.keys() - {Motion.name}:
-            patch.delitem(STREAMS, name)
-        patch.setitem(STREAMS, Brightness.name, Brightness)
+    known = dict(STREAMS)
+    try:
+        STREAMS.clear()
+        STREAMS.update({Motion.name: Motion, Brightness.name: Brightness})
         yield crowdad.fit(tiny_camera.normal, settings=tiny_camera.settings)
+    finally:  # in the order that other processes have, too
+        STREAMS.clear()
+        STREAMS.update(known)
 
 
 def pictures(tiny_camera: TinyCamera, brighter: int) -> list[npt.NDArray[np.uint8]]:
