@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
@@ -48,7 +49,7 @@ class Gait(TubeStream):
 
     name: ClassVar[str] = "gait"
     kinds: ClassVar[tuple[str, ...]] = ("glides",)
-    unlabelled_s: ClassVar[float] = 0.0
+    unlabelled_s: ClassVar[float] = math.inf  # its weight is read from what stands out, which anomalies would set
 
     @classmethod
     def learner(cls, scale: SceneScale, settings: Settings) -> _Learner:
