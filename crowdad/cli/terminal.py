@@ -117,10 +117,10 @@ def _event_line(event: EventRecord) -> str:
     from crowdad.wording import clock_text
 
     box = ", ".join(f"{side:.0f}" for side in event.box_xyxy)
-    unusual = f"{event.sentence}; " if event.sentence else ""
+    unusual = f"{event.kind}: {event.sentence}; " if event.sentence else ""
     return (
         f"  {event.id:3d}  {clock_text(event.start_s)} to {clock_text(event.end_s)}  "
-        f"peak at {clock_text(event.peak_s)}: {event.standing}; {unusual}box {box}"
+        f"peak at {clock_text(event.peak_s)}, {event.standing}; {unusual}box {box}"
     )
 
 

@@ -217,7 +217,7 @@ def watch(
 
     camera, page_token = given(camera) or camera, given(page_token)
     base = None if model is None else load_scene(model).settings
-    asked = any(option is not None for option in (config, overrides, seed, patches))
+    asked = any(option is not None for option in (config, overrides, seed, patches, kinds, not_kinds))
     options = workflows.WatchOptions(
         scoring=DetectOptions(
             model=model,
@@ -335,7 +335,7 @@ class _LiveLine:
         if change.merged_into is not None:
             line += f", is part of {change.merged_into}"
         else:
-            line += f", {change.sentence}" if change.sentence else ""
+            line += f", {change.kind}: {change.sentence}" if change.sentence else ""
             line += "" if change.end_s is None else f", lasted {change.end_s - change.start_s:.1f} s"
         tqdm.write(f"{line}, box {box}", file=sys.stdout)
         sys.stdout.flush()

@@ -102,7 +102,7 @@ class _Painter:
             if trail.event.candidate:
                 _dash_box(picture, trail.at(frame_index))
             else:
-                _draw_box(picture, trail.at(frame_index), f"{trail.event.event_id}")
+                _draw_box(picture, trail.at(frame_index), trail.event)
 
 
 def write_overlay(
@@ -192,8 +192,8 @@ def _dash_box(picture: Picture, box_xyxy: npt.NDArray[np.float64]) -> None:
             cv2.line(picture, first, last, _DARK if index % 2 else _WHITE, line)
 
 
-def _draw_box(picture: Picture, box_xyxy: npt.NDArray[np.float64], label: str) -> None:
-    """A light frame with a dark edge, which reads on any ground, and the event's number on a plate."""
+def _draw_box(picture: Picture, box_xyxy: npt.NDArray[np.float64], event: Event) -> None:
+    """A light frame with a dark edge, which reads on any ground, and the event's number and kind on a plate."""
     height, width = picture.shape[:2]
     line = max(1, round(height / 300))
     x0, y0, x1, y1 = (round(float(side)) for side in box_xyxy)
@@ -201,6 +201,9 @@ def _draw_box(picture: Picture, box_xyxy: npt.NDArray[np.float64], label: str) -
     cv2.rectangle(picture, (x0 - line, y0 - line), (x1 + line, y1 + line), _DARK, 1)
     cv2.rectangle(picture, (x0, y0), (x1, y1), _WHITE, line)
     text_px = max(10, round(height * 0.02 + 5))
+    label = f"{event.event_id} {event.kind}".rstrip()
+    if plate_size(label, text_px)[0] > width:
+        label = f"{event.event_id}"
     plate_width, plate_height = plate_size(label, text_px)
     top = y0 - plate_height if y0 >= plate_height else y0
-    draw_plate(picture, label, (min(x0 - line // 2, width - plate_width), top), text_px)
+    draw_plate(picture, label, (max(min(x0 - line // 2, width - plate_width), 0), top), text_px)

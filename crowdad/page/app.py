@@ -27,7 +27,7 @@ LONGEST_WAIT_S = 10.0
 _LOOK_S = 0.05
 _NEWS_S = 0.1
 _STILL_HERE_S = 5.0
-_SCRIPTS = ("heat.js", "timeline.js")
+_SCRIPTS = ("kinds.js", "heat.js", "timeline.js")
 _OWN = files("crowdad.page") / "assets"
 
 

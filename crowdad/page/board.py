@@ -68,7 +68,7 @@ class ToldEvent:
 
     end_s: None while it lasts.  merged_into: id of the event that it turned out to be a part of.
     jpeg: the picture that is shown of it, once the event's box was cut out.  look: counts up with every better one.
-    sentence: what is unusual in it.  revision: of the board when it last changed.
+    kind, sentence: what such an event is called, and what is unusual in it.  revision: of the board when it last changed.
     """
 
     event_id: int
@@ -78,6 +78,7 @@ class ToldEvent:
     peak: float
     box_xyxy: Box
     jpeg: bytes
+    kind: str
     sentence: str
     look: int
     revision: int
@@ -90,6 +91,7 @@ class ToldEvent:
             "end_s": None if self.end_s is None else round(self.end_s, 2),
             "merged_into": self.merged_into,
             "peak": round(self.peak, 4),
+            "kind": self.kind,
             "sentence": self.sentence,
             "look": self.look,
         }
@@ -149,8 +151,8 @@ class Board:
             known = self._events.get(change.key)
             if known is None:
                 known = self._begun(change)
-            if change.sentence != known.sentence:
-                known = self._change(known, sentence=change.sentence)
+            if (change.kind, change.sentence) != (known.kind, known.sentence):
+                known = self._change(known, kind=change.kind, sentence=change.sentence)
             if change.type == "end":
                 end_s = None if change.end_s is None else _unix(change, change.end_s)
                 self._change(known, end_s=end_s, merged_into=change.merged_into)
@@ -234,9 +236,8 @@ class Board:
         last = self._last
         jpeg = b"" if last is None or last.score.jpeg is None else last.score.jpeg
         start_s = _unix(change, change.start_s)
-        told = ToldEvent(
-            change.key, start_s, None, None, change.peak_anomaly, change.now_xyxy, jpeg, change.sentence, 0, 0
-        )
+        names = change.kind, change.sentence
+        told = ToldEvent(change.key, start_s, None, None, change.peak_anomaly, change.now_xyxy, jpeg, *names, 0, 0)
         while len(self._events) >= MOST_EVENTS:
             del self._events[min(self._events)]
         return self._change(told, look=1)

@@ -106,9 +106,10 @@ class SceneModel:
         return list(self.streams.values())[event.stream].told(event, self.scale)
 
     def named(self, events: Iterable[Event]) -> list[Event]:
-        """The events with their kinds and sentences, those of kinds that the settings want."""
+        """The events of kinds that the settings want, with their kinds and sentences, numbered from 1 without gaps."""
         named = (replace(event, **asdict(self.told(event))) for event in events)
-        return [event for event in named if self.settings.events.wants(event.kind)]
+        wanted = (event for event in named if self.settings.events.wants(event.kind))
+        return [replace(event, event_id=number) for number, event in enumerate(wanted, start=1)]
 
     def with_stream(self, stream: Stream) -> SceneModel:
         """The scene with this stream in place of the one of its name."""

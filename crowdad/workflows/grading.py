@@ -104,19 +104,18 @@ class EventWatch:
             replace(moment, recurring=self._recurs(moment)) for moment in (*events, *self._moments.finish(events))
         ]
         clear = [moment for moment in moments[: len(events)] if not moment.recurring]
-        numbered = [replace(event, event_id=number) for number, event in enumerate(clear, start=1)]
         others = [moment for moment in moments if moment not in clear]
-        room = max(0, MOST_MOMENTS - len(numbered))
-        ranked = sorted(others, key=lambda event: -event.peak_anomaly)[:room]
+        told = self._scene.named(map(self._surprising, clear))
+        room = max(0, MOST_MOMENTS - len(told))
+        wanted = self._scene.named(map(self._surprising, others))
+        ranked = sorted(wanted, key=lambda event: -event.peak_anomaly)[:room]
         candidates = [
-            self._surprising(replace(event, event_id=number, candidate=True))
-            for number, event in enumerate(ranked, start=len(numbered) + 1)
+            replace(event, event_id=number, candidate=True) for number, event in enumerate(ranked, start=len(told) + 1)
         ]
-        told = self._scene.named(self._surprising(event) for event in numbered)
         # The first candidate is told whatever it is; a further one only if it stands out a little.
-        return told, self._scene.named(
+        return told, [
             moment for place, moment in enumerate(candidates) if not place or (moment.surprise or 0) >= _USUAL
-        )
+        ]
 
     def _recurs(self, event: Event) -> bool:
         """Whether the event's place is warm for much of the rest of the clip: then that is usual there."""

@@ -39,7 +39,7 @@ from crowdad.wording import clock_text
 __all__ = ["Look", "Reason", "write_page"]
 
 Picture = npt.NDArray[np.uint8]
-_SCRIPTS = ("heat.js", "timeline.js", "people.js", "page.js")
+_SCRIPTS = ("kinds.js", "heat.js", "timeline.js", "people.js", "page.js")
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,6 +131,7 @@ def _event(event: EventRecord, look: Look) -> dict[str, Any]:
         "length_s": event.end_s - event.start_s,
         "start_at": event.start_at and event.start_at[:19].replace("T", " "),
         "peak": event.peak_anomaly,
+        "kind": event.kind,
         "sentence": event.sentence[:1].upper() + event.sentence[1:],
         "standing": event.standing,
         "surprise": event.surprise,
@@ -155,9 +156,9 @@ def _why(reason: Reason) -> dict[str, Any]:
         for similarity, share, patch, motion in reason.nearest
     ]
     return {
-        "text": f"At the peak the motion of this patch is at most {reason.normality:.2f} similar to normal motion "
-        "(1 is the same). Beside it are the normal patches most like it; below each, how fast its parts move, from the "
-        "oldest step to the newest, brighter is faster.",
+        "text": "First the least normal patch at the peak, whose motion is at most "
+        f"{reason.normality:.2f} similar to normal motion (1 is the same); then the normal patches most like it. "
+        "Below each: how fast its parts move, from the oldest step to the newest, brighter is faster.",
         "patches": [flagged, *nearest],
     }
 
@@ -194,6 +195,7 @@ def _data(results: RunResults, table: FrameTable, look: Look, scores: dict[str, 
 def _span(event: EventRecord, table: FrameTable) -> dict[str, Any]:
     return {
         "id": event.id,
+        "kind": event.kind,
         "start_s": event.start_s,
         "end_s": event.end_s,
         "peak": event.peak_anomaly,

@@ -111,7 +111,7 @@ def event_notes(results: RunResults, pictures: int, reasons: int) -> list[str]:
     if pictures < events:
         notes.append(f"Pictures are there for {pictures} of the {events} events, the strongest.")
     if 0 < reasons < events:
-        notes.append(f"Why is told for {reasons} of the {events} events, the strongest.")
+        notes.append(f"What is normal there is shown for {reasons} of the {events} events, the strongest.")
     return notes
 
 

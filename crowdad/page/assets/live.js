@@ -1,4 +1,4 @@
-// The live page: the camera's picture with its heat, the running score, the latest events.  Uses heat.js, timeline.js.
+// The live page: the camera's picture with its heat, the running score, the latest events.  Uses kinds.js, heat.js, timeline.js.
 
 "use strict";
 
@@ -49,8 +49,10 @@ class EventList {
     card.dataset.event = event.id;
     const image = Object.assign(make("img"), { width: 160, height: 120, alt: `Peak of event ${event.id}, its place framed` });
     const text = make("div");
-    const parts = { image, heading: make("h3"), when: make("p"), sentence: make("p"), peak: make("p") };
-    text.append(parts.heading, parts.when, parts.sentence, parts.peak);
+    const parts = { image, title: make("span"), kind: make("span", "kind"), when: make("p"), sentence: make("p"), peak: make("p") };
+    const heading = make("h3");
+    heading.append(parts.title, " ", parts.kind);
+    text.append(heading, parts.sentence, parts.when, parts.peak);
     card.append(image, text);
     const later = [...this.cards.keys()].filter((id) => id > event.id);
     if (later.length) this.cards.get(Math.min(...later)).card.after(card);
@@ -64,10 +66,11 @@ class EventList {
     }
   }
 
-  #fill({ card, image, heading, when, sentence, peak }, event, known) {
+  #fill({ card, image, title, kind, when, sentence, peak }, event, known) {
     const lasts = event.end_s === null;
     card.classList.toggle("lasts", lasts);
-    heading.textContent = `Event ${event.id}${lasts ? ", going on" : ""}`;
+    title.textContent = `Event ${event.id}${lasts ? ", going on" : ""}`;
+    kind.textContent = event.kind;
     const start = wallText(event.start_s);
     when.textContent = lasts ? `since ${start}` : `${start}, for ${lengthText(event.end_s - event.start_s)}`;
     if (event.merged_into !== null) when.textContent += `, part of event ${event.merged_into}`;
@@ -87,6 +90,7 @@ class Live {
     this.timesMs = [];
     this.levels = [];
     this.list = new EventList(find("list"));
+    this.kinds = new KindChips(find("kinds"), () => this.#filter());
     this.timeline = new Timeline(find("timeline"), find("strip"), () => {});
     this.timeline.clock = wallText;
     this.timeline.labelled = "left"; // what is new comes in at the right
@@ -127,7 +131,7 @@ class Live {
     }
     this.#addPoints(points);
     for (const event of events) this.#tell(event, this.list.put(event), fresh);
-    if (events.length || fresh) this.#countEvents();
+    if (events.length || fresh) this.#offerKinds();
     this.#showState(state, fresh);
     this.#showHealth(health);
     find("view").hidden = view === "";
@@ -157,7 +161,7 @@ class Live {
   #drawCurve() {
     const nowS = this.timesMs.at(-1) / 1000;
     const shortS = Live.LEAST_S - (nowS - this.timesMs[0] / 1000);
-    this.timeline.events = [...this.list.events.values()].map(({ id, start_s, end_s }) => ({ id, start_s, end_s: end_s ?? nowS }));
+    this.timeline.events = this.#shown().map((event) => ({ ...event, end_s: event.end_s ?? nowS }));
     const timesS = this.timesMs.map((timeMs) => timeMs / 1000);
     const before = shortS > 0 ? [timesS[0] - shortS, timesS[0] - 0.01] : []; // a curve that has just begun
     this.timeline.setScores(Float64Array.from([...before, ...timesS]), Uint8Array.from([...before.map(() => 0), ...this.levels]));
@@ -165,16 +169,31 @@ class Live {
   }
 
   #tell(event, what, fresh) {
-    if (fresh || what === "") return;
-    const start = `Event ${event.id} began at ${wallText(event.start_s)}, anomaly ${event.peak.toFixed(2)}`;
+    if (fresh || what === "" || !this.kinds.wants(event.kind)) return;
+    const kind = event.kind ? `, ${event.kind},` : "";
+    const start = `Event ${event.id}${kind} began at ${wallText(event.start_s)}, anomaly ${event.peak.toFixed(2)}`;
     const end = event.end_s === null ? "" : `Event ${event.id} ended after ${lengthText(event.end_s - event.start_s)}`;
     this.#say(what === "began" ? start : end);
   }
 
-  #countEvents() {
+  /** The events of the kinds that are chosen. */
+  #shown() {
+    return [...this.list.events.values()].filter((event) => this.kinds.wants(event.kind));
+  }
+
+  #offerKinds() {
+    this.kinds.offer([...this.list.events.values()].map((event) => event.kind));
+    this.#filter();
+  }
+
+  #filter() {
     const { size } = this.list.events;
+    const shown = new Set(this.#shown().map((event) => event.id));
+    this.list.cards.forEach(({ card }, id) => (card.hidden = !shown.has(id)));
     find("none").hidden = size > 0;
-    find("count").textContent = size ? String(size) : "";
+    find("count").textContent = shown.size < size ? `${shown.size} of ${size} shown` : size ? String(size) : "";
+    if (this.timesMs.length > 1) this.#drawCurve();
+    this.#paint();
   }
 
   #showState(state, fresh) {
@@ -274,7 +293,10 @@ class Live {
     canvas.dataset.heat = heat ? String(Math.round(Math.max(...levels))) : "none";
     if (heat) this.painter.paint(context, levels, 0, 0, head.columns * cell, head.rows * cell);
     if (!find("boxes-on").checked) return;
-    for (const [id, ...box] of head.boxes) drawBox(context, box.map((side) => side * px), String(id), scale);
+    for (const [id, ...box] of head.boxes) {
+      const event = this.list.events.get(id) ?? { id };
+      if (this.kinds.wants(event.kind)) drawBox(context, box.map((side) => side * px), boxLabel(event), scale);
+    }
   }
 
   #look() {

@@ -173,12 +173,13 @@ function drawBox(context, box, label, scale) {
   context.strokeRect(x0, y0, x1 - x0, y1 - y0);
   context.font = `600 ${text}px system-ui, sans-serif`;
   const width = context.measureText(label).width + text;
-  const top = y0 >= 1.5 * text ? y0 - 1.5 * text : y0;
+  const top = Math.max(0, y0 >= 1.5 * text ? y0 - 1.5 * text : y0);
   context.fillStyle = "#202020";
-  context.fillRect(x0 - scale, top, width, 1.5 * text);
+  const left = Math.max(0, Math.min(x0 - scale, context.canvas.width - width));
+  context.fillRect(left, top, width, 1.5 * text);
   context.fillStyle = "#ffffff";
   context.textBaseline = "middle";
-  context.fillText(label, x0 + text / 2, top + 0.78 * text);
+  context.fillText(label, left + text / 2, top + 0.78 * text);
 }
 
 /** A thin dashed frame: something less than an event.  box: x0, y0, x1, y1 in canvas pixels. */

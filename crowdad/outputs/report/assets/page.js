@@ -19,6 +19,8 @@ class Report {
       this.store = new HeatStore(data.heat, () => this.draw());
       this.painter = new HeatPainter(colours, data.heat.rows, data.heat.columns);
     }
+    this.kinds = new KindChips(find("kinds"), () => this.#filter());
+    this.kinds.offer(data.events.map((event) => event.kind));
     this.#measurePeople();
     this.#recallTicks();
     this.#filter();
@@ -120,7 +122,7 @@ class Report {
     find("score").textContent = score.toFixed(2);
     const slider = find("timeline");
     slider.setAttribute("aria-valuenow", timeS.toFixed(1));
-    const where = inside === null ? "no event" : `event ${inside.id}`;
+    const where = inside === null ? "no event" : eventName(inside);
     slider.setAttribute("aria-valuetext", `${clockText(timeS)}, anomaly ${score.toFixed(2)}, ${where}`);
     if (inside !== this.inside) this.#enter(inside);
     this.draw();
@@ -133,8 +135,9 @@ class Report {
   }
 
   #announce(event) {
+    const name = eventName(event).replace("e", "E");
     find("said").textContent =
-      `Event ${event.id}, ${clockText(event.start_s)} to ${clockText(event.end_s)}, peak ${event.peak.toFixed(2)}`;
+      `${name}, ${clockText(event.start_s)} to ${clockText(event.end_s)}, peak ${event.peak.toFixed(2)}`;
   }
 
   /** Jump to an event's start; its card comes into view. */
@@ -192,7 +195,7 @@ class Report {
     if (!find("boxes-on").checked) return;
     for (const event of this.shown) {
       if (event.start_s > this.nowS || this.nowS >= event.end_s) continue;
-      drawBox(context, boxAt(event.boxes, this.nowS).map((side) => side * px), String(event.id), scale);
+      drawBox(context, boxAt(event.boxes, this.nowS).map((side) => side * px), boxLabel(event), scale);
     }
     for (const moment of data.candidates) {
       if (moment.start_s > this.nowS || this.nowS >= moment.end_s) continue;
@@ -214,7 +217,8 @@ class Report {
 
   #filter() {
     const [peak, lasting] = [Number(find("least-peak").value), Number(find("least-length").value)];
-    const passes = (event) => event.peak >= peak && event.end_s - event.start_s >= lasting - 1e-6;
+    const passes = (event) =>
+      event.peak >= peak && event.end_s - event.start_s >= lasting - 1e-6 && this.kinds.wants(event.kind);
     this.shown = this.data.events.filter(passes);
     this.cards.forEach((card) => (card.hidden = true));
     this.shown.forEach((event) => (this.cards.get(event.id).hidden = false));

@@ -53,6 +53,7 @@ class Timeline {
     this.clock = clockText;
     this.labelled = "right"; // end of the threshold's line
     this.playheadS = 0;
+    this.pointerX = null; // where a mouse points
     this.setScores(new Float64Array([0, 1]), new Uint8Array(2));
     this.#listen();
     new ResizeObserver(() => this.draw()).observe(canvas);
@@ -122,6 +123,12 @@ class Timeline {
       });
     };
     held(this.canvas, (event) => this.onSeek(timeAt(event)));
+    const point = (x) => {
+      this.pointerX = x;
+      this.draw();
+    };
+    this.canvas.addEventListener("pointermove", (event) => point(event.pointerType === "touch" ? null : event.offsetX));
+    this.canvas.addEventListener("pointerleave", () => point(null));
     held(this.strip, (event) => {
       const box = this.strip.getBoundingClientRect();
       const centreS = this.startS + ((event.clientX - box.left) / box.width) * (this.endS - this.startS);
@@ -183,6 +190,25 @@ class Timeline {
     Timeline.#write(context, text, this.labelled === "right" ? width - 4 : 4, y(this.threshold) - 6, colour("ink"), colour("ground"));
     context.fillStyle = colour("playhead");
     context.fillRect(x(this.playheadS) - 1, 0, 2, foot);
+    this.canvas.dataset.tip = this.pointerX === null ? "" : this.#drawTip(context, colour, foot, width);
+  }
+
+  /** Time, score and event at the pointer, on a plate beside it; gives the text. */
+  #drawTip(context, colour, foot, width) {
+    const [padding, height] = [6, 22];
+    const timeS = this.fromS + (this.pointerX / width) * (this.toS - this.fromS);
+    const at = this.events.filter((event) => event.start_s <= timeS && timeS < event.end_s).map(eventName);
+    const text = [this.clock(timeS), this.scoreAt(timeS).toFixed(2), ...at].join(" · ");
+    context.font = "12px system-ui, sans-serif";
+    context.textAlign = "left";
+    const wide = context.measureText(text).width + 2 * padding;
+    const left = Math.max(0, Math.min(this.pointerX - wide / 2, width - wide));
+    context.fillStyle = colour("ink");
+    context.fillRect(this.pointerX - 0.5, 0, 1, foot);
+    context.fillRect(left, foot - height - 2, wide, height);
+    context.fillStyle = colour("ground");
+    context.fillText(text, left + padding, foot - 9);
+    return text;
   }
 
   /** Text with a seam, which reads on whatever lies below. */
