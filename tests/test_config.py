@@ -110,3 +110,11 @@ def test_settings_are_frozen_and_survive_json():
     assert Settings.model_validate_json(settings.model_dump_json()) == settings
     with pytest.raises(ValueError, match="frozen"):
         settings.tubes.steps = 3  # type: ignore[misc]
+
+
+def test_kinds_of_events_are_wanted_unless_others_are_or_they_are_not():
+    chosen = load_settings(overrides=['events.kinds=["fast", "glides"]', 'events.not_kinds=["glides"]']).events
+    assert [chosen.wants(kind) for kind in ("fast", "glides", "against the stream")] == [True, False, False]
+    assert Settings().events.wants("fast")
+    without = load_settings(overrides=['events.not_kinds=["fast"]']).events
+    assert [without.wants(kind) for kind in ("fast", "glides")] == [False, True]

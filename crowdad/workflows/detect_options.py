@@ -12,6 +12,7 @@ from typing import Literal, Unpack, get_args
 
 from crowdad.config import Settings
 from crowdad.errors import ConfigError
+from crowdad.scene.kinds import check_kinds
 from crowdad.scene.model import SceneModel
 from crowdad.sources import RemoteFootage, at_hand
 from crowdad.tubes.scale import GivenHeights
@@ -206,6 +207,7 @@ def _with_settings(scene: SceneModel, settings: Settings | None) -> SceneModel:
     """The scene with another `events` section or rate of false alarms.  Raises ConfigError for anything else."""
     if settings is None:
         return scene
+    check_kinds(settings)
     own = scene.settings
     rate = settings.calibration.false_alarms_per_hour
     changed = own.model_copy(

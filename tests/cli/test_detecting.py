@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from crowdad.cli import main
+from crowdad.outputs.results import read_results
 from crowdad.scene.model import SceneModel
+from crowdad.scene.streams import KINDS
 from crowdad.workflows.batch import fleet
-from tests.conftest import write_video
+from tests.conftest import TINY_SETTINGS, TinyCamera, write_video
 from tests.tiny_scene import model_of, walkers
 from tests.workflows.batch.test_spread import HereFleet, left_by
 
@@ -99,3 +101,41 @@ def test_a_model_is_read_once_for_many_videos(tmp_path: Path, monkeypatch: pytes
     model_of(seed=1).save(model)
     assert run(*command) == 0
     assert read == [str(model)] * 2, "another file by then"
+
+
+def kinds_told(*arguments: object, folder: Path) -> list[str]:
+    """Kinds of the events and candidates that `crowdad detect ARGUMENTS` finds."""
+    assert run(*arguments, "-o", folder, "--overwrite", "--no-heatmaps", "--runtime", "torch") == 0
+    results = read_results(folder / "results.json")
+    return [event.kind for event in (*results.events, *results.candidates)]
+
+
+def test_only_wanted_kinds_are_told_by_a_given_model(
+    tiny_camera: TinyCamera, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = (tiny_camera.unusual, "-m", tiny_camera.model, "--threshold", 0.03)
+    kinds = kinds_told(*command, folder=tmp_path)
+    assert kinds
+    assert f"; {kinds[0]}: " in capsys.readouterr().out
+    wanted = [kind for kind in kinds if kind in (kinds[0], "glides")]
+    assert kinds_told(*command, "--kinds", f"{kinds[0]}, glides", folder=tmp_path) == wanted
+    assert kinds[0] not in kinds_told(*command, "--not-kinds", kinds[0], folder=tmp_path)
+    assert kinds_told(*command, "--not-kinds", ",".join(kinds), folder=tmp_path) == []
+
+
+def test_only_wanted_kinds_are_told_of_footage_that_is_learned_from_itself(
+    tiny_camera: TinyCamera, tmp_path: Path
+) -> None:
+    command = (tiny_camera.unusual, *(part for setting in TINY_SETTINGS for part in ("--set", setting)))
+    kinds = kinds_told(*command, folder=tmp_path)
+    assert kinds
+    assert kinds[0] not in kinds_told(*command, "--not-kinds", kinds[0], folder=tmp_path)
+    assert set(kinds_told(*command, "--kinds", kinds[0], folder=tmp_path)) == {kinds[0]}
+
+
+@pytest.mark.parametrize("option", ["--kinds", "--not-kinds"])
+def test_an_unknown_kind_is_one_line(option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    clip = write_video(tmp_path / "a.mp4", walkers(12))
+    assert run(clip, option, "fast,slow", "-o", tmp_path / "run") == 2
+    assert capsys.readouterr().err == f"crowdad: no event is of kind 'slow'; choose among: {', '.join(KINDS)}\n"
+    assert not (tmp_path / "run").exists()

@@ -63,6 +63,19 @@ def test_a_file_is_watched_to_its_end(clip: Path, model: Path, tmp_path: Path) -
     assert (quiet.exit_code, quiet.output) == (0, "")
 
 
+def test_only_wanted_kinds_are_told(clip: Path, model: Path, tmp_path: Path) -> None:
+    command = ["watch", str(clip), "--realtime", "-m", str(model), "--runtime", "torch"]
+    told = CliRunner().invoke(app, [*command, "-o", str(tmp_path / "all")])
+    assert told.exit_code == 0, told.output
+    events = [message for message in read_messages(tmp_path / "all" / "events.jsonl") if message.type != "status"]
+    assert f", {events[0].kind}: {events[0].sentence}" in told.output
+    unwanted = ",".join({event.kind for event in events})
+    told = CliRunner().invoke(app, [*command, "-o", str(tmp_path / "none"), "--not-kinds", unwanted])
+    assert told.exit_code == 0, told.output
+    assert {message.type for message in read_messages(tmp_path / "none" / "events.jsonl")} == {"status"}
+    assert "event 1" not in told.output
+
+
 def test_an_output_that_nobody_reads_does_not_end_a_watch(clip: Path, model: Path, tmp_path: Path) -> None:
     folder = tmp_path / "watch"
     command = [sys.executable, "-m", "crowdad", "watch", str(clip), "--realtime", "-m", str(model), "-o", str(folder)]

@@ -9,7 +9,9 @@ import numpy.typing as npt
 import pytest
 
 from crowdad.detection.live import EventChange, LiveScore, LiveScorer, Unscored, tube_lag
-from crowdad.records import FrameResult, Heatmap
+from crowdad.records import Event, FrameResult, Heatmap, OpenEvent
+from crowdad.scene.model import SceneModel
+from crowdad.scene.streams import Told
 from crowdad.sources import LiveFrame
 from tests.tiny_scene import model_of, scale_of, settings_of, texture, walkers
 
@@ -40,24 +42,25 @@ def scores_of(items: Iterable[object]) -> list[LiveScore]:
 
 
 class Scripted:
-    """Stands for the detector: anomaly by frame index, in one cell."""
+    """Stands for the detector: anomaly by frame index, in one cell, the largest in one of the frames."""
 
-    def __init__(self, hot: Iterable[int]) -> None:
+    def __init__(self, hot: Iterable[int], hottest: int = -1) -> None:
         self.hot = set(hot)
+        self.hottest = hottest
 
     def run(self, frames: Iterable[LiveFrame]) -> Iterator[FrameResult]:
         for frame in frames:
             anomaly = np.full((6, 8), 0.1, np.float32)
             if frame.index in self.hot:
-                anomaly[2, 2] = 0.9
+                anomaly[2, 2] = 0.99 if frame.index == self.hottest else 0.9
             peak = float(anomaly.max())
             heatmap = Heatmap(anomaly, 16.0, (96, 128))
             yield FrameResult(frame.index, frame.time_s, 0.0, peak, peak >= 0.5, False, 1, heatmap, frame.segment)
 
 
-def scripted(hot: Iterable[int], monkeypatch: pytest.MonkeyPatch) -> LiveScorer:
-    scorer = LiveScorer(model_of())
-    detector = Scripted(hot)
+def scripted(hot: Iterable[int], monkeypatch: pytest.MonkeyPatch, *settings: str, hottest: int = -1) -> LiveScorer:
+    scorer = LiveScorer(model_of(settings=settings_of(*settings)))
+    detector = Scripted(hot, hottest)
     monkeypatch.setattr(scorer, "_detector_for", lambda *_: detector)
     return scorer
 
@@ -217,3 +220,44 @@ def test_a_short_flash_is_no_event(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_step_of_several_frames_has_a_longer_lag() -> None:
     assert tube_lag(model_of(scale_of(3), settings_of())) == 14
+
+
+@pytest.fixture
+def kinds_by_peak(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Events are fast while their peak so far lies before 3 s, and glide from then on."""
+
+    def told(_: SceneModel, event: Event | OpenEvent) -> Told:
+        return Told("fast", "is fast") if event.peak_s < 3 else Told("glides", "glides along")
+
+    monkeypatch.setattr(SceneModel, "told", told)
+
+
+def changes_of(scorer: LiveScorer) -> list[EventChange]:
+    return [item for item in scored(scorer, live(walkers(80))) if isinstance(item, EventChange)]
+
+
+@pytest.mark.usefixtures("kinds_by_peak")
+@pytest.mark.parametrize(
+    ("setting", "kind"), [('events.kinds=["glides"]', "glides"), ('events.not_kinds=["glides"]', "fast")]
+)
+def test_events_of_other_kinds_are_neither_announced_nor_shown(
+    setting: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items = scored(scripted([*range(10, 20), *range(40, 50)], monkeypatch, setting), live(walkers(80)))
+    changes = [(item.type, item.key, item.kind) for item in items if isinstance(item, EventChange)]
+    assert changes == [("new", 1, kind), ("end", 1, kind)]
+    assert {event.keys for score in scores_of(items) for event in score.open_events} == {(1,)}
+
+
+@pytest.mark.usefixtures("kinds_by_peak")
+def test_what_was_announced_is_followed_to_its_end_whatever_it_becomes(monkeypatch: pytest.MonkeyPatch) -> None:
+    changes = changes_of(scripted(range(10, 60), monkeypatch, 'events.kinds=["fast"]', hottest=40))
+    told = [(change.type, change.key, change.kind) for change in changes]
+    assert told == [("new", 1, "fast"), ("update", 1, "glides"), ("end", 1, "glides")]
+
+
+@pytest.mark.usefixtures("kinds_by_peak")
+def test_what_becomes_a_wanted_kind_is_announced_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    changes = changes_of(scripted(range(10, 60), monkeypatch, 'events.kinds=["glides"]', hottest=40))
+    told = [(change.type, round(change.time_s, 1), change.start_s, change.kind) for change in changes]
+    assert told == [("new", 4.0, 1.0, "glides"), ("end", 6.6, 1.0, "glides")]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -273,3 +274,29 @@ def test_every_colour_map_paints(name: str) -> None:
 def test_an_unknown_colour_map_is_one_clear_line() -> None:
     with pytest.raises(ConfigError, match=r"'jet' .* inferno, magma"):
         HeatPaint("jet")
+
+
+def drawn_with(kind: str, x: float, path: Path, size_hw: tuple[int, int]) -> Picture:
+    """A picture of a film with one event of this kind, its box at column x."""
+    times_s, box = np.arange(3) / FPS, (x, 50.0, x + 16, 90.0)
+    told = replace(event(1, 0, 2), kind=kind, box_xyxy=box, boxes={0: box})
+    scores, look = table(times_s, np.zeros(3)), OverlaySettings(crf=1)
+    write_overlay(grey_frames(times_s, size_hw), [], scores, [told], path, fps=FPS, settings=look)
+    return decode(path)[1][1]
+
+
+@pytest.mark.parametrize("x", [0.0, 120.0, 344.0], ids=["left", "middle", "right"])
+def test_the_kind_stands_at_the_box_within_the_picture(x: float, tmp_path: Path) -> None:
+    plates = {}
+    for kind in ("", "against the stream"):
+        picture = drawn_with(kind, x, tmp_path / "o.mp4", (240, 360))
+        light = np.flatnonzero(picture[38:48, :, 1].max(axis=0) > 240)
+        plates[kind] = (int(light.min()), int(light.max()))
+    widths = {kind: last - first for kind, (first, last) in plates.items()}
+    assert widths["against the stream"] > 4 * widths[""] > 0
+    assert plates["against the stream"][0] <= x + 16
+
+
+def test_a_small_picture_has_room_for_the_number_alone(tmp_path: Path) -> None:
+    with_kind, without = (drawn_with(kind, 40.0, tmp_path / "o.mp4", (96, 128)) for kind in ("against the stream", ""))
+    assert np.array_equal(with_kind, without)

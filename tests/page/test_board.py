@@ -73,11 +73,11 @@ def test_where_the_camera_is_lost_the_curve_ends_and_the_state_says_so(board: Bo
 def test_an_event_is_listed_shown_better_and_ended(board: Board) -> None:
     event = open_event(4, 20, 22, 0.6)
     board.update(update(25, 0.6, (event,)))
-    board.change(replace(change("new", 4, 25, 20, 0.6), sentence="moves"))
+    board.change(replace(change("new", 4, 25, 20, 0.6), kind="fast", sentence="moves"))
     news, cursor = board.news(Cursor())
     (told,) = news["events"]
     known = {"id": 4, "start_s": BEGAN_S + 2, "end_s": None, "merged_into": None, "peak": 0.6, "look": 1}
-    assert told == {**known, "sentence": "moves"}
+    assert told == {**known, "kind": "fast", "sentence": "moves"}
     first = board.event(4)
     board.update(update(26, 0.7, (open_event(4, 20, 26, 0.7),), grey=10))
     (told,) = board.news(cursor)[0]["events"]
@@ -88,9 +88,9 @@ def test_an_event_is_listed_shown_better_and_ended(board: Board) -> None:
     assert better.jpeg != first.jpeg
     assert board.picture_after(0).boxes == [(4, event.now_xyxy)]  # type: ignore[union-attr]
     board.change(change("update", 4, 30, 20, 0.8))
-    board.change(replace(change("end", 4, 40, 20, 0.8, merged_into=2), sentence="moves to the left"))
+    board.change(replace(change("end", 4, 40, 20, 0.8, merged_into=2), kind="glides", sentence="moves left"))
     (told,) = board.news(cursor)[0]["events"]
-    assert told["sentence"] == "moves to the left", "what was known of it at its end"
+    assert (told["kind"], told["sentence"]) == ("glides", "moves left"), "what was known of it at its end"
     assert (told["peak"], told["end_s"], told["merged_into"], told["look"]) == (0.8, BEGAN_S + 4, 2, 2)
 
 

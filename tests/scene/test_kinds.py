@@ -10,8 +10,10 @@ from crowdad.scene.encoders import ENCODERS
 from crowdad.scene.fitting import fit_scene
 from crowdad.scene.kinds import check_kinds
 from crowdad.scene.model import SceneModel
+from crowdad.scene.streams import KINDS
 from crowdad.sources import ArraySource
 from crowdad.tubes.patches import EXTRACTORS, Extractor
+from crowdad.workflows.detect_options import DetectOptions
 from tests.tiny_scene import model_of, scale_of, settings_of, walkers
 
 
@@ -45,3 +47,16 @@ def test_a_model_of_an_unknown_kind_is_one_line_that_names_the_file(section, tmp
 
 def test_the_defaults_are_there():
     check_kinds(load_settings())
+
+
+@pytest.mark.parametrize("setting", ["kinds", "not_kinds"])
+def test_a_kind_of_event_that_no_stream_raises_names_all_that_are_known(setting):
+    settings = settings_of(f'events.{setting}=["fast", "slow"]')
+    for use in (
+        lambda: check_kinds(settings),
+        lambda: fit_scene([ArraySource(walkers(8), 10.0)], settings),
+        lambda: DetectOptions(model_of(), settings).scene(),
+    ):
+        with pytest.raises(ConfigError, match="no event is of kind 'slow'") as caught:
+            use()
+        assert all(kind in str(caught.value) for kind in KINDS)

@@ -13,6 +13,7 @@ from safetensors.numpy import save_file
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from crowdad.errors import CrowdadError, ModelError, ModelFormatError, ModelVersionError, OutputNotWritableError
+from crowdad.records import Event
 from crowdad.scene.model import FORMAT_VERSION, SceneModel, _digest
 from tests.tiny_scene import PERSON_PX, SIZE_HW, model_of, moved_otherwise, scale_of, settings_of
 
@@ -312,3 +313,19 @@ def test_scoring_keeps_to_one_thread_and_gives_the_others_back(monkeypatch: pyte
         scene.motion.normality(features)
         assert seen == [{1}]
         assert (threads(), torch.get_num_threads()) == before
+
+
+def test_events_of_wanted_kinds_are_named_and_numbered_without_gaps():
+    box = (40.0, 20.0, 60.0, 60.0)
+    fast, slow = (90.0, 0.0), (30.0, 0.0)  # 3 times as fast as people walk, and as fast
+    events = [
+        Event(number, 1.0, 2.0, 10, 19, 1.5, 15, 0.8, box, velocity_px_s=velocity)
+        for number, velocity in enumerate((slow, fast, slow, fast), start=1)
+    ]
+    kinds = ["moves unusually", "fast", "moves unusually", "fast"]
+    assert [(event.event_id, event.kind) for event in model_of().named(events)] == list(enumerate(kinds, start=1))
+    for setting in ('events.kinds=["fast"]', 'events.not_kinds=["moves unusually"]'):
+        named = model_of(settings=settings_of(setting)).named(events)
+        assert [(event.event_id, event.kind) for event in named] == [(1, "fast"), (2, "fast")]
+        assert "3.0 times as fast" in named[0].sentence
+    assert model_of(settings=settings_of('events.kinds=["glides"]')).named(events) == []

@@ -11,8 +11,9 @@ from crowdad.errors import ConfigError
 from crowdad.records import FrameResult, Heatmap
 from crowdad.scene.model import SceneModel
 from crowdad.workflows.detect_options import DetectOptions
+from crowdad.scene.streams import Told
 from crowdad.workflows.grading import EventWatch, check_sensitivity, is_ranked, ranked_level, ranked_note
-from tests.tiny_scene import SIZE_HW, model_of
+from tests.tiny_scene import SIZE_HW, model_of, settings_of
 
 
 def clip_scene(frames: int = 200, how: str = "self-fitted") -> SceneModel:
@@ -47,9 +48,15 @@ def test_a_sensitivity_beside_another_level_is_refused():
         check_sensitivity("some")
 
 
-def watched(hot: list[tuple[int, int]], frames: int = 200, ranked: bool = True, warm: tuple[tuple[int, int], ...] = ()):
+def watched(
+    hot: list[tuple[int, int]],
+    frames: int = 200,
+    ranked: bool = True,
+    warm: tuple[tuple[int, int], ...] = (),
+    scene: SceneModel | None = None,
+):
     """Events and candidates of a clip with heat of 6 times, or 2 where warm, at one place during spans of frames."""
-    scene = clip_scene()
+    scene = scene or clip_scene()
     level = ranked_level(scene, None)
     watch = EventWatch(scene, 10.0, level, ranked)
     for index in range(frames):
@@ -89,3 +96,15 @@ def test_with_an_alarm_level_there_are_no_candidates():
     assert len(events) == 1
     assert events[0].surprise is None
     assert list(candidates) == []
+
+
+@pytest.mark.parametrize("ranked", [True, False])
+def test_what_is_not_wanted_takes_no_number_and_no_room(ranked, monkeypatch):
+    monkeypatch.setattr(SceneModel, "told", lambda _, event: Told("fast" if event.peak_s < 10 else "glides", "moves"))
+    scene = clip_scene(400)
+    scene.settings = settings_of('events.kinds=["glides"]')
+    events, candidates = watched([(50, 56), (150, 156)], 400, ranked, ((20, 26), (120, 126)), scene)
+    assert [(event.event_id, event.kind, event.start_s >= 10) for event in events] == [(1, "glides", True)]
+    assert [moment.kind for moment in candidates] == ["glides"] * len(candidates)
+    assert [moment.event_id for moment in candidates] == list(range(2, 2 + len(candidates)))
+    assert len(candidates) == ranked

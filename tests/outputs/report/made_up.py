@@ -34,12 +34,16 @@ PEOPLE = People(
 
 @dataclass(frozen=True, eq=False)
 class MadeUp:
-    """A run of `count` frames at `fps`, unusual in `spans` (first, last frame), where a hot place walks right."""
+    """A run of `count` frames at `fps`, unusual in `spans` (first, last frame), where a hot place walks right.
+
+    kinds: that of each event; none: they have no kind.
+    """
 
     count: int
     fps: float
     spans: Sequence[tuple[int, int]]
     start_s: float = 0.0
+    kinds: Sequence[str] = ()
 
     @property
     def table(self) -> FrameTable:
@@ -62,7 +66,8 @@ class MadeUp:
     def _event(self, number: int, first: int, last: int) -> Event:
         boxes = {frame: (float(frame % 64), 20.0, float(frame % 64) + 40, 80.0) for frame in range(first, last + 1)}
         start_s, end_s = self.start_s + first / self.fps, self.start_s + (last + 1) / self.fps
-        return Event(number + 1, start_s, end_s, first, last, start_s, first, self.peak(number), boxes[first], boxes)
+        event = Event(number + 1, start_s, end_s, first, last, start_s, first, self.peak(number), boxes[first], boxes)
+        return replace(event, kind=self.kinds[number], sentence="goes on") if self.kinds else event
 
     def maps(self, every: int = 1) -> Iterator[MapChunk]:
         """Levels 0, but those of two rows of cells at the event's column in its frames."""
@@ -115,6 +120,10 @@ class MadeUp:
 
 SHORT = MadeUp(100, 10.0, [(20, 29), (50, 79), (90, 93)])
 """Ten seconds with three events, of 1 s, 3 s and 0.4 s."""
+
+
+OF_KINDS = replace(SHORT, kinds=("fast", "against the stream", "fast"))
+"""The same with kinds and sentences."""
 
 
 def without_pictures(look: Look) -> Look:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 
 from crowdad.outputs.report import Look, Reason, write_page
 from crowdad.outputs.report.packing import PackedHeat
-from tests.outputs.report.made_up import SHORT, MadeUp, without_pictures
+from tests.outputs.report.made_up import OF_KINDS, SHORT, MadeUp, without_pictures
 
 NASTY = """<script>alert(1)</script>&"'.mp4"""
 
@@ -67,6 +68,22 @@ def test_what_was_found_can_be_read_without_a_script(tmp_path: Path) -> None:
     assert heights[0] == 2 * heights[23]
 
 
+def test_what_is_unusual_comes_first_and_what_is_normal_is_folded(tmp_path: Path) -> None:
+    grey, motion = np.full((36, 24), 99, np.uint8), np.full((5, 5, 3), 200, np.uint8)
+    look = replace(OF_KINDS.look(), reasons={2: Reason(0.41, grey, motion, [(0.41, 0.03, grey, motion)])})
+    results = OF_KINDS.results()
+    results = results.model_copy(update={"candidates": results.events[:1]})
+    write_page(tmp_path / "report.html", results, OF_KINDS.table, look)
+    page = read(tmp_path / "report.html")
+    said = " ".join(page.text.split())
+    assert "Event 2 against the stream Goes on 0:05.0 to 0:08.0" in said
+    assert "Candidate 1 fast Goes on 0:02.0 to 0:03.0" in said
+    names = [name for name, _ in page.elements]
+    assert names.index("details", names.index("h3")) < names.index("figure"), "patches are behind a fold"
+    assert not [element for name, element in page.elements if name == "details" and "open" in element]
+    assert [event["kind"] for event in json.loads(page.data)["events"]] == ["fast", "against the stream", "fast"]
+
+
 def test_names_and_warnings_stay_text(tmp_path: Path) -> None:
     page = read(SHORT.write(tmp_path, NASTY, warnings=[f"{NASTY} is odd"]))
     assert NASTY in page.text
@@ -115,8 +132,8 @@ def test_why_an_event_was_flagged(tmp_path: Path) -> None:
     path = tmp_path / "report.html"
     write_page(path, SHORT.results(), SHORT.table, Look(look.video, 0.0, look.heat, look.still, look.peaks, reasons))
     page = read(path)
-    assert page.text.count("Why") == 2
-    assert "Why is told for 1 of the 3 events" in page.text
+    assert page.text.count("What is normal here") == 1
+    assert "What is normal there is shown for 1 of the 3 events" in page.text
     assert "at most 0.41 similar to normal motion" in " ".join(page.text.split())
     assert "similarity 0.38, 0.2% of normal motion" in page.text
     motions = [element for name, element in page.elements if name == "img" and element.get("class") == "motion"]
@@ -135,7 +152,7 @@ def test_text_has_the_contrast_of_wcag_aa(scheme: int, tmp_path: Path) -> None:
     block = re.findall(r":root \{(.*?)\}", style, re.DOTALL)[scheme]
     colours = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", block))
     pairs = [(text, ground) for text in ("ink", "quiet") for ground in ("ground", "card")]
-    pairs += [("on-accent", "accent"), ("hot-text", "ground"), ("hot-text", "shade"), ("ink", "notice")]
+    pairs += [("on-accent", "accent"), ("ink", "notice"), *(("hot-text", on) for on in ("ground", "shade", "card"))]
     for text, ground in pairs:
         light, dark = sorted((luminance(colours[text]), luminance(colours[ground])), reverse=True)
         assert (light + 0.05) / (dark + 0.05) >= 4.5, f"{text} on {ground}"

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -231,3 +232,30 @@ def test_another_camera_than_the_models_is_told_on_top(live: LivePage, opened: O
     assert page.inner_text("#view") == "Moved: turned by about 40 px to the left."
     live.board.status(status().model_copy(update={"view": CameraRecord(verdict="same", certainty=1, detail="")}))
     until(page, "document.getElementById('view').hidden")
+
+
+def test_kinds_of_events_are_chosen_among(live: LivePage, opened: Opener) -> None:
+    page = opened(live)
+    tell(live, 0)
+    shows(page, 1)
+    for key, kind in {1: "fast", 2: "glides", 3: "fast"}.items():
+        live.board.change(replace(change("new", key, key, key, began_s=time.time()), kind=kind, sentence="goes on"))
+        until(page, f"document.querySelectorAll('.event').length === {key}")
+        assert page.locator("#kinds").is_hidden() == (key == 1), "one kind is no choice"
+    said(page, "Event 3, fast, began at ")
+    page.focus(".chip >> nth=2")
+    page.keyboard.press("Space")
+    assert page.inner_text("#pause") == "Pause", "the key was the chip's"
+    assert [card.is_visible() for card in page.locator(".event").all()] == [False, True, False]
+    assert page.locator(".event h3 >> nth=1").inner_text() == "Event 2, going on glides"
+    assert page.inner_text("#count") == "1 of 3 shown"
+    live.board.change(replace(change("new", 4, 4, 4, began_s=time.time()), kind="fast"))
+    until(page, "document.querySelector('#count').innerText === '1 of 4 shown'")
+    assert page.inner_text("#said").startswith("Event 3"), "what is not shown is not announced"
+    assert page.locator(".chip").all_inner_texts() == ["All", "fast 3", "glides 1"]
+    live.board.change(replace(change("update", 2, 9, 2, 0.9), kind="fast"))
+    until(page, "document.querySelector('#count').innerText === '0 of 4 shown'")
+    assert page.locator(".chip").all_inner_texts() == ["All", "fast 4", "glides 0"], "what is chosen stays"
+    assert page.evaluate("document.activeElement.className") == "chip", "focus stays, too"
+    page.click(".chip >> nth=0")
+    assert page.inner_text("#count") == "4"
