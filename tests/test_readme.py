@@ -1,4 +1,4 @@
-"""README's commands do what README says, on footage of a few seconds."""
+"""The commands of README and of docs/events.md do what is said there, on footage of a few seconds."""
 
 from __future__ import annotations
 
@@ -16,13 +16,21 @@ from crowdad import workflows
 from crowdad.cli import main
 from crowdad.outputs.watch_status import WatchStatus
 from crowdad.scene.model import SceneModel
+from crowdad.scene.streams import KINDS, STREAMS
 from crowdad.workflows import run_start
 from tests.conftest import TinyCamera
 from tests.page.made_up import status
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 USE_IT = README.partition("## Use it")[2].partition("\nA source is")[0]
-COMMANDS = [shlex.split(line, comments=True) for line in re.findall(r"^    (crowdad .*)$", USE_IT, re.MULTILINE)]
+EVENTS = (Path(__file__).parents[1] / "docs" / "events.md").read_text(encoding="utf-8")
+
+
+def commands_of(text: str) -> list[list[str]]:
+    return [shlex.split(line, comments=True) for line in re.findall(r"^    (crowdad .*)$", text, re.MULTILINE)]
+
+
+COMMANDS = commands_of(USE_IT)
 
 
 @pytest.fixture
@@ -68,3 +76,43 @@ def test_the_commands_run_one_after_the_other(footage: Path, monkeypatch: pytest
         assert (footage / name).is_file(), name
     for run in ("runs/video", "runs/monday", "runs/one"):
         assert crowdad.read_results(footage / run / "results.json").counts.scored == 120
+
+
+def table_of(text: str) -> list[list[str]]:
+    """Cells of the first table's rows, without its head."""
+    rows = [line.strip("|").split("|") for line in text.splitlines() if line.startswith("|")]
+    return [[cell.strip().replace("`", "") for cell in row] for row in rows[2:]]
+
+
+def test_every_kind_of_event_and_every_stream_is_described() -> None:
+    kinds, _, streams = EVENTS.partition("## Streams of evidence")
+    told = {kind: stream.split(", ") for kind, _, stream in table_of(kinds)}
+    assert list(told) == list(KINDS)
+    assert told == {kind: [name for name, stream in STREAMS.items() if kind in stream.kinds] for kind in KINDS}
+    assert [row[0] for row in table_of(streams)] == list(STREAMS)
+
+
+def test_kinds_of_events_are_chosen_as_their_page_says(
+    footage: Path, tiny_camera: TinyCamera, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def watch(_: str, options: Any, **__: Any) -> WatchStatus:
+        asked.append(options.scoring.settings.events.not_kinds)
+        return status(phase="ended")
+
+    monkeypatch.setattr(workflows, "watch", watch)
+    tiny_camera.scene.save(footage / "gate3.safetensors")
+    for _, *command in commands_of(EVENTS):
+        more = ["--no-overlay", "--no-report", "--threshold", "0.03"] if command[0] == "detect" else []
+        with pytest.raises(SystemExit) as leaving:
+            main([*command, *more])
+        assert leaving.value.code == 0, command
+    assert asked == [("where nobody goes",)]
+    kinds = {
+        run: {event.kind for event in crowdad.read_results(footage / "runs" / run / "results.json").events}
+        for run in ("chosen", "others", "all")
+    }
+    assert kinds["chosen"] <= {"fast", "against the stream"}
+    assert not kinds["others"] & {"stays", "left behind"}
+    assert kinds["chosen"] < kinds["all"]

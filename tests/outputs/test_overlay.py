@@ -298,5 +298,5 @@ def test_the_kind_stands_at_the_box_within_the_picture(x: float, tmp_path: Path)
 
 
 def test_a_small_picture_has_room_for_the_number_alone(tmp_path: Path) -> None:
-    with_kind, without = (drawn_with(kind, 40.0, tmp_path / "o.mp4", (96, 128)) for kind in ("against the stream", ""))
+    with_kind, without = (drawn_with(kind, 40.0, tmp_path / "o.mp4", (96, 100)) for kind in ("against the stream", ""))
     assert np.array_equal(with_kind, without)

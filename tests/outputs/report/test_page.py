@@ -75,9 +75,9 @@ def test_what_is_unusual_comes_first_and_what_is_normal_is_folded(tmp_path: Path
     results = results.model_copy(update={"candidates": results.events[:1]})
     write_page(tmp_path / "report.html", results, OF_KINDS.table, look)
     page = read(tmp_path / "report.html")
-    said = " ".join(page.text.split())
-    assert "Event 2 against the stream Goes on 0:05.0 to 0:08.0" in said
-    assert "Candidate 1 fast Goes on 0:02.0 to 0:03.0" in said
+    said = "".join(page.text.split())
+    assert "Event2againstthestreamGoeson0:05.0to0:08.0" in said
+    assert "Candidate1fastGoeson0:02.0to0:03.0" in said
     names = [name for name, _ in page.elements]
     assert names.index("details", names.index("h3")) < names.index("figure"), "patches are behind a fold"
     assert not [element for name, element in page.elements if name == "details" and "open" in element]
