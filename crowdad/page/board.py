@@ -68,7 +68,7 @@ class ToldEvent:
 
     end_s: None while it lasts.  merged_into: id of the event that it turned out to be a part of.
     jpeg: the picture that is shown of it, once the event's box was cut out.  look: counts up with every better one.
-    kind, sentence: what such an event is called, and what is unusual in it.  revision: of the board when it last changed.
+    kind, sentence: what it is called, and what is unusual in it.  revision: of the board when it last changed.
     """
 
     event_id: int

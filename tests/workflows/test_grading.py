@@ -10,8 +10,8 @@ import pytest
 from crowdad.errors import ConfigError
 from crowdad.records import FrameResult, Heatmap
 from crowdad.scene.model import SceneModel
-from crowdad.workflows.detect_options import DetectOptions
 from crowdad.scene.streams import Told
+from crowdad.workflows.detect_options import DetectOptions
 from crowdad.workflows.grading import EventWatch, check_sensitivity, is_ranked, ranked_level, ranked_note
 from tests.tiny_scene import SIZE_HW, model_of, settings_of
 

@@ -17,6 +17,7 @@ from crowdad.detection.live import EventChange, LiveUpdate
 from crowdad.errors import ConfigError, ModelError, OutputExistsError, OutputNotWritableError
 from crowdad.outputs.alerts import read_messages
 from crowdad.outputs.watch_status import WatchStatus
+from crowdad.scene.streams import KINDS
 from crowdad.workflows import AlertOptions, WatchOptions, watch
 from tests.live_camera import OFFLINE, FakeCamera
 from tests.servers import RtspServer, require_rtsp_server, write_access_units
@@ -45,6 +46,8 @@ def test_an_event_is_told_when_it_begins_and_when_it_ends(model: Path, tmp_path:
     assert first["camera"] == camera.name
     assert first["run"] == status.run
     assert first["peak_anomaly"] >= 0.5
+    assert [(line["kind"], line["sentence"]) for line in told] == [(one.kind, one.sentence) for one in changes]
+    assert all(line["kind"] in KINDS and line["sentence"] for line in told)
     clocks = [datetime.fromisoformat(first[name]) for name in ("start_at", "wall_clock")]
     assert (clocks[1] - clocks[0]).total_seconds() == pytest.approx(first["time_s"] - first["start_s"], abs=0.01)
     assert (status.events, status.open_events) == (len(kinds), 0)
