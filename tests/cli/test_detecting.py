@@ -105,7 +105,7 @@ def test_a_model_is_read_once_for_many_videos(tmp_path: Path, monkeypatch: pytes
 
 def kinds_told(*arguments: object, folder: Path) -> list[str]:
     """Kinds of the events and candidates that `crowdad detect ARGUMENTS` finds."""
-    assert run(*arguments, "-o", folder, "--overwrite", "--no-heatmaps", "--runtime", "torch") == 0
+    assert run(*arguments, "-o", folder, "--overwrite", "--no-heatmaps", "--no-overlay", "--runtime", "torch") == 0
     results = read_results(folder / "results.json")
     return [event.kind for event in (*results.events, *results.candidates)]
 
@@ -130,7 +130,6 @@ def test_only_wanted_kinds_are_told_of_footage_that_is_learned_from_itself(
     kinds = kinds_told(*command, folder=tmp_path)
     assert kinds
     assert kinds[0] not in kinds_told(*command, "--not-kinds", kinds[0], folder=tmp_path)
-    assert set(kinds_told(*command, "--kinds", kinds[0], folder=tmp_path)) == {kinds[0]}
 
 
 @pytest.mark.parametrize("option", ["--kinds", "--not-kinds"])
