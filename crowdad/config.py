@@ -79,7 +79,9 @@ class TubeSettings(_Section):
     """Patches that follow their subject back through time."""
 
     kind: str = Field(
-        "tubes", max_length=100, description="a key of EXTRACTORS: tubes follow their subject, grid patches stay put"
+        "tubes",
+        max_length=100,
+        description="a key of EXTRACTORS: tubes follow their subject, grid patches stay, pixels follow and see looks",
     )
     steps: int = Field(5, ge=1, le=100, description="samples in time, one a step")
     rows: int = Field(5, ge=1, le=100, description="samples down the body")

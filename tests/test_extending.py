@@ -137,7 +137,8 @@ def test_an_extractor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tiny_came
         asked.append(settings.kind)
         return EXTRACTORS["grid"].propose(maps, person_px, settings)[::2]
 
-    half = SimpleNamespace(propose=propose, previous_place=EXTRACTORS["tubes"].previous_place)
+    own = EXTRACTORS["tubes"]
+    half = SimpleNamespace(propose=propose, previous_place=own.previous_place, channels=own.channels)
     monkeypatch.setitem(EXTRACTORS, "half", half)
     model = tmp_path / "half.safetensors"
     quick = ("--no-picture", "--end", 8, *settings_words())

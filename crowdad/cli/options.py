@@ -148,8 +148,8 @@ Patches = Annotated[
     str | None,
     typer.Option(
         "--patches",
-        help="tubes follow their subject, grid patches stay put.  [tubes]",
-        metavar="tubes|grid",
+        help="tubes follow their subject, grid patches stay put, pixels follow it and see looks, not motion.  [tubes]",
+        metavar="tubes|grid|pixels",
         rich_help_panel=ADVANCED,
     ),
 ]

@@ -244,6 +244,7 @@ _PLAIN = ("encoder.code_norm=none",)
 ABLATIONS: dict[str, Ablation] = {
     "default": Ablation("tubes, code of length 1 during training, k-means, votes along the tubes"),
     "grid patches": Ablation("patches stay where they are", ("tubes.kind=grid",)),
+    "pixels": Ablation("outlines and foreground along the tubes in place of motion", ("tubes.kind=pixels",)),
     "reconstruction error": Ablation("of the same auto-encoder", scored_by=_Reconstruction),
     "reconstruction error of a plain code": Ablation("of one whose code is free", _PLAIN, _Reconstruction),
     "nearest neighbours": Ablation("mean cosine to the 5 nearest of 10,000 codes", scored_by=_Neighbours),

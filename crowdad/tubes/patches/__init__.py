@@ -1,4 +1,7 @@
-"""Patch extractors, one a file; a member offers `propose` (where) and `previous_place` (how it goes back in time)."""
+"""Patch extractors, one a file.
+
+A member offers `propose` (where), `previous_place` (how it goes back in time) and `channels` (what it reads).
+"""
 
 from crowdad.tubes.patches.extractor import EXTRACTORS, Extractor, extractor_kind
 from crowdad.tubes.patches.spans import Span, tubes_through

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from crowdad.config import TubeSettings
 from crowdad.tubes.flow import MotionMaps
 
-__all__ = ["look_up", "sample", "seeds"]
+__all__ = ["channels", "look_up", "sample", "seeds"]
 
 Array = npt.NDArray[np.float32]
 
@@ -32,6 +32,11 @@ def look_up(image: Array, points_xy: Array) -> Array:
     values = cv2.remap(image, table, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
     depth = () if image.ndim == 2 else (image.shape[2],)
     return np.asarray(values, np.float32).reshape(-1, *depth)[: len(flat)].reshape(*shape, *depth)
+
+
+def channels(maps: MotionMaps, picture: npt.NDArray[np.uint8], person_px: float) -> Array:
+    """How things move: the channels of the motion maps."""
+    return maps.channels
 
 
 def seeds(maps: MotionMaps, person_px: float, settings: TubeSettings) -> Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -13,7 +14,7 @@ from crowdad.config import Settings, TubeSettings
 from crowdad.errors import ConfigError
 from crowdad.records import Tubes
 from crowdad.tubes.flow import BackwardFlow, MotionMaps, motion_maps, steadied
-from crowdad.tubes.patches import grid, tubes
+from crowdad.tubes.patches import grid, pixels, tubes
 from crowdad.tubes.patches._sampling import sample
 from crowdad.tubes.scale import SceneScale, View, check_cost, views
 
@@ -31,8 +32,12 @@ class Patches(Protocol):
     def previous_place(self) -> Callable[[MotionMaps, npt.NDArray[np.float32]], npt.NDArray[np.float32]]:
         """Where each was one step earlier."""
 
+    @property
+    def channels(self) -> Callable[[MotionMaps, npt.NDArray[np.uint8], float], npt.NDArray[np.float32]]:
+        """What is read along a patch's way, (h, w, 4), of a view's picture and its height of a person."""
 
-EXTRACTORS: dict[str, Patches] = {"tubes": tubes, "grid": grid}
+
+EXTRACTORS: dict[str, Patches] = {"tubes": tubes, "grid": grid, "pixels": pixels}
 """Every kind by the name that the setting `tubes.kind` takes."""
 
 _SAME_RATE, _CLEARLY_LONGER = 1.1, 1.6
@@ -107,7 +112,8 @@ class Extractor:
                 flow = steadied(self._flow(picture, state.earlier), picture)
                 unit_px = state.unit_px if longer == 1 else state.unit_px * np.float32(longer)
                 maps = motion_maps(flow, unit_px, state.view.person_px, state.foreshortening, self._settings.motion)
-                state.history.appendleft(maps)
+                channels = self._kind.channels(maps, picture, state.view.person_px)
+                state.history.appendleft(replace(maps, channels=channels))
             state.earlier = picture
 
     def _longer(self, time_s: float | None) -> float:

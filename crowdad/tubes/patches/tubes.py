@@ -7,9 +7,9 @@ import numpy.typing as npt
 
 from crowdad.config import TubeSettings
 from crowdad.tubes.flow import MotionMaps
-from crowdad.tubes.patches._sampling import look_up, seeds
+from crowdad.tubes.patches._sampling import channels, look_up, seeds
 
-__all__ = ["previous_place", "propose"]
+__all__ = ["channels", "previous_place", "propose"]
 
 Array = npt.NDArray[np.float32]
 

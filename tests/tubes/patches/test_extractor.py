@@ -9,6 +9,7 @@ import pytest
 
 from crowdad.config import Settings
 from crowdad.records import Tubes
+from crowdad.tubes.flow import MotionMaps
 from crowdad.tubes.patches import EXTRACTORS, Extractor
 from tests.tiny_scene import PERSON_PX, SIZE_HW, STEP_PX, scale_of, settings_of, texture, walkers
 
@@ -59,6 +60,25 @@ def test_a_grid_patch_stays_where_it_is():
     assert (tubes.path_xy == tubes.path_xy[:, :1]).all()
     pitch = 0.2 * PERSON_PX
     np.testing.assert_allclose(np.mod(tubes.path_xy[:, 0] / pitch, 1), 0.5, atol=1e-3)
+
+
+def test_pixels_follow_as_tubes_do_and_read_something_else():
+    motion, looks = (last_tubes(walkers(8, speeds=(STEP_PX,)), with_kind(kind)) for kind in ("tubes", "pixels"))
+    np.testing.assert_array_equal(looks.path_xy, motion.path_xy)
+    assert np.abs(looks.features - motion.features).mean() > 0.05
+
+
+def test_pixels_are_read_alike_with_light_and_dark_exchanged_and_from_the_other_side():
+    picture = walkers(1)[0]
+    height, width = (side // 2 for side in SIZE_HW)
+    still = np.zeros((height, width), np.float32)
+    maps = MotionMaps(np.zeros((height, width, 4), np.float32), still, still, still, still)
+    read = EXTRACTORS["pixels"].channels(maps, picture, PERSON_PX)
+    negative = EXTRACTORS["pixels"].channels(maps, 255 - picture, PERSON_PX)
+    mirrored = EXTRACTORS["pixels"].channels(maps, picture[:, ::-1].copy(), PERSON_PX)[:, ::-1]
+    assert read[..., :2].max() > 0.5
+    np.testing.assert_allclose(negative, read, atol=0.05)
+    np.testing.assert_allclose(mirrored, read, atol=0.05)
 
 
 def test_features_are_in_walking_speeds():
