@@ -23,7 +23,12 @@ Floats = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 _MIN_EXCESSES = 40
 _MANY_EXCESSES = 400  # a shape read from fewer is noise, which extrapolating to an hour multiplies
 _SURE = 0.99  # of normal footage's peaks: the others may be the odd cyclist among the walkers
-_SHORT_TAIL = 0.3  # where peaks are few, or only the lower ones are sure, an exponential through most of them
+_SHORT_TAIL = 0.3  # where peaks are few, an exponential through most of them
+_SHOULDERS = (
+    0.3,
+    0.5,
+    0.7,
+)  # where only the lower peaks are sure: exponentials through higher and higher parts of them
 _SHAPE_LIMITS = (-0.25, 0.15)
 _WINDOW_HOURS = 1.0
 _FIRST_HOURS = 1 / 30
@@ -242,24 +247,46 @@ def fit_tail(peaks: Floats, hours: float, *, tail: float, trusted: float = 1.0) 
     tail: quantile above which the tail is fitted.  trusted: share of the peaks, from below, taken as certainly normal;
     the rest count only as "at least so large", so that anomalies among them do not raise the threshold; of normal
     footage of some minutes one in a hundred is not trusted either, and no shape is read from it.
+    Where less is trusted than all, the lowest counts of several tails, through higher and higher parts of the peaks:
+    normal peaks thin out faster than the lower ones promise, and anomalies only lengthen a tail.
     Source of the method: peaks over threshold, generalised Pareto (Pickands 1975), censored maximum likelihood.
     """
     values = np.asarray(peaks, np.float64)
     if not len(values) or hours <= 0:
         raise TooLittleMotionError("nothing moves for long enough to calibrate on; give longer footage")
-    long_enough = trusted >= 1 and (1 - tail) * len(values) >= _MIN_EXCESSES
+    if trusted < 1:
+        return _lowest_tail(values, hours, trusted)
+    long_enough = (1 - tail) * len(values) >= _MIN_EXCESSES
     level = float(np.quantile(values, tail if long_enough else _SHORT_TAIL))
     excess = values[values > level] - level
     if long_enough and len(excess) >= _MANY_EXCESSES:
         shape, scale = _pareto(excess)
         how = "generalised Pareto tail"
     else:
-        limit = float(np.quantile(values, min(trusted, _SURE) if long_enough else trusted)) - level
+        limit = float(np.quantile(values, _SURE if long_enough else 1.0)) - level
         shape, scale = 0.0, _censored_mean(excess, limit) or level
         how = "exponential tail"
     # Peaks all of one height show no tail, which is no proof that there is none: at least one passes the level.
     rate = max(len(excess), 1) / hours
     return Calibration(level, rate, shape, max(scale, 1e-9), hours, how)
+
+
+def _lowest_tail(values: npt.NDArray[np.float64], hours: float, trusted: float) -> Calibration:
+    """The lowest of the exponential tails from each of `_SHOULDERS` on, of which as many peaks as matter are there.
+
+    trusted: share of the peaks that is sure where the tail begins lowest; of what lies above, others take a like part.
+    """
+    tails = []
+    for start in _SHOULDERS:
+        sure = trusted + (1 - trusted) * (start - _SHOULDERS[0]) / (1 - _SHOULDERS[0])
+        if tails and (sure - start) * len(values) < _MIN_EXCESSES:
+            break
+        level = float(np.quantile(values, start))
+        excess = values[values > level] - level
+        scale = _censored_mean(excess, float(np.quantile(values, sure)) - level) or level
+        rate = max(len(excess), 1) / hours
+        tails.append(Calibration(level, rate, 0.0, max(scale, 1e-9), hours, "exponential tail"))
+    return min(tails, key=lambda each: each.threshold(1.0))
 
 
 def usual_heat(peaks: Floats) -> tuple[float, float]:

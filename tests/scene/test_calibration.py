@@ -98,9 +98,19 @@ def test_what_passes_the_limit_counts_only_as_at_least_that_large():
     peaks = np.sort(0.2 + rng.exponential(0.05, 500))
     moved = peaks.copy()
     moved[-50:] += 10
-    first, second = (fit_tail(sample, 1.0, tail=0.9, trusted=0.85) for sample in (peaks, moved))
-    assert first == second
-    assert first.how == "exponential tail"
+    first, second = (fit_tail(sample, 1.0, tail=0.9, trusted=0.85).threshold(1.0) for sample in (peaks, moved))
+    assert first <= second < 1.15 * first
+
+
+def test_where_normal_peaks_thin_out_the_threshold_is_read_where_they_do_unless_anomalies_are_there():
+    rng = np.random.default_rng(6)
+    normal = rng.weibull(2.0, 1000) * 0.1
+    dirty = np.concatenate([normal, rng.uniform(0.3, 0.8, 150)])
+    known = fit_tail(normal, 0.1, tail=0.9).threshold(1.0)
+    clean, spoilt = (fit_tail(peaks, 0.1, tail=0.9, trusted=0.7).threshold(1.0) for peaks in (normal, dirty))
+    from_the_lowest = fit_tail(normal[:130], 0.013, tail=0.9, trusted=0.7).threshold(1.0)
+    assert known < clean < 1.3 * known < from_the_lowest
+    assert clean < spoilt < 2 * clean
 
 
 def test_the_censored_scale_by_hand():

@@ -26,7 +26,7 @@ Floats = npt.NDArray[np.float64]
 _FEWEST_TUBES = 500
 _MOST_STIFF = 5.0  # spreads
 _COEFFICIENTS = 7  # a constant, and three things known of a tube with their squares
-_SHOULDER = (0.80, 0.95)  # quantiles of the occupied cells of maps that their tail is read from: few anomalies reach
+_SHOULDERS = ((0.5, 0.8), (0.6, 0.85), (0.7, 0.9), (0.8, 0.95))  # quantiles that the tail of a map's cells is read from
 _HIGH = 0.98  # quantile above which it adds
 
 
@@ -105,8 +105,10 @@ class Gait(TubeStream):
             own.append(step.beside[0][occupied])
         if not sum(map(len, own)):
             return self
-        _, motion_tail = _tail(np.concatenate(motion))
-        floor, own_tail = _tail(np.concatenate(own))
+        # Anomalies in what is learned from are among the highest: they only lengthen motion's tail, up to eightfold.
+        all_motion, all_own = np.concatenate(motion), np.concatenate(own)
+        motion_tail = min(_tail(all_motion, *shoulder)[1] for shoulder in _SHOULDERS)
+        floor, own_tail = _tail(all_own, *_SHOULDERS[-1])
         return replace(self, floor=floor, weight=motion_tail / max(own_tail, 1e-6))
 
     def taught(self, tubes: Sequence[Tubes]) -> Self:
@@ -120,14 +122,11 @@ class Gait(TubeStream):
         return Told("glides", f"glides{going}: its legs swing less than those of others who move as fast")
 
 
-def _tail(values: Array) -> tuple[float, float]:
-    """A high quantile and the mean excess over it, of an exponential tail through the values below it.
-
-    Anomalies in what is learned from are among the highest, and would lengthen motion's tail eightfold.
-    """
-    shoulder, top = np.quantile(values, _SHOULDER)
-    scale = float(top - shoulder) / math.log((1 - _SHOULDER[0]) / (1 - _SHOULDER[1]))
-    return float(top) + scale * math.log((1 - _SHOULDER[1]) / (1 - _HIGH)), scale
+def _tail(values: Array, first: float, last: float) -> tuple[float, float]:
+    """A high quantile and the mean excess over it, of an exponential tail through two lower quantiles."""
+    low, high = np.quantile(values, (first, last))
+    scale = float(high - low) / math.log((1 - first) / (1 - last))
+    return float(high) + scale * math.log((1 - last) / (1 - _HIGH)), scale
 
 
 def _swing(tubes: Tubes) -> Floats:

@@ -54,14 +54,14 @@ def test_it_adds_as_much_as_motion_where_both_stand_out_alike(gait: Gait) -> Non
     assert weighted.added(np.float32([weighted.floor + 2])) == pytest.approx(2 * weighted.weight, rel=1e-5)
 
 
-def test_anomalies_inside_change_little_of_what_it_adds(gait: Gait) -> None:
+def test_anomalies_inside_hardly_change_what_it_adds(gait: Gait) -> None:
     rng = np.random.default_rng(1)
     motion, own = rng.exponential(0.1, (200, 20, 20)).astype(np.float32), rng.exponential(2.0, (200, 1, 20, 20))
     clean, spoilt = (
         gait.weighted(StepMap(raw, 1.0, 9, beside=beside) for raw, beside in zip(maps, own, strict=True))
-        for maps in (motion, np.where(rng.random(motion.shape) < 0.02, 3.0, motion).astype(np.float32))
+        for maps in (motion, np.where(rng.random(motion.shape) < 0.05, 3.0, motion).astype(np.float32))
     )
-    assert clean.weight < spoilt.weight < 1.5 * clean.weight
+    assert spoilt.weight == pytest.approx(clean.weight, rel=0.25)
 
 
 def test_what_is_told(gait: Gait) -> None:
