@@ -68,7 +68,10 @@ def table(rows: Sequence[Row]) -> str:
     """One line a scene and kind; then what normal footage of the scene brings."""
     if not rows:
         return "No rows yet: run `python -m benchmarks.kinds`."
-    lines = ["| scene | kind | frame AUC | told | seconds to the alarm | false events, in minutes |", "|" + "---|" * 6]
+    lines = [
+        "| scene | kind | frame AUC | told | seconds to the start of its event | false events, in minutes |",
+        "|" + "---|" * 6,
+    ]
     keys = dict.fromkeys((row["scene"], row["kind"]) for row in rows)
     for scene, kind in keys:
         found = [row for row in rows if (row["scene"], row["kind"]) == (scene, kind)]

@@ -160,15 +160,17 @@ def raw_of(anomaly: npt.NDArray[np.float32], threshold_raw: float) -> npt.NDArra
 class RunningCalibration:
     """Keeps the threshold current while a camera is watched: light, weather and crowds change what is normal.
 
-    base: the calibration when the scene was fitted.  settings: as then.
+    base: the calibration when the scene was fitted.  settings: as then.  streams: those whose heat it was read from, by
+    their places in the scene's streams; where another leads, nothing is known of theirs.
 
     The tail is fitted anew each minute to the peaks of the last hour, as footage that may hold anomalies is calibrated:
     only the lower share of the peaks that is `trusted` shapes it, so a burst of anomalies does not raise the threshold.
     The more was seen, the more it counts against `base`; the threshold never leaves half to twice the fitted one.
     """
 
-    def __init__(self, base: Calibration, settings: CalibrationSettings) -> None:
+    def __init__(self, base: Calibration, settings: CalibrationSettings, streams: Sequence[int] = (0,)) -> None:
         self._base = base
+        self._streams = list(streams)
         self._settings = settings
         self._factor = 1.0
         self._run: tuple[int, tuple[int, ...]] | None = None
@@ -195,7 +197,10 @@ class RunningCalibration:
         self._frames += 1
         if result.warm_up or self._frames % gap:
             return
-        self._block.append(raw_of(result.heatmap.anomaly, self.threshold_raw))
+        raw = raw_of(result.heatmap.anomaly, self.threshold_raw)
+        if result.leading is not None:  # other streams' levels follow the threshold, which would follow itself
+            raw = raw * np.isin(result.leading, self._streams)
+        self._block.append(raw)
         if len(self._block) < self._settings.block_steps:
             return
         hours = len(self._block) * gap / fps / 3600
@@ -276,7 +281,7 @@ def _lowest_tail(values: npt.NDArray[np.float64], hours: float, trusted: float) 
 
     trusted: share of the peaks that is sure where the tail begins lowest; of what lies above, others take a like part.
     """
-    tails = []
+    tails: list[Calibration] = []
     for start in _SHOULDERS:
         sure = trusted + (1 - trusted) * (start - _SHOULDERS[0]) / (1 - _SHOULDERS[0])
         if tails and (sure - start) * len(values) < _MIN_EXCESSES:

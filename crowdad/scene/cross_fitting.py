@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -83,12 +84,22 @@ def _maps(
     gait: Gait, scale: SceneScale, settings: Settings, gathered: Gathered, scores: Sequence[Array]
 ) -> Iterator[StepMap]:
     """Of motion, and of gait beside it: some of the kept steps', spread over all."""
-    voter = voter_of(scale, settings, beside=1)
     every = max(1, round(len(scores) / _MAPS_OF_TAILS))
-    for number, (tubes, score) in enumerate(zip(gathered.kept.values(), scores, strict=True)):
-        for step in voter.push(tubes, score, gait.anomaly(tubes)[:, None]):
-            if number % every == 0:
-                yield step
+    yield from islice(_all_maps(gait, scale, settings, gathered, scores), 0, None, every)
+
+
+def _all_maps(
+    gait: Gait, scale: SceneScale, settings: Settings, gathered: Gathered, scores: Sequence[Array]
+) -> Iterator[StepMap]:
+    """A map of every kept step; nothing votes across a gap between them."""
+    voter = voter_of(scale, settings, beside=1)
+    last = -1
+    for (number, tubes), score in zip(gathered.kept.items(), scores, strict=True):
+        if number != last + 1:
+            yield from voter.finish()
+        last = number
+        yield from voter.push(tubes, score, gait.anomaly(tubes)[:, None])
+    yield from voter.finish()
 
 
 def _peaks(

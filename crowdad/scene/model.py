@@ -101,6 +101,11 @@ class SceneModel:
         assert isinstance(motion, Motion)
         return motion
 
+    @property
+    def calibrated(self) -> tuple[int, ...]:
+        """Places in `streams` of those whose heat `calibration` was read from."""
+        return tuple(place for place, stream in enumerate(self.streams.values()) if stream.calibrated)
+
     def told(self, event: Event | OpenEvent) -> Told:
         """What an event of footage of this scene is called, and what is unusual in it, as its stream tells it."""
         return list(self.streams.values())[event.stream].told(event, self.scale)

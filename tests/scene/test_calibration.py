@@ -292,6 +292,26 @@ def test_the_threshold_never_leaves_half_to_twice_the_fitted_one():
         assert running.threshold_raw == pytest.approx(bound * base.threshold(1.0))
 
 
+def test_what_other_streams_say_does_not_move_it():
+    base = base_calibration()
+    running = RunningCalibration(base, SETTINGS, streams=(0, 1))
+    for second in range(HOUR_RESULTS):
+        anomaly = np.full((16, 16), 0.45, np.float32)
+        place = FrameResult(
+            second,
+            float(second),
+            0.0,
+            0.45,
+            False,
+            False,
+            4,
+            Heatmap(anomaly, 8, (160, 160)),
+            leading=np.full((16, 16), 2, np.uint8),
+        )
+        running.see(place, gap=1, fps=1.0)
+    assert running.threshold_raw == base.threshold(1.0)
+
+
 def test_an_empty_street_leaves_the_threshold_alone():
     base = base_calibration()
     running = RunningCalibration(base, SETTINGS)

@@ -87,8 +87,8 @@ class Candidate:
     def see(self, region: Region, strong: bool) -> None:
         """Take note of one of this frame's regions."""
         if region.frame_index == self.now.frame_index:
-            peak_anomaly = max(region.peak_anomaly, self.now.peak_anomaly)
-            region = replace(region, box_xyxy=union(self.now.box_xyxy, region.box_xyxy), peak_anomaly=peak_anomaly)
+            hotter = max(self.now, region, key=lambda each: each.peak_anomaly)
+            region = replace(hotter, box_xyxy=union(self.now.box_xyxy, region.box_xyxy))
         self.now = region
         if region.peak_anomaly > self.peak.peak_anomaly or region.frame_index == self.peak.frame_index:
             self.peak = region

@@ -116,6 +116,7 @@ class Stream(ABC):
     """One kind of evidence that something is unusual, as it was learned of one camera.
 
     name: of its arrays' prefix in the model file.  kinds: what the events are called that it raises.
+    calibrated: whether its heat is part of what the scene's own calibration was read from.
     ranks: whether it also counts below its level, where one thing is more unusual than another; else it only alarms.
 
     of_place: whether it knows places of the picture, so that it says nothing of another view.
@@ -130,6 +131,7 @@ class Stream(ABC):
 
     name: ClassVar[str]
     kinds: ClassVar[tuple[str, ...]]
+    calibrated: ClassVar[bool] = False
     ranks: ClassVar[bool] = True
     of_place: ClassVar[bool] = False
     memory_s: ClassVar[float] = 0.0

@@ -16,7 +16,7 @@ from crowdad.scene.calibration import Calibration
 from crowdad.scene.heatmap import StepMap, voter_of
 from crowdad.scene.streams._base import Lesson, MapStream, Step, Told
 from crowdad.scene.streams.crowd_places import box_of, place_of, thinned
-from crowdad.scene.streams.crowd_sums import SUMS, CrowdCounter, people_among
+from crowdad.scene.streams.crowd_sums import SUMS, CrowdCounter
 from crowdad.scene.streams.crowd_told import KINDS, UNTOLD, Happening, happening_of, told_of
 from crowdad.scene.streams.crowd_usual import (
     CHANGE_S,
@@ -30,6 +30,7 @@ from crowdad.scene.streams.crowd_usual import (
     tail_of,
     usual_of,
 )
+from crowdad.scene.streams.people import people_among
 from crowdad.scene.streams.tails import Tail
 from crowdad.tubes.scale import SceneScale
 
@@ -158,6 +159,8 @@ class CrowdLearner:
         tubes_per_person = tubes / people
         runs = [self._measures(np.array(run, np.float64), tubes_per_person) for run in self._runs]
         runs = [run for run in runs if len(run)]
+        if not runs:
+            return None
         usual = usual_of(np.concatenate(runs), tubes_per_person, self._step_s)
         if usual.people < _FEWEST_PEOPLE or usual.speed < _LEAST_SPEED:
             return None
@@ -268,9 +271,7 @@ class CrowdRun:
         raw = min(float(raw_of(away)[0]), _MOST * self._least)
         if raw < _FAINT * self._least:
             return raw, None
-        speed, *_, now, lately = np.exp(measures[0]).tolist()
-        people = lately if np.abs(away[0]).argmax() == 5 else now
-        return raw, happening_of(away[0], speed, max(people - LEAST_PEOPLE, 0.0), self._is_at_once(), usual)
+        return raw, happening_of(away[0], measures[0], self._is_at_once(), usual)
 
     def _caused(self, happening: Happening, raw: float) -> Happening:
         """What lately made people leave, if their absence is all that is unusual now."""

@@ -6,13 +6,11 @@ from collections import deque
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial import cKDTree
 
-from crowdad.records import Tubes
 from crowdad.scene.streams._base import Step
 from crowdad.tubes.scale import SceneScale
 
-__all__ = ["SUMS", "CrowdCounter", "people_among"]
+__all__ = ["SUMS", "CrowdCounter"]
 
 Array = npt.NDArray[np.float64]
 
@@ -21,7 +19,6 @@ SUMS = 6
 the way from the place that all come from or make for, the weights of these, steps."""
 
 _LEAST_ALIVE = 3  # steps that a path must have: over fewer the flow's noise looks like speed
-_NEAR = 0.4  # person heights: tubes so near to each other are of one person
 _LEAST_SPEED = 0.05  # walking speeds: slower is not told from standing
 _HIGH = 0.65  # quantile: a few cyclists are no crowd
 _TO_MIDDLE = 0.1
@@ -120,12 +117,3 @@ def _middle(values: Array) -> Array:
     """The median over the first axis; of an even number the upper one, found in a tenth of the time."""
     half = len(values) // 2
     return np.asarray(np.partition(values, half, axis=0)[half])
-
-
-def people_among(tubes: Tubes) -> float:
-    """About how many people these tubes are of, where people keep a distance: a sum over tubes of 1 / neighbours."""
-    if not len(tubes):
-        return 0.0
-    place = tubes.path_xy[:, 0]
-    near = cKDTree(place).query_ball_point(place, _NEAR * tubes.person_px, return_length=True)
-    return float((1 / near).sum())

@@ -9,7 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from crowdad.scene.streams._base import Told
-from crowdad.scene.streams.crowd_usual import Usual
+from crowdad.scene.streams.crowd_usual import LEAST_PEOPLE, Usual
+
+Array = npt.NDArray[np.float64]
 
 __all__ = ["KINDS", "UNTOLD", "Happening", "happening_of", "told_of"]
 
@@ -28,12 +30,13 @@ _RUNS, _SCATTERS, _GATHERS, _STANDS, _MANY, _FEW = range(len(KINDS))
 
 _CODES = 42  # for each kind: 6 kinds fit into a byte, 0 says nothing
 _ONCE, _BY_OCTAVE = 20, 6  # code of what is as usual, codes for twice as much
+_STANDING = 0.3  # times as fast as usual: no more than swaying
 _RUNNING = 1.5  # times as fast as usual: who runs away runs before all
 
 
 @dataclass(frozen=True)
 class Happening:
-    """kind: place in `KINDS`.  times: how fast, or how many, by the usual, > 0."""
+    """kind: place in `KINDS`.  times: how fast, or how many, by the usual, >= 0."""
 
     kind: int
     times: float
@@ -62,13 +65,15 @@ class Happening:
         return Happening(kind, 2 ** ((code - _ONCE) / _BY_OCTAVE))
 
 
-def happening_of(away: npt.NDArray[np.float64], speed: float, people: float, sudden: bool, usual: Usual) -> Happening:
+def happening_of(away: Array, measures: Array, sudden: bool, usual: Usual) -> Happening:
     """What is unusual before all else.
 
-    away: (MEASURES,), spreads from the usual.  speed: in walking speeds.  sudden: people stopped, or left, at once.
+    away: (MEASURES,), spreads from the usual.  measures: (MEASURES,).  sudden: people stopped, or left, at once.
     """
     leading = int(np.abs(away).argmax())
-    faster, more = speed / usual.speed, people / usual.people
+    by_speed, by_number = (1 if leading == 1 else 0), (5 if leading == 5 else 4)
+    faster = math.exp(measures[by_speed] - usual.middle[by_speed])
+    more = max(math.exp(measures[by_number]) - LEAST_PEOPLE, 0.0) / usual.people
     if leading <= 1 and away[leading] < 0:
         return Happening(_STANDS, faster)
     if leading <= 1 or (leading == 2 and faster > _RUNNING):
@@ -77,18 +82,20 @@ def happening_of(away: npt.NDArray[np.float64], speed: float, people: float, sud
         return Happening(_SCATTERS if away[2] > 0 else _GATHERS, faster)
     if away[leading] > 0:
         return Happening(_MANY, more)
-    return Happening(_STANDS if sudden else _FEW, more)
+    return Happening(_STANDS, 0.0) if sudden else Happening(_FEW, more)
 
 
 def told_of(happening: Happening, usual: Usual) -> Told:
     """In words."""
+    pace = f"the crowd moves {happening.times:.1f} times as fast as usual"
+    number = f"{_moving(happening.times * usual.people)}; about {_about(usual.people)} are usual"
     sentence = {
-        _RUNS: f"the crowd moves {happening.times:.1f} times as fast as usual",
+        _RUNS: pace,
         _SCATTERS: "people leave a place in all directions",
         _GATHERS: "people come to one place from all directions",
-        _STANDS: "everybody stands still",
-        _MANY: f"about {_about(happening.times * usual.people)} people move where {_about(usual.people)} are usual",
-        _FEW: f"about {_about(happening.times * usual.people)} people move where {_about(usual.people)} are usual",
+        _STANDS: pace if happening.times > _STANDING else "everybody stands still",
+        _MANY: number,
+        _FEW: number,
     }[happening.kind]
     return Told(KINDS[happening.kind], sentence)
 
@@ -96,3 +103,7 @@ def told_of(happening: Happening, usual: Usual) -> Told:
 def _about(people: float) -> str:
     """Two digits are more than is known."""
     return f"{people:.0f}" if people < 20 else f"{round(people / 5) * 5}"
+
+
+def _moving(people: float) -> str:
+    return "hardly anybody is moving" if people < 0.5 else f"about {_about(people)} people are moving"

@@ -49,6 +49,7 @@ class Gait(TubeStream):
     weight: float = 0.0
 
     name: ClassVar[str] = "gait"
+    calibrated: ClassVar[bool] = True
     kinds: ClassVar[tuple[str, ...]] = ("glides",)
     unlabelled_s: ClassVar[float] = 60.0  # of less, those who glide are a good part of all that is seen
 
@@ -109,7 +110,7 @@ class Gait(TubeStream):
         all_motion, all_own = np.concatenate(motion), np.concatenate(own)
         motion_tail = min(_tail(all_motion, *shoulder)[1] for shoulder in _SHOULDERS)
         floor, own_tail = _tail(all_own, *_SHOULDERS[-1])
-        return replace(self, floor=floor, weight=motion_tail / max(own_tail, 1e-6))
+        return replace(self, floor=floor, weight=motion_tail / own_tail) if own_tail > 0 else self
 
     def taught(self, tubes: Sequence[Tubes]) -> Self:
         """The same with what a person called normal below its floor."""

@@ -55,6 +55,7 @@ class Motion(Stream):
     motions: npt.NDArray[np.uint8] | None = None
 
     name: ClassVar[str] = "motion"
+    calibrated: ClassVar[bool] = True
     kinds: ClassVar[tuple[str, ...]] = ("fast", "moves unusually")
 
     def __post_init__(self) -> None:

@@ -80,7 +80,7 @@ class Nowhere(TubeStream):
         return self.tail.level(alarms_per_hour) * (1 + DOUBT / self.passages)
 
     def told(self, event: Event | OpenEvent, scale: SceneScale) -> Told:
-        return Told("where nobody goes", f"is where hardly anybody of about {_rounded(self.passages)} people went")
+        return Told("where nobody goes", f"is where hardly any of about {_rounded(self.passages)} people went")
 
 
 def _rounded(count: float) -> int:

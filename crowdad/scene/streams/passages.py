@@ -9,19 +9,23 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter
-from scipy.spatial import cKDTree
 
 from crowdad.records import Tubes
+from crowdad.scene.streams.people import people_among
 from crowdad.tubes.scale import SceneScale
 
 __all__ = [
     "BINS",
+    "DIRECTIONS",
+    "DOUBT",
+    "PASSAGE_PH",
     "PassageCounter",
     "PlaceGrid",
     "Ways",
     "apart_from",
     "cell_of",
     "density",
+    "passages_of",
     "shares_by_place",
     "ways_of",
 ]
@@ -51,7 +55,6 @@ _REGION_PH, _PLACE_PH, _DENSITY_PH = 3.0, 0.75, 0.5
 _LEVEL_RATIO = 1.2  # sigmas of a blur that changes over the picture, one to the next
 _PARTS = 8
 _FIRST_PART_STEPS = 25
-_NEAR_PH = 0.4
 _TAUGHT = 20.0  # times that what a person called normal counts
 _COUNTED_EVERY = 8  # steps: tubes a person are counted in some of them
 
@@ -169,10 +172,8 @@ class PassageCounter:
 
     def _count_people(self, tubes: Tubes) -> None:
         """Tubes that see one subject lie close together."""
-        places = tubes.path_xy[:, 0] / tubes.person_px[:, None]
-        near = cKDTree(places).query_ball_point(places, _NEAR_PH, return_length=True)
         self._tubes += len(tubes)
-        self._people += float((1 / near).sum())
+        self._people += people_among(tubes)
 
     @property
     def _tubes_per_person(self) -> float:

@@ -15,7 +15,7 @@ from crowdad.records import Event, OpenEvent, Tubes
 from crowdad.scene.calibration import Calibration
 from crowdad.scene.peaks import VotedPeaks
 from crowdad.scene.streams._base import Lesson, Step, Told, TubeStream
-from crowdad.scene.streams.pace import Pace, pace_of
+from crowdad.scene.streams.pace import pace_of, picture_turn, towards
 from crowdad.scene.streams.passages import (
     BINS,
     DIRECTIONS,
@@ -38,6 +38,7 @@ Floats = npt.NDArray[np.float64]
 
 _FEWEST_PASSAGES = 20.0
 _SHARE_OF_ALARMS = 0.1
+_HARDLY = 0.2  # walking speeds: no more than shifting from foot to foot
 _OWN_PAST_PH, _OWN_DOUBT_PH = 1.5, 0.3  # walked by a subject: what its surprise is averaged over, and doubted for
 _TRACE_PH = 0.4
 _MAIN = 0.6  # share of a way: what goes the other way goes against the stream
@@ -65,7 +66,7 @@ class Place(TubeStream):
     name: ClassVar[str] = "place"
     kinds: ClassVar[tuple[str, ...]] = ("against the stream", "goes an unusual way", "fast", "unusual pace")
     of_place: ClassVar[bool] = True
-    memory_s: ClassVar[float] = 20.0  # ten times as long as the mean of its past takes to walk
+    memory_s: ClassVar[float] = 40.0  # twenty times as long as the mean of its past takes to walk
 
     @classmethod
     def learner(cls, scale: SceneScale, settings: Settings) -> _Learner:
@@ -96,27 +97,36 @@ class Place(TubeStream):
         if pace is None:
             return Told("goes an unusual way", "goes a way that people here usually do not")
         ways = self._ways(event, scale)
-        own, main = ways[round(pace.turn * DIRECTIONS) % DIRECTIONS], int(ways.argmax())
+        own, main = ways[round(pace.ground_turn * DIRECTIONS) % DIRECTIONS], int(ways.argmax())
         if own >= _COMMON:
             kind = "fast" if pace.times >= _FAST else "unusual pace"
-            return Told(kind, f"moves {pace.times:.1f} times as fast as people walk, {pace.towards}; that is rare here")
-        if ways[main] >= _MAIN and abs((pace.turn - main / DIRECTIONS + 0.5) % 1 - 0.5) > 0.25:
-            usual = Pace(1.0, main / DIRECTIONS).towards
-            return Told("against the stream", f"goes {pace.towards}, where {round(100 * ways[main])} of 100 go {usual}")
-        return Told("goes an unusual way", f"goes {pace.towards}, as {_of_100(own)} do here")
+            speed = f"moves at {pace.times:.1f} times walking speed {pace.towards}"
+            return Told(kind, f"{speed if pace.times >= _HARDLY else 'hardly moves'}, which is rare here")
+        if ways[main] >= _MAIN and abs((pace.ground_turn - main / DIRECTIONS + 0.5) % 1 - 0.5) > 0.25:
+            usual = towards(picture_turn(main / DIRECTIONS, _foreshortening(event, scale)))
+            return Told("against the stream", f"goes {pace.towards}, where {round(100 * ways[main])} in 100 go {usual}")
+        return Told("goes an unusual way", f"goes {pace.towards}, as {_in_100(own)} do here")
 
     def _ways(self, event: Event | OpenEvent, scale: SceneScale) -> Array:
         """Share of those that go each way at the event's place, within an eighth of a turn: (DIRECTIONS,)."""
-        x0, y0, x1, y1 = event.box_xyxy
         grid = PlaceGrid.like(self.shares.shape[:2], scale)
-        here = self.shares.reshape(-1, BINS)[cell_of(grid, np.array([[(x0 + x1) / 2, (y0 + y1) / 2]]))[0]]
+        here = self.shares.reshape(-1, BINS)[cell_of(grid, np.array([_middle(event)]))[0]]
         ways = here[1:].reshape(-1, DIRECTIONS).sum(axis=0)
         within = ways + np.roll(ways, 1) + np.roll(ways, -1)
         return np.asarray(within / ways.sum(), np.float32)
 
 
-def _of_100(share: float) -> str:
-    return "less than 1 of 100" if share < 0.01 else f"{round(100 * share)} of 100"
+def _middle(event: Event | OpenEvent) -> tuple[float, float]:
+    x0, y0, x1, y1 = event.box_xyxy
+    return (x0 + x1) / 2, (y0 + y1) / 2
+
+
+def _foreshortening(event: Event | OpenEvent, scale: SceneScale) -> float:
+    return float(scale.foreshortening_at(*_middle(event)))
+
+
+def _in_100(share: float) -> str:
+    return "fewer than 1 in 100" if share < 0.01 else f"about {round(100 * share)} in 100"
 
 
 class _Surprise:
@@ -185,9 +195,12 @@ class _Learner:
         scale, settings = self._scale, self._settings
         peaks = VotedPeaks(scale, settings)
         people = self._counter.grid.person_cells(scale)
-        at, surprise = -1, None
+        at, last, surprise = -1, -1, None
         for number, tubes in lesson.kept.items():
             part = self._counter.part_of(number)
+            if surprise is not None and number != last + 1:
+                surprise.reset()
+            last = number
             if surprise is None or part != at:
                 at = part
                 surprise = _Surprise(shares_by_place(np.sum(apart_from(parts, at), axis=0), people), scale)

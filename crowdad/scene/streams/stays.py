@@ -94,9 +94,9 @@ class Stays(MapStream):
         stayed_s = float(self.known(scale)[row, column]) + until_s - event.start_s
         kind = max(event.note - 1, STAYS)
         sentences = {
-            STAYS: f"has stood here for {stayed_s:.0f} s; others pass in {max(1.0, _walk_s(scale)):.0f} s",
-            LEFT: f"was left here {stayed_s:.0f} s ago and has not moved since",
-            TAKEN: f"was taken away from here {stayed_s:.0f} s ago",
+            STAYS: f"has stood here for at least {stayed_s:.0f} s; others pass in {max(1.0, _walk_s(scale)):.0f} s",
+            LEFT: f"was left here at least {stayed_s:.0f} s ago and has not moved since",
+            TAKEN: f"was taken away from here at least {stayed_s:.0f} s ago",
         }
         return Told(self.kinds[kind], sentences[kind])
 

@@ -377,7 +377,7 @@ class _Watch:
         if options.rate is not None:
             scene = wanting(scene, options.rate)
         if own and options.threshold is None:
-            self._calibration = RunningCalibration(scene.calibration, scene.settings.calibration)
+            self._calibration = RunningCalibration(scene.calibration, scene.settings.calibration, scene.calibrated)
         _, runtime = open_runtime(scene, options.runtime, options.device)
         tubes, channels = scene.settings.tubes, len(scene.motion.mean)
         runtime.normality(np.zeros((1, channels, tubes.steps, tubes.rows, tubes.columns), np.float32))  # loads

@@ -16,7 +16,7 @@ from crowdad.scene.heatmap import StepMap, voter_of
 from crowdad.scene.streams import Lesson, Step, Told
 from crowdad.scene.streams.crowd import Crowd
 from crowdad.scene.streams.crowd_places import place_of
-from crowdad.scene.streams.crowd_told import KINDS, Happening, told_of
+from crowdad.scene.streams.crowd_told import KINDS, Happening, happening_of, told_of
 from tests.tiny_scene import scale_of, settings_of
 
 SETTINGS = settings_of()
@@ -317,4 +317,18 @@ def test_sentences(crowd: Crowd) -> None:
     told = [told_of(Happening(kind, 2.5), usual) for kind in range(len(KINDS))]
     assert [each.kind for each in told] == list(KINDS)
     assert told[0].sentence == "the crowd moves 2.5 times as fast as usual"
-    assert told[4].sentence == "about 30 people move where 12 are usual"
+    assert told[4].sentence == "about 30 people are moving; about 12 are usual"
+    assert told_of(Happening(5, 0.0), usual).sentence == "hardly anybody is moving; about 12 are usual"
+    assert told_of(Happening(3, 0.6), usual) == Told("crowd stands still", "the crowd moves 0.6 times as fast as usual")
+    assert told_of(Happening(3, 0.0), usual).sentence == "everybody stands still"
+
+
+def test_who_hurries_is_told_by_their_own_pace(crowd: Crowd) -> None:
+    usual = crowd.usual
+    measures = usual.middle + np.array([0.0, np.log(3.0), 0.0, 0.0, 0.0, 0.0])  # a third runs, the others walk on
+    away = np.array([0.1, 6.0, 0.0, 0.0, 0.0, 0.0])
+    assert happening_of(away, measures, False, usual) == Happening(0, pytest.approx(3.0))
+
+
+def test_many_short_clips_teach_nothing_of_a_crowd() -> None:
+    assert learned(*(footage(1.0, seed=seed) for seed in range(90))) is None

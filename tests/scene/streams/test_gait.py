@@ -54,6 +54,11 @@ def test_it_adds_as_much_as_motion_where_both_stand_out_alike(gait: Gait) -> Non
     assert weighted.added(np.float32([weighted.floor + 2])) == pytest.approx(2 * weighted.weight, rel=1e-5)
 
 
+def test_where_nothing_is_stiff_it_adds_nothing(gait: Gait) -> None:
+    maps = [StepMap(np.full((20, 20), 0.1, np.float32), 1.0, 9, beside=np.zeros((1, 20, 20)))]
+    assert not gait.weighted(maps).added(np.float32([5.0])).any()
+
+
 def test_anomalies_inside_hardly_change_what_it_adds(gait: Gait) -> None:
     rng = np.random.default_rng(1)
     motion, own = rng.exponential(0.1, (200, 20, 20)).astype(np.float32), rng.exponential(2.0, (200, 1, 20, 20))

@@ -46,7 +46,7 @@ def test_what_is_told(nowhere: Nowhere) -> None:
     event = Event(1, 0.0, 1.0, 0, 10, 0.5, 5, 0.9, (160, 25, 180, 55))
     told = nowhere.told(event, SCALE)
     assert told.kind == "where nobody goes"
-    assert told.sentence.startswith("is where hardly anybody of about ")
+    assert told.sentence.startswith("is where hardly any of about ")
 
 
 def test_few_passages_prove_nothing() -> None:

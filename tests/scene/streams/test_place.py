@@ -70,16 +70,28 @@ def test_a_single_odd_step_is_no_surprise(place: Place) -> None:
 @pytest.mark.parametrize(
     ("velocity", "kind", "words"),
     [
-        ((30.0, 0.0), "against the stream", "goes towards the right, where 90 of 100 go towards the left"),
-        ((0.0, 30.0), "goes an unusual way", "goes towards the bottom, as 1 of 100 do here"),
-        ((-90.0, 0.0), "fast", "moves 3.0 times as fast as people walk, towards the left; that is rare here"),
-        ((-15.0, 0.0), "unusual pace", "moves 0.5 times as fast as people walk, towards the left; that is rare here"),
+        ((30.0, 0.0), "against the stream", "goes towards the right, where 90 in 100 go towards the left"),
+        ((0.0, 30.0), "goes an unusual way", "goes towards the bottom, as about 1 in 100 do here"),
+        ((-90.0, 0.0), "fast", "moves at 3.0 times walking speed towards the left, which is rare here"),
+        ((-15.0, 0.0), "unusual pace", "moves at 0.5 times walking speed towards the left, which is rare here"),
+        ((-1.5, 0.0), "unusual pace", "hardly moves, which is rare here"),
     ],
 )
 def test_what_is_told(place: Place, velocity: tuple[float, float], kind: str, words: str) -> None:
     told = place.told(event(velocity), SCALE)
     assert (told.kind, told.sentence) == (kind, words)
     assert told.kind in Place.kinds
+
+
+def test_ways_are_compared_on_the_ground_and_told_as_seen_in_the_picture(place: Place) -> None:
+    grazing = replace(SCALE, foreshortening=4.0)
+    told = place.told(event((-15.0, 15.0)), grazing)  # on the ground all but towards the camera
+    assert told.kind == "goes an unusual way"
+    assert told.sentence.startswith("goes towards the lower left, as ")
+    shares = np.full_like(place.shares, 0.01 / (BINS - 1))
+    shares[..., 1 + 1] = 0.99  # all go an eighth of a turn clockwise from the right, on the ground
+    against = replace(place, shares=shares / shares.sum(axis=2, keepdims=True)).told(event((-40.0, -10.0)), grazing)
+    assert against.sentence == "goes towards the left, where 99 in 100 go towards the right"
 
 
 def test_without_a_velocity_it_is_an_unusual_way(place: Place) -> None:

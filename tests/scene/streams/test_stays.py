@@ -313,10 +313,10 @@ def test_the_level_rises_where_people_often_stay(stays: Stays) -> None:
 @pytest.mark.parametrize(
     ("note", "kind", "sentence"),
     [
-        (0, "stays", "has stood here for 34 s; others pass in 1 s"),
-        (1, "stays", "has stood here for 34 s; others pass in 1 s"),
-        (2, "left behind", "was left here 34 s ago and has not moved since"),
-        (3, "taken away", "was taken away from here 34 s ago"),
+        (0, "stays", "has stood here for at least 34 s; others pass in 1 s"),
+        (1, "stays", "has stood here for at least 34 s; others pass in 1 s"),
+        (2, "left behind", "was left here at least 34 s ago and has not moved since"),
+        (3, "taken away", "was taken away from here at least 34 s ago"),
     ],
 )
 def test_the_sentence_says_how_long(stays: Stays, note: int, kind: str, sentence: str) -> None:
