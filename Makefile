@@ -4,7 +4,7 @@ PYTHON ?= python3
 PINNED ?= constraints.txt
 BIN := .venv/bin
 
-.PHONY: demo test check format clean
+.PHONY: demo test check types tests format clean
 
 demo: .venv/installed
 	$(BIN)/crowdad demo
@@ -15,7 +15,12 @@ test: .venv/installed-dev
 check: .venv/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(MAKE) --no-print-directory -j 2 types tests
+
+types: .venv/installed-dev
 	$(BIN)/mypy
+
+tests: .venv/installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 format: .venv/installed-dev

@@ -120,13 +120,12 @@ def test_only_wanted_kinds_are_told_by_a_given_model(
     wanted = [kind for kind in kinds if kind in (kinds[0], "glides")]
     assert kinds_told(*command, "--kinds", f"{kinds[0]}, glides", folder=tmp_path) == wanted
     assert kinds[0] not in kinds_told(*command, "--not-kinds", kinds[0], folder=tmp_path)
-    assert kinds_told(*command, "--not-kinds", ",".join(kinds), folder=tmp_path) == []
 
 
 def test_only_wanted_kinds_are_told_of_footage_that_is_learned_from_itself(
     tiny_camera: TinyCamera, tmp_path: Path
 ) -> None:
-    command = (tiny_camera.unusual, *(part for setting in TINY_SETTINGS for part in ("--set", setting)))
+    command = (tiny_camera.unusual, "--end", 8, *(part for setting in TINY_SETTINGS for part in ("--set", setting)))
     kinds = kinds_told(*command, folder=tmp_path)
     assert kinds
     assert kinds[0] not in kinds_told(*command, "--not-kinds", kinds[0], folder=tmp_path)

@@ -24,7 +24,7 @@ def learned(seconds: float) -> Nowhere | None:
 
 @pytest.fixture(scope="module")
 def nowhere() -> Nowhere:
-    found = learned(240.0)
+    found = learned(120.0)
     assert found is not None
     return found
 

@@ -18,7 +18,7 @@ RIGHT, LEFT = 150.0, 90.0
 """Rows of the two lanes."""
 
 
-def learned(seconds: float = 240.0, *, unlabelled: bool = False) -> Place | None:
+def learned(seconds: float = 150.0, *, unlabelled: bool = False) -> Place | None:
     walkers = crossing(seconds, RIGHT, 1, seed=1) + crossing(seconds, LEFT, -1, seed=2)
     steps = list(steps_of(walkers, int(10 * seconds)))
     learner = Place.learner(SCALE, SETTINGS)
