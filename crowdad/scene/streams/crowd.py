@@ -51,6 +51,7 @@ _MOST = 9.0  # of the level: beyond, what began is not outshone by what came of 
 _FAINT = 0.25  # of the level: less is not put into a map
 _AT_ONCE_S = 0.8  # and half of a tube's length
 _STILL_THERE, _HARDLY_THERE = 0.6, 0.3  # of the people before
+_LEAVING = 0.5  # of those who are missing: if so many were at the picture's sides, they went out of it
 
 
 @dataclass(eq=False)
@@ -185,7 +186,7 @@ class CrowdRun:
 
     def __init__(self, crowd: Crowd, scale: SceneScale, settings: Settings, lag: int | None) -> None:
         voter = voter_of(scale, settings, lag)
-        self._crowd = crowd
+        self._crowd, self._scale = crowd, scale
         self._least = crowd.least(settings)
         self._counter = CrowdCounter(scale, settings.tubes.steps)
         self._lag, self._shape, self._cell_px = voter.lag, voter.shape, voter.cell_px
@@ -285,7 +286,7 @@ class CrowdRun:
         return max(causes, key=lambda cause: cause[1])[2] if causes else happening
 
     def _is_at_once(self) -> bool:
-        """Whether most people stopped, or were gone, within about a second."""
+        """Whether most people stopped, or were gone from the middle of the picture, within about a second."""
         seen = min(self._counted - self._second + 1, len(self._people))
         people = np.exp(self._people[-seen:]) - LEAST_PEOPLE
         usual = self._crowd.usual.people
@@ -293,7 +294,19 @@ class CrowdRun:
         if not len(there):
             return False
         gone = np.flatnonzero(people[there[-1] :] <= _HARDLY_THERE * usual)
-        return len(gone) > 0 and int(gone[0]) <= self._at_once
+        if not len(gone) or int(gone[0]) > self._at_once:
+            return False
+        missing = 1 - people[there[-1] + gone[0]] / people[there[-1]]
+        since = len(people) - int(there[-1])
+        seconds = list(self._places)[-since - self._second : len(self._places) - since + 1]
+        return max(map(self._near_border, seconds), default=0.0) < _LEAVING * missing
+
+    def _near_border(self, places: npt.NDArray[np.float32]) -> float:
+        """Share of places, (N, 2), within a person's height of the picture's sides."""
+        x, y = places.T
+        height, width = self._scale.size_hw
+        away = np.minimum.reduce([x, width - x, y, height - y])
+        return float((away < self._scale.person_px(x, y)).mean()) if len(away) else 0.0
 
     def _place(self) -> npt.NDArray[np.bool_]:
         """Where the crowd is; where hardly anybody is left, where it was, or is usually."""

@@ -179,6 +179,19 @@ def test_a_scene_that_is_empty_from_the_start_is_not_told_to_have_stopped(crowd:
     assert {KINDS[happening.kind] for _, happening in told} == {"unusually few"}
 
 
+def leave_together(walkers: Walkers, since_s: float) -> None:
+    if since_s < STEP_S:
+        most = np.arange(len(walkers.place)) % 5 > 0
+        walkers.place[most, 0] = SIZE_HW[1] - 0.4 * PERSON_PX
+        walkers.way[most] = (1.0, 0.0)
+        walkers.wanted = 0
+
+
+def test_a_group_that_leaves_is_not_told_to_stand_still(crowd: Crowd) -> None:
+    told = alarms(crowd, maps(crowd, footage(40, seed=5, mood=leave_together, from_s=30.0)))
+    assert {KINDS[happening.kind] for _, happening in told} == {"unusually few"}
+
+
 def test_what_has_lasted_for_a_minute_is_no_news(crowd: Crowd) -> None:
     steps = list(footage(240, seed=3, mood=stay_away, from_s=20.0))
     gone_s = max(step.time_s for step in steps if step.tubes is not None and len(step.tubes))
