@@ -51,7 +51,7 @@ _MOST = 9.0  # of the level: beyond, what began is not outshone by what came of 
 _FAINT = 0.25  # of the level: less is not put into a map
 _AT_ONCE_S = 0.8  # and half of a tube's length
 _STILL_THERE, _HARDLY_THERE = 0.6, 0.3  # of the people before
-_LEAVING = 0.5  # of those who are missing: if so many were at the picture's sides, they went out of it
+_LEAVING = 0.6  # of those who are missing: if so many were at the picture's sides, they went out of it
 
 
 @dataclass(eq=False)
@@ -297,9 +297,9 @@ class CrowdRun:
         if not len(gone) or int(gone[0]) > self._at_once:
             return False
         missing = 1 - people[there[-1] + gone[0]] / people[there[-1]]
-        since = len(people) - int(there[-1])
-        seconds = list(self._places)[-since - self._second : len(self._places) - since + 1]
-        return max(map(self._near_border, seconds), default=0.0) < _LEAVING * missing
+        until = len(self._places) - (len(people) - 1 - int(there[-1]))
+        before = list(self._places)[max(0, until - 1 - self._second) : max(0, until)]
+        return not before or self._near_border(np.concatenate(before)) < _LEAVING * missing
 
     def _near_border(self, places: npt.NDArray[np.float32]) -> float:
         """Share of places, (N, 2), within a person's height of the picture's sides."""
