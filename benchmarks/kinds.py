@@ -41,10 +41,17 @@ AFTERMATH_S = 25.0
 """So long after a crowd's event, and as long before an emptiness, frames are neither normal nor anomalous."""
 
 _WALKED = ("against", "intruder", "slow_bicycle") * 3
+_ROLLED = ("skater", "wheelchair") * 3
 _STOOD = ("lingerer", "stopper", "lingerer", "stopper")
 GROUPS: Mapping[str, tuple[tuple[str, ...], ...]] = {
-    "lanes": ((), _WALKED, _STOOD, ("parked_cart",), ("left_object",), ("removed_object",), ("runner", "bicycle")),
-    "crossing": ((), _WALKED, _STOOD, ("parked_cart",), ("left_object",), ("removed_object",), ("runner", "bicycle")),
+    "lanes": (
+        *((), _WALKED, _STOOD, ("parked_cart",), ("left_object",), ("removed_object",)),
+        *(("runner", "bicycle"), _ROLLED),
+    ),
+    "crossing": (
+        *((), _WALKED, _STOOD, ("parked_cart",), ("left_object",), ("removed_object",)),
+        *(("runner", "bicycle"), _ROLLED),
+    ),
     "plaza": (
         *((), _STOOD, ("panic", "gathering", "freezing"), ("scattering", "surge", "emptiness")),
         *(("panic", "freezing", "panic"), ("surge", "gathering", "scattering")),
