@@ -162,6 +162,7 @@ TINY_SETTINGS = (
     "motion.preset=ultrafast",
     "normality.clusters=16",
     "normality.clusters_unlabelled=12",
+    "scale.bursts=32",
     "scale.person_px=24",
     "scale.walk_px=1.5",
     "tubes.spacing=0.3",
