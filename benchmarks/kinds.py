@@ -43,15 +43,13 @@ AFTERMATH_S = 25.0
 _WALKED = ("against", "intruder", "slow_bicycle") * 3
 _ROLLED = ("skater", "wheelchair") * 3
 _STOOD = ("lingerer", "stopper", "lingerer", "stopper")
+_ON_LANES = (
+    *((), _WALKED, _STOOD, ("parked_cart",), ("left_object",), ("removed_object",)),
+    *(("runner", "bicycle"), _ROLLED),
+)
 GROUPS: Mapping[str, tuple[tuple[str, ...], ...]] = {
-    "lanes": (
-        *((), _WALKED, _STOOD, ("parked_cart",), ("left_object",), ("removed_object",)),
-        *(("runner", "bicycle"), _ROLLED),
-    ),
-    "crossing": (
-        *((), _WALKED, _STOOD, ("parked_cart",), ("left_object",), ("removed_object",)),
-        *(("runner", "bicycle"), _ROLLED),
-    ),
+    "lanes": _ON_LANES,
+    "crossing": _ON_LANES,
     "plaza": (
         *((), _STOOD, ("panic", "gathering", "freezing"), ("scattering", "surge", "emptiness")),
         *(("panic", "freezing", "panic"), ("surge", "gathering", "scattering")),

@@ -24,11 +24,7 @@ _MIN_EXCESSES = 40
 _MANY_EXCESSES = 400  # a shape read from fewer is noise, which extrapolating to an hour multiplies
 _SURE = 0.99  # of normal footage's peaks: the others may be the odd cyclist among the walkers
 _SHORT_TAIL = 0.3  # where peaks are few, an exponential through most of them
-_SHOULDERS = (
-    0.3,
-    0.5,
-    0.7,
-)  # where only the lower peaks are sure: exponentials through higher and higher parts of them
+_SHOULDERS = (0.3, 0.5, 0.7)  # quantiles that tails begin at where only the lower peaks are sure
 _SHAPE_LIMITS = (-0.25, 0.15)
 _WINDOW_HOURS = 1.0
 _FIRST_HOURS = 1 / 30
