@@ -6,7 +6,6 @@ import math
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import islice
 
 import cv2
@@ -77,53 +76,54 @@ class StepMap:
     beside: Array | None = None
 
 
-class _Ballot:
-    """Votes of one view at one step by cell: sums and number, least normality, and sums of velocity by anomaly.
+class _Cells:
+    """The cells of all views in one row, view after view, each row by row.
 
-    votes: float32 (rows, columns, K + 2): of anomaly, of the K other scores, and the number.
-    going: float32 (rows, columns, 3), x and y times anomaly, and anomaly.
+    first: int64 (V + 1,), where each view's begin, and their number.
     """
 
-    def __init__(self, shape: tuple[int, int], beside: int) -> None:
-        self.votes = np.zeros((*shape, beside + 2), np.float32)
-        self.going = np.zeros((*shape, 3), np.float32)
-        self.least = np.ones(shape, np.float32)
+    def __init__(self, grids: Sequence[CellGrid]) -> None:
+        self._shapes = [grid.shape for grid in grids]
+        self._sides = np.array(self._shapes)
+        self._tops = np.array([grid.top for grid in grids])
+        self._px = np.array([grid.cell_px for grid in grids])
+        self.first = np.concatenate([[0], self._sides.prod(axis=1).cumsum()])
 
-    def add(
-        self,
-        rows: npt.NDArray[np.int64],
-        columns: npt.NDArray[np.int64],
-        normality: Array,
-        beside: Array,
-        seen_share: Array,
-        velocity: Array,
-    ) -> None:
-        """Count votes; what of a subject is outside of the picture is taken for normal.
+    def at(self, place_xy: Array, view: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Number of the cell at each pixel, float32 (N, 2), of a view, (N,): int64 (N,)."""
+        px = self._px[view]
+        rows, columns = self._sides[view].T
+        column = np.clip(place_xy[:, 0] / px, 0, columns - 1).astype(np.int64)
+        row = np.clip((place_xy[:, 1] - self._tops[view]) / px, 0, rows - 1).astype(np.int64)
+        return np.asarray(self.first[view] + row * columns + column)
 
-        beside: (N, K), anomaly by other scores.  velocity: (N, 2).
-        """
-        shape = self.least.shape
-        cell = rows * shape[1] + columns
-        anomaly = seen_share * anomaly_of(normality)
-        by_cell = partial(np.bincount, cell, minlength=shape[0] * shape[1])
-        sums = by_cell(anomaly).reshape(shape)
-        self.votes[..., 0] += sums
-        for place, score in enumerate(beside.T, 1):
-            self.votes[..., place] += by_cell(seen_share * score).reshape(shape)
-        self.votes[..., -1] += by_cell().reshape(shape)
-        for axis in range(2):
-            self.going[..., axis] += by_cell(anomaly * velocity[:, axis]).reshape(shape)
-        self.going[..., 2] += sums
-        np.minimum.at(self.least, (rows, columns), normality)
+    def of(self, values: Array, view: int) -> Array:
+        """A view's part of what all cells hold, (cells, ...), as a picture (rows, columns, ...)."""
+        part = values[self.first[view] : self.first[view + 1]]
+        return part.reshape(*self._shapes[view], *values.shape[1:])
+
+
+class _Ballot:
+    """Votes at one step by cell of all views: sums and number, least normality, and sums of velocity by anomaly.
+
+    votes: float32 (cells, K + 2): of anomaly, of the K other scores, and the number.
+    going: float32 (cells, 3), x and y times anomaly, and anomaly.  least: float32 (cells,).  count: tubes that voted.
+    """
+
+    def __init__(self, cells: int, beside: int) -> None:
+        self.votes = np.zeros((cells, beside + 2), np.float32)
+        self.going = np.zeros((cells, 3), np.float32)
+        self.least = np.ones(cells, np.float32)
+        self.count = 0
 
 
 @dataclass(frozen=True, eq=False)
 class _Smooth:
-    """Votes of one step, smoothed in space, least normality and sums of velocity, by view; how many tubes voted."""
+    """Votes of one step as a ballot holds them, those of `votes` smoothed in space."""
 
-    votes: list[Array]
-    least: list[Array]
-    going: list[Array]
+    votes: Array
+    least: Array
+    going: Array
     count: int
 
 
@@ -148,6 +148,7 @@ class Voter:
         beside: int = 0,
     ) -> None:
         self._grids = tuple(grids)
+        self._cells = _Cells(self._grids)
         self._size_hw = size_hw
         self._settings = settings
         self._steps = steps
@@ -162,9 +163,8 @@ class Voter:
 
     def reset(self) -> None:
         """Forget all votes."""
-        self._open: deque[list[_Ballot]] = deque()  # steps that tubes may still vote on, oldest first
+        self._open: deque[_Ballot] = deque()  # steps that tubes may still vote on, oldest first
         self._closed: deque[_Smooth] = deque()  # the steps before those that a map still needs, oldest first
-        self._counts: deque[int] = deque()
         self._waiting = 0  # steps at the end, closed and open, whose map was not given yet
 
     def push(self, tubes: Tubes | None, normality: Array | None, beside: Array | None = None) -> Iterator[StepMap]:
@@ -172,8 +172,7 @@ class Voter:
 
         normality: (N,), in [-1, 1], higher = normal.  beside: (N, K), raw anomaly >= 0 by the other scores.
         """
-        self._open.append([_Ballot(grid.shape, self._beside) for grid in self._grids])
-        self._counts.append(0)
+        self._open.append(_Ballot(int(self._cells.first[-1]), self._beside))
         self._waiting += 1
         if tubes is not None and normality is not None:
             self._vote(tubes, normality, np.zeros((len(tubes), 0), np.float32) if beside is None else beside)
@@ -191,50 +190,64 @@ class Voter:
         self.reset()
 
     def _vote(self, tubes: Tubes, normality: Array, beside: Array) -> None:
+        """Count votes at all places of the tubes; what of a subject is outside of the picture is taken for normal."""
+        ages = min(self._steps if self._settings.vote else 1, len(self._open))
+        voting, age = np.nonzero(tubes.alive[:, :ages])
+        cell = self._cells.at(tubes.path_xy[voting, age], tubes.view[voting])
+        cells = int(self._cells.first[-1])
         seen = _seen_share(tubes, self._size_hw)
+        anomaly = seen * anomaly_of(normality)
         velocity = (tubes.path_xy[:, 0] - tubes.path_xy[:, -1]) / max(tubes.path_xy.shape[1] - 1, 1)
-        for age in range(min(self._steps if self._settings.vote else 1, len(self._open))):
-            counted = 0
-            for view, (grid, ballot) in enumerate(zip(self._grids, self._open[-1 - age], strict=True)):
-                voting = tubes.alive[:, age] & (tubes.view == view)
-                place = tubes.path_xy[voting, age]
-                columns = np.clip(place[:, 0] / grid.cell_px, 0, grid.shape[1] - 1).astype(np.int64)
-                rows = np.clip((place[:, 1] - grid.top) / grid.cell_px, 0, grid.shape[0] - 1).astype(np.int64)
-                ballot.add(rows, columns, normality[voting], beside[voting], seen[voting], velocity[voting])
-                counted += len(rows)
-            self._counts[-1 - age] += counted
+        others = [seen * score for score in beside.T]
+
+        def sums(values: Array) -> npt.NDArray[np.float64]:
+            """By age and cell: (ages, cells)."""
+            by_cell = np.bincount(age * cells + cell, values[voting], ages * cells)
+            return np.asarray(by_cell.reshape(ages, cells), np.float64)
+
+        votes = [sums(each) for each in (anomaly, *others, np.ones_like(anomaly))]
+        going = [sums(anomaly * velocity[:, axis]) for axis in range(2)]
+        for back in range(ages):
+            ballot, here = self._open[-1 - back], age == back
+            for place, of_ages in enumerate(votes):
+                ballot.votes[:, place] += of_ages[back]
+            for axis, of_ages in enumerate([*going, votes[0]]):
+                ballot.going[:, axis] += of_ages[back]
+            np.minimum.at(ballot.least, cell[here], normality[voting[here]])
+            ballot.count += int(here.sum())
 
     def _close(self) -> None:
-        self._closed.append(self._smooth(self._open.popleft(), self._counts.popleft()))
+        self._closed.append(self._smooth(self._open.popleft()))
 
-    def _smooth(self, ballots: list[_Ballot], count: int) -> _Smooth:
+    def _smooth(self, ballot: _Ballot) -> _Smooth:
         sigma = self._settings.sigma_cells
-        blurred = (cv2.GaussianBlur(b.votes, (0, 0), sigma, borderType=cv2.BORDER_REFLECT) for b in ballots)
-        votes = [np.asarray(each, np.float32) for each in blurred]
-        return _Smooth(votes, [b.least for b in ballots], [b.going for b in ballots], count)
+        smooth = np.empty_like(ballot.votes)
+        for view in range(len(self._grids)):
+            votes = self._cells.of(ballot.votes, view)
+            self._cells.of(smooth, view)[:] = cv2.GaussianBlur(votes, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
+        return _Smooth(smooth, ballot.least, ballot.going, ballot.count)
 
     def _map(self) -> StepMap:
         """The map of the oldest waiting step: its own votes and its neighbours', weighted by distance in time."""
         at = len(self._closed) + len(self._open) - self._waiting
         last = min(len(self._closed) + len(self._open), at + self.reach + 1)
-        unfinished = zip(self._open, self._counts, strict=True)
-        steps = [*self._closed, *(self._smooth(*step) for step in islice(unfinished, max(0, last - len(self._closed))))]
+        steps = [*self._closed, *map(self._smooth, islice(self._open, max(0, last - len(self._closed))))]
         window = range(max(0, at - self.reach), last)
         weights = np.array([self._kernel[i - at + self.reach] for i in window], np.float32)
         weights /= weights.sum()
+        votes = sum(weight * steps[i].votes for weight, i in zip(weights, window, strict=True))
+        gone = sum(weight * steps[i].going for weight, i in zip(weights, window, strict=True))
+        lowest = np.minimum.reduce([steps[i].least for i in window])
+        votes = votes[:, :-1] / (votes[:, -1:] + self._settings.prior_votes)
         raw = np.zeros((self._beside + 1, *self.shape), np.float32)
         least = np.ones(self.shape, np.float32)
         going = np.zeros((*self.shape, 3), np.float32)
         for view, grid in enumerate(self._grids):
-            votes = sum(weight * steps[i].votes[view] for weight, i in zip(weights, window, strict=True))
-            number = votes[..., -1] + self._settings.prior_votes
-            lowest = np.minimum.reduce([steps[i].least[view] for i in window])
-            for place in range(self._beside + 1):
-                self._lay(raw[place], votes[..., place] / number, grid, np.maximum)
-            around = np.asarray(cv2.erode(lowest, np.ones((5, 5), np.uint8)), np.float32)
+            for place, of_place in enumerate(np.moveaxis(self._cells.of(votes, view), -1, 0)):
+                self._lay(raw[place], of_place, grid, np.maximum)
+            around = np.asarray(cv2.erode(self._cells.of(lowest, view), np.ones((5, 5), np.uint8)), np.float32)
             self._lay(least, around, grid, np.minimum)
-            gone = sum(weight * steps[i].going[view] for weight, i in zip(weights, window, strict=True))
-            self._lay(going, np.asarray(cv2.blur(gone, (5, 5)), np.float32), grid, np.add)
+            self._lay(going, np.asarray(cv2.blur(self._cells.of(gone, view), (5, 5)), np.float32), grid, np.add)
         self._waiting -= 1
         while len(self._closed) + len(self._open) - self._waiting > self.reach and self._closed:
             self._closed.popleft()

@@ -49,7 +49,7 @@ class CutFinder:
 
     def __init__(self, usual: Change = _USUAL_AT_FIRST) -> None:
         self.usual = usual
-        self._last: Array | None = None
+        self._last: tuple[Array, Array] | None = None  # the last picture and its thumbnail
 
     def is_cut(self, frame: Frame) -> bool:
         """Whether this frame does not go on from the last one."""
@@ -57,8 +57,8 @@ class CutFinder:
             return False
         step = max(min(frame.luma.shape) // _SMALL, 1)
         small = frame.luma[::step, ::step].astype(np.float32)
-        last, self._last = self._last, small
-        return last is not None and self.judge(_change(small, last))
+        last, self._last = self._last, (small, _thumbnail(small))
+        return last is not None and self.judge(_change(self._last, last))
 
     def judge(self, change: Change) -> bool:
         """Whether so large a change is a cut."""
@@ -77,16 +77,17 @@ def _onward(usual: float, now: float, least: float) -> float:
     return max(usual + (_RISE if more > 0 else _FALL) * more, least)
 
 
-def _change(later: Array, earlier: Array) -> Change:
-    """How much two pictures of any size differ."""
-    if later.shape != earlier.shape:
-        earlier = _resized(earlier, later.shape[::-1])
-    offs = _offs(later, earlier)
+def _change(later: tuple[Array, Array], earlier: tuple[Array, Array]) -> Change:
+    """How much two pictures of any size differ, each beside its thumbnail."""
+    (later_picture, later_small), (earlier_picture, earlier_small) = later, earlier
+    offs = _offs(later_small, earlier_small)
     whole = _least(offs).mean()
     if whole > _JUMP:
-        moved = _moved_as(later, earlier)
+        if later_picture.shape != earlier_picture.shape:
+            earlier_picture = _resized(earlier_picture, later_picture.shape[::-1])
+        moved = _moved_as(later_picture, earlier_picture)
         if moved is not None:
-            offs = np.concatenate([offs, _offs(later, moved)])
+            offs = np.concatenate([offs, _offs(later_small, _thumbnail(moved))])
             whole = _least(offs).mean()
     # The median, as what is large and new moves the mean, and with it all that stayed as it was.
     middle = np.partition(offs.reshape(len(offs), -1), _CELLS * _CELLS // 2)[:, _CELLS * _CELLS // 2]
@@ -111,10 +112,14 @@ def _resized(picture: Array, size_wh: tuple[int, ...]) -> Array:
     return np.asarray(cv2.resize(picture, size_wh, interpolation=cv2.INTER_AREA), np.float32)
 
 
+def _thumbnail(picture: Array) -> Array:
+    """The picture at a few cells a side, less its mean."""
+    small = _resized(picture, (_CELLS, _CELLS))
+    return np.asarray(small - small.mean(), np.float32)
+
+
 def _offs(later: Array, earlier: Array) -> Array:
-    """What is left of their thumbnails' difference where the light grew by so much, or by such a factor: (2, H, W)."""
-    later, earlier = (_resized(picture, (_CELLS, _CELLS)) for picture in (later, earlier))
-    later, earlier = later - later.mean(), earlier - earlier.mean()
+    """What is left of the thumbnails' difference where the light grew by so much, or by such a factor: (2, H, W)."""
     gain = float((later * earlier).sum() / max((earlier * earlier).sum(), 1.0))
     gain = min(max(gain, 1 - _MOST_GAIN), 1 + _MOST_GAIN)
     return np.stack([later - earlier, later - gain * earlier])

@@ -211,8 +211,8 @@ class MotionRun:
             raise ModelFormatError(
                 "the model is damaged: some of its scores are not a number (NaN); fit the scene again with: crowdad fit"
             )
-        lasting = features.mean(axis=(2, 4), keepdims=True)
-        motion = ((lasting - self._motion.mean) / self._motion.spread).mean(axis=(2, 3, 4)).sum(axis=0)
+        lasting = features.sum(axis=0).mean(axis=(1, 3), keepdims=True)
+        motion = ((lasting - len(features) * self._motion.mean) / self._motion.spread).mean(axis=(1, 2, 3))
         odd = int((scores < self._motion.tube_normality[5]).sum())
         batch = BatchCounts(steps[0].number, odd, len(scores), tuple(motion.tolist()))
         self.counts.add(batch)
