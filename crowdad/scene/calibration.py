@@ -16,7 +16,16 @@ from crowdad.config import CalibrationSettings
 from crowdad.errors import TooLittleMotionError
 from crowdad.records import FrameResult
 
-__all__ = ["Calibration", "RunningCalibration", "block_peaks", "fit_tail", "raw_of", "readable", "usual_heat"]
+__all__ = [
+    "Calibration",
+    "RunningCalibration",
+    "block_peaks",
+    "fit_tail",
+    "peaks_by_place",
+    "raw_of",
+    "readable",
+    "usual_heat",
+]
 
 Floats = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 
@@ -45,7 +54,7 @@ class Calibration:
     shape, scale: of the generalised Pareto tail above it.  hours: length of the footage it was read from.
     learned_hours: length of all that the scene was learned from, of which that may be a sample; 0 in files from before
     it was kept.
-    how: "generalised Pareto tail" or "exponential tail".  note: of older files, not used any more; see `promise`.
+    how: the model of the tail, in words.  note: of older files, not used any more; see `promise`.
     usual, spread: median of the peaks, and how far above it the largest peak of ordinary footage of this length is
     expected; 0 in older files.
     """
@@ -229,16 +238,25 @@ def block_peaks(maps: Sequence[npt.NDArray[np.float32]], steps: int, cells: int)
     """Largest value of every block of `steps` maps x `cells` x `cells`, blocks without any vote left out.
 
     maps: successive raw maps (rows, columns) of one run of footage.  Returns float32 (N,), N = 0 for no maps.
-    Neighbouring maps and cells share their votes; maxima over blocks as long as a tube are nearly independent.
     """
     if not len(maps):
         return np.zeros(0, np.float32)
+    peaks = peaks_by_place(maps, steps, cells)
+    return peaks[peaks > 0]
+
+
+def peaks_by_place(maps: Sequence[npt.NDArray[np.float32]], steps: int, cells: int) -> npt.NDArray[np.float32]:
+    """The same by time and place, float32 (T, rows, columns) of blocks, 0 without any vote; at least one map.
+
+    Neighbouring maps and cells share their votes; maxima over blocks as long as a tube are nearly independent.
+    """
     volume = np.stack(maps)
     padding = [(0, -side % block) for side, block in zip(volume.shape, (steps, cells, cells), strict=True)]
     volume = np.pad(volume, padding)
     t, r, c = volume.shape
-    peaks = volume.reshape(t // steps, steps, r // cells, cells, c // cells, cells).max(axis=(1, 3, 5)).ravel()
-    return peaks[peaks > 0]
+    return np.asarray(
+        volume.reshape(t // steps, steps, r // cells, cells, c // cells, cells).max(axis=(1, 3, 5)), np.float32
+    )
 
 
 def fit_tail(peaks: Floats, hours: float, *, tail: float, trusted: float = 1.0) -> Calibration:

@@ -13,6 +13,7 @@ from crowdad.config import Settings
 from crowdad.records import Tubes
 from crowdad.scene.calibration import Calibration, fit_tail, usual_heat
 from crowdad.scene.heatmap import StepMap, voter_of
+from crowdad.scene.lower_peaks import fit_lower_peaks
 from crowdad.scene.normality import UnitKMeans, keep_by_mass, normality
 from crowdad.scene.peaks import VotedPeaks
 from crowdad.scene.sampling import Gathered
@@ -28,6 +29,7 @@ FEWEST_TUBES = 8
 
 _APART_S = 1.0
 _MAPS_OF_TAILS = 400
+_WELL_VOTED = 0.5  # of a cell's votes, the normal ones that every cell starts with among them
 
 
 def common_centres(
@@ -68,13 +70,11 @@ def calibrate(
         gait = gait.weighted(_maps(gait, scale, settings, gathered, scores))
     step_hours = step_s / 3600
     hours = len(gathered.kept) * step_hours
-    peaks = _peaks(gait, scale, settings, gathered, scores)
-    tail = fit_tail(
-        peaks,
-        hours,
-        tail=settings.calibration.tail,
-        trusted=settings.calibration.trusted if unlabelled else 1.0,
-    )
+    peaks, well_voted = _peaks(gait, scale, settings, gathered, scores)
+    tail = fit_lower_peaks(well_voted, hours, settings.calibration) if unlabelled else None
+    if tail is None:
+        trusted = settings.calibration.trusted if unlabelled else 1.0
+        tail = fit_tail(peaks, hours, tail=settings.calibration.tail, trusted=trusted)
     usual, spread = usual_heat(peaks)
     motion.tube_normality = np.percentile(np.concatenate(scores), range(101)).astype(np.float32)
     return replace(tail, usual=usual, spread=spread, learned_hours=max(gathered.steps * step_hours, hours)), gait
@@ -104,16 +104,25 @@ def _all_maps(
 
 def _peaks(
     gait: Gait | None, scale: SceneScale, settings: Settings, gathered: Gathered, scores: Sequence[Array]
-) -> Array:
-    """Of motion with what gait adds to it."""
+) -> tuple[Array, Array]:
+    """Of motion with what gait adds to it: all peaks, (N,), and those of cells with votes enough, by time and place."""
 
     def raw(step: StepMap) -> Array:
-        return step.raw if gait is None or step.beside is None else step.raw + gait.added(step.beside[0])
+        assert step.beside is not None
+        return step.raw if gait is None else step.raw + gait.added(step.beside[1])
 
-    peaks = VotedPeaks(scale, settings, raw, beside=int(gait is not None))
+    def well_voted(step: StepMap) -> Array:
+        assert step.beside is not None
+        return raw(step) * (step.beside[0] >= _WELL_VOTED)
+
+    peaks = VotedPeaks(scale, settings, (raw, well_voted), beside=1 if gait is None else 2)
     for (number, tubes), score in zip(gathered.kept.items(), scores, strict=True):
-        peaks.add(number, tubes, score, None if gait is None else gait.anomaly(tubes)[:, None])
-    return peaks.peaks()
+        beside = [np.ones(len(tubes), np.float32)]  # votes alone
+        if gait is not None:
+            beside.append(gait.anomaly(tubes))
+        peaks.add(number, tubes, score, np.stack(beside, axis=1))
+    everywhere, sure = peaks.by_place()
+    return everywhere[everywhere > 0], sure
 
 
 def _codes(motion: Motion, tubes: Tubes, width: int) -> Array:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from crowdad.config import Settings
 from crowdad.records import Tubes
-from crowdad.scene.calibration import block_peaks
+from crowdad.scene.calibration import peaks_by_place
 from crowdad.scene.heatmap import StepMap, voter_of
 from crowdad.tubes.scale import SceneScale
 
@@ -25,37 +26,55 @@ def _raw(step: StepMap) -> Array:
 class VotedPeaks:
     """Largest raw anomaly of every block of place and time in the maps of steps, which come in order.
 
-    of: what of a step's map counts, float32 (rows, columns).  beside: other scores of the tubes.
+    of: what of a step's map counts, float32 (rows, columns), one after the other.  beside: other scores of the tubes.
     """
 
     def __init__(
-        self, scale: SceneScale, settings: Settings, of: Callable[[StepMap], Array] = _raw, beside: int = 0
+        self,
+        scale: SceneScale,
+        settings: Settings,
+        of: Sequence[Callable[[StepMap], Array]] = (_raw,),
+        beside: int = 0,
     ) -> None:
         self._of = of
         self._settings = settings.calibration
         self._voter = voter_of(scale, settings, beside=beside)
         self._last = -1
-        self._run: list[Array] = []
-        self._peaks: list[npt.NDArray[np.floating]] = []
+        self._run: list[list[Array]] = [[] for _ in of]
+        self._peaks: list[list[Array]] = [[] for _ in of]
 
     def add(self, step: int, tubes: Tubes, normality: Array, beside: Array | None = None) -> None:
         """Add the tubes of the next step and their scores, as a voter takes them; a step left out ends a run."""
         if step != self._last + 1:
             self._end_run()
         self._last = step
-        self._run += map(self._of, self._voter.push(tubes, normality, beside))
-        if len(self._run) >= 10 * self._settings.block_steps:
+        self._see(self._voter.push(tubes, normality, beside))
+        if len(self._run[0]) >= 10 * self._settings.block_steps:
             self._count(10 * self._settings.block_steps)
 
     def peaks(self) -> Array:
-        """Of all steps so far, which end here: float32 (N,)."""
+        """Of all steps so far, which end here, by the first of `of`: float32 (N,), blocks without any left out."""
+        peaks = self.by_place()[0]
+        return peaks[peaks > 0]
+
+    def by_place(self) -> list[Array]:
+        """The same by each of `of`: float32 (T, rows, columns) of blocks, 0 where nothing voted."""
         self._end_run()
-        return np.concatenate([np.zeros(0, np.float32), *self._peaks], dtype=np.float32)
+        rows, columns = (math.ceil(side / self._settings.block_cells) for side in self._voter.shape)
+        return [np.concatenate([np.zeros((0, rows, columns), np.float32), *peaks]) for peaks in self._peaks]
+
+    def _see(self, maps: Iterable[StepMap]) -> None:
+        for step in maps:
+            for run, of in zip(self._run, self._of, strict=True):
+                run.append(of(step))
 
     def _end_run(self) -> None:
-        self._run += map(self._of, self._voter.finish())
-        self._count(len(self._run))
+        self._see(self._voter.finish())
+        self._count(len(self._run[0]))
 
     def _count(self, steps: int) -> None:
-        self._peaks.append(block_peaks(self._run[:steps], self._settings.block_steps, self._settings.block_cells))
-        del self._run[:steps]
+        if not steps:
+            return
+        for run, peaks in zip(self._run, self._peaks, strict=True):
+            peaks.append(peaks_by_place(run[:steps], self._settings.block_steps, self._settings.block_cells))
+            del run[:steps]

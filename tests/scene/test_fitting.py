@@ -101,7 +101,7 @@ def test_unlabelled_footage_keeps_fewer_centres_and_another_seed_differs(scene, 
     assert unlabelled.motion.shares.sum() == pytest.approx(1)
     assert len(unlabelled.motion.thumbnails) == len(unlabelled.motion.centres)
     assert unlabelled.provenance["how"] == "unlabelled"
-    assert unlabelled.calibration.how == "exponential tail"
+    assert unlabelled.calibration.how == "Gumbel distribution of the lower peaks"
     assert not np.array_equal(unlabelled.motion.weights["trunk.0.weight"], scene.motion.weights["trunk.0.weight"])
 
 

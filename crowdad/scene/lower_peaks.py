@@ -1,0 +1,82 @@
+"""Where normal ends in footage that may hold anomalies: read from the lower peaks of every place."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import brentq
+
+from crowdad.config import CalibrationSettings
+from crowdad.scene.calibration import Calibration
+
+__all__ = ["fit_lower_peaks"]
+
+Floats = npt.NDArray[np.float64]
+
+_LOCAL, _DOUBT = 0.2, 20  # quantile that a place's peaks are measured by; so many peaks count as much as all others'
+_LOWEST = 0.1  # quantile below which peaks are of hardly anything
+_PARTS = (3 / 7, 5 / 7, 1.0)  # of the trusted share, up to which peaks may be taken for normal
+_FEWEST = 40  # peaks that a line is laid through
+_RATES = (100.0, 1.0)  # peaks an hour between which the tail is told
+
+
+def fit_lower_peaks(
+    by_place: npt.NDArray[np.floating], hours: float, settings: CalibrationSettings
+) -> Calibration | None:
+    """Tail of normal peaks that anomalies hardly move, however many of the higher peaks are theirs.
+
+    by_place: (T, rows, columns), peaks of successive blocks of time at every place, 0 where there is none.
+    hours: length of the footage they come from.
+    Each peak is the largest of many votes, so normal ones follow a Gumbel distribution, wider at some places than at
+    others.  Anomalies come and go: the lower peaks of a place are normal ones, and tell how wide it is there.  Measured
+    by that, the lower peaks of all places lie on one line against the quantiles of the distribution; the line through
+    the lowest of them counts, or one through more where that promises less.
+    Returns None where there are too few peaks.
+    Source: Gumbel 1958, Statistics of Extremes, probability plot, with the upper part left out.
+    """
+    times, *places = np.nonzero(by_place)
+    if (settings.trusted - _LOWEST) * len(times) < _FEWEST:
+        return None
+    values = by_place[times, *places].astype(np.float64)
+    wide = _width(values, np.ravel_multi_index(places, by_place.shape[1:]))
+    lines = [line for part in _PARTS if (line := _line(values / wide, part * settings.trusted)) is not None]
+    levels = [_levels(wide * middle, wide * scale, hours) for middle, scale in lines]
+    often, seldom = min(levels, key=lambda each: each[1])
+    scale = (seldom - often) / math.log(_RATES[0] / _RATES[1])
+    return Calibration(often, _RATES[0], 0.0, max(scale, 1e-9), hours, "Gumbel distribution of the lower peaks")
+
+
+def _width(values: Floats, place: npt.NDArray[np.int64]) -> Floats:
+    """What the peaks of each one's place are measured by, (N,); that of all, where a place has few."""
+    everywhere = math.log(np.quantile(values, _LOCAL))
+    wide = np.empty_like(values)
+    for here in (place == each for each in np.unique(place)):
+        share = here.sum() / (here.sum() + _DOUBT)
+        wide[here] = share * math.log(np.quantile(values[here], _LOCAL)) + (1 - share) * everywhere
+    return np.asarray(np.exp(wide))
+
+
+def _line(values: Floats, until: float) -> tuple[float, float] | None:
+    """Middle and scale of the distribution of which these are the peaks up to a quantile; None where those are few."""
+    quantile = (np.arange(len(values)) + 0.5) / len(values)
+    used = (quantile >= _LOWEST) & (quantile <= until)
+    if used.sum() < _FEWEST:
+        return None
+    scale, middle = np.polyfit(-np.log(-np.log(quantile[used])), np.sort(values)[used], 1)
+    return float(middle), max(float(scale), 1e-9)
+
+
+def _levels(middle: Floats, scale: Floats, hours: float) -> tuple[float, float]:
+    """What peaks of these distributions, (N,) each, pass so many times an hour as `_RATES` says."""
+
+    def too_many(level: float, rate: float) -> float:
+        passing = -np.expm1(-np.exp(np.clip((middle - level) / scale, -700, 50)))
+        return float(passing.sum()) / hours - rate
+
+    highest = float((middle + 60 * scale).max())
+    often, seldom = (
+        float(brentq(too_many, 0.0, highest, args=(rate,))) if too_many(0.0, rate) > 0 else 0.0 for rate in _RATES
+    )
+    return often, seldom

@@ -1,0 +1,62 @@
+"""Where normal ends in footage that may hold anomalies."""
+
+import numpy as np
+import pytest
+
+from crowdad.config import CalibrationSettings
+from crowdad.scene.calibration import fit_tail
+from crowdad.scene.lower_peaks import fit_lower_peaks
+
+SETTINGS = CalibrationSettings()
+HOURS = 0.05
+
+
+def normal_peaks(seed: int = 0, times: int = 150) -> np.ndarray:
+    """(T, 3, 4): Gumbel peaks, three times as wide at the bottom of the picture as at its top."""
+    width = np.linspace(0.01, 0.03, 3)[:, None] * np.ones(4)
+    return width * (2 + np.random.default_rng(seed).gumbel(size=(times, 3, 4)).clip(-1.9, None))
+
+
+def level_of(peaks: np.ndarray) -> float:
+    tail = fit_lower_peaks(peaks, HOURS, SETTINGS)
+    assert tail is not None
+    return tail.threshold(1.0)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_level_of_normal_footage_is_what_its_widest_places_pass_once_an_hour(seed):
+    passing = 150 * 4 / HOURS  # of the bottom row, the others hardly count
+    assert level_of(normal_peaks(seed)) == pytest.approx(0.03 * (2 + np.log(passing)), rel=0.15)
+
+
+@pytest.mark.parametrize(("share", "most"), [(0.1, 1.1), (0.3, 1.45), (0.5, 2.0)])
+def test_anomalies_at_every_place_hardly_move_it(share, most):
+    spoilt = normal_peaks()
+    rng = np.random.default_rng(1)
+    anomalous = rng.random(spoilt.shape) < share
+    spoilt[anomalous] += rng.uniform(0.1, 0.6, anomalous.sum())
+    together = fit_tail(spoilt[spoilt > 0], HOURS, tail=0.9, trusted=0.7).threshold(1.0)
+    assert level_of(normal_peaks()) <= level_of(spoilt) < min(most * level_of(normal_peaks()), together / 1.5)
+
+
+def test_more_false_alarms_wanted_is_a_lower_level():
+    tail = fit_lower_peaks(normal_peaks(), HOURS, SETTINGS)
+    assert tail.threshold(100.0) < tail.threshold(10.0) < tail.threshold(1.0) < tail.threshold(0.1)
+    assert tail.how == "Gumbel distribution of the lower peaks"
+
+
+def test_a_less_trusted_share_reads_fewer_peaks():
+    spoilt = normal_peaks()
+    spoilt[:, :, :2] += np.where(np.arange(150) % 2, 0.4, 0)[:, None, None]
+    careful = SETTINGS.model_copy(update={"trusted": 0.4})
+    assert fit_lower_peaks(spoilt, HOURS, careful).threshold(1.0) <= 1.05 * level_of(spoilt)
+
+
+def test_few_peaks_tell_nothing():
+    assert fit_lower_peaks(normal_peaks(times=5), HOURS, SETTINGS) is None
+    assert fit_lower_peaks(np.zeros((0, 3, 4), np.float32), HOURS, SETTINGS) is None
+
+
+def test_peaks_all_alike_pass_no_level_above_them():
+    tail = fit_lower_peaks(np.full((40, 3, 4), 0.2, np.float32), HOURS, SETTINGS)
+    assert tail.threshold(1.0) == pytest.approx(0.2, rel=0.01)
