@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -13,7 +13,6 @@ import numpy.typing as npt
 from crowdad.config import Settings
 from crowdad.records import Event, OpenEvent, Tubes
 from crowdad.scene.calibration import Calibration
-from crowdad.scene.peaks import VotedPeaks
 from crowdad.scene.streams._base import Lesson, Step, Told, TubeStream
 from crowdad.scene.streams.passages import (
     DOUBT,
@@ -25,7 +24,7 @@ from crowdad.scene.streams.passages import (
     density,
     passages_of,
 )
-from crowdad.scene.streams.tails import Tail
+from crowdad.scene.streams.tails import Tail, tail_of_parts
 from crowdad.tubes.scale import SceneScale
 
 __all__ = ["Nowhere"]
@@ -131,21 +130,12 @@ class _Learner:
         passages = self._counter.passages
         if passages < _FEWEST_PASSAGES:
             return None
-        tail = self._tail(lesson, parts)
-        surprise = _surprise_of(walked, self._counter.grid.person_cells(self._scale))
-        return None if tail is None else Nowhere(surprise.astype(np.float32), passages, tail)
+        people = self._counter.grid.person_cells(self._scale)
 
-    def _tail(self, lesson: Lesson, parts: Sequence[Floats]) -> Tail | None:
-        """Of the kept steps, each part scored by the passages of those that are not beside it."""
-        scale, settings = self._scale, self._settings
-        peaks = VotedPeaks(scale, settings)
-        people = self._counter.grid.person_cells(scale)
-        runs = [
-            _Run(_surprise_of(np.sum(apart_from(parts, at), axis=0), people).astype(np.float32), self._counter.grid)
-            for at in range(len(parts))
-        ]
-        for number, tubes in lesson.kept.items():
-            peaks.add(number, tubes, 1 - runs[self._counter.part_of(number)].anomaly(tubes))
-        found = peaks.peaks()
-        hours = len(lesson.kept) * scale.gap / scale.fps / 3600
-        return Tail.of(found, hours, settings.calibration, lesson.unlabelled) if len(found) else None
+        def without(part: int) -> _Run:
+            surprise = _surprise_of(np.sum(apart_from(parts, part), axis=0), people)
+            return _Run(surprise.astype(np.float32), self._counter.grid)
+
+        tail = tail_of_parts(lesson, self._counter.part_of, without, self._scale, self._settings)
+        surprise = _surprise_of(walked, people)
+        return None if tail is None else Nowhere(surprise.astype(np.float32), passages, tail)

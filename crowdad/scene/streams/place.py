@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -13,7 +13,6 @@ import numpy.typing as npt
 from crowdad.config import Settings
 from crowdad.records import Event, OpenEvent, Tubes
 from crowdad.scene.calibration import Calibration
-from crowdad.scene.peaks import VotedPeaks
 from crowdad.scene.streams._base import Lesson, Step, Told, TubeStream
 from crowdad.scene.streams.pace import pace_of, picture_turn, towards
 from crowdad.scene.streams.passages import (
@@ -28,7 +27,7 @@ from crowdad.scene.streams.passages import (
     shares_by_place,
     ways_of,
 )
-from crowdad.scene.streams.tails import Tail
+from crowdad.scene.streams.tails import Tail, tail_of_parts
 from crowdad.tubes.scale import SceneScale
 
 __all__ = ["Place"]
@@ -186,25 +185,11 @@ class _Learner:
         passages = self._counter.passages
         if passages < _FEWEST_PASSAGES:
             return None
-        tail = self._tail(lesson, parts)
-        shares = shares_by_place(walked, self._counter.grid.person_cells(self._scale))
-        return None if tail is None else Place(shares.astype(np.float32), passages, tail)
+        people = self._counter.grid.person_cells(self._scale)
 
-    def _tail(self, lesson: Lesson, parts: Sequence[Floats]) -> Tail | None:
-        """Of the kept steps, each part scored by the shares of those that are not beside it."""
-        scale, settings = self._scale, self._settings
-        peaks = VotedPeaks(scale, settings)
-        people = self._counter.grid.person_cells(scale)
-        at, last, surprise = -1, -1, None
-        for number, tubes in lesson.kept.items():
-            part = self._counter.part_of(number)
-            if surprise is not None and number != last + 1:
-                surprise.reset()
-            last = number
-            if surprise is None or part != at:
-                at = part
-                surprise = _Surprise(shares_by_place(np.sum(apart_from(parts, at), axis=0), people), scale)
-            peaks.add(number, tubes, 1 - surprise.anomaly(tubes))
-        found = peaks.peaks()
-        hours = len(lesson.kept) * scale.gap / scale.fps / 3600
-        return Tail.of(found, hours, settings.calibration, lesson.unlabelled) if len(found) else None
+        def without(part: int) -> _Surprise:
+            return _Surprise(shares_by_place(np.sum(apart_from(parts, part), axis=0), people), self._scale)
+
+        tail = tail_of_parts(lesson, self._counter.part_of, without, self._scale, self._settings)
+        shares = shares_by_place(walked, people)
+        return None if tail is None else Place(shares.astype(np.float32), passages, tail)

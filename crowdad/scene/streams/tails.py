@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
-from crowdad.config import CalibrationSettings
+from crowdad.config import CalibrationSettings, Settings
 from crowdad.scene.calibration import Calibration, fit_tail
+from crowdad.scene.peaks import VotedPeaks
+from crowdad.scene.streams._base import Lesson, TubeRun
+from crowdad.tubes.scale import SceneScale
 
-__all__ = ["Tail"]
+__all__ = ["Tail", "tail_of_parts"]
 
 _ABOVE_ALL = 1.1  # of the highest peak: a level further up would be extrapolation alone
 
@@ -52,3 +56,29 @@ class Tail:
         if not 0 <= highest < np.inf:
             raise ValueError(f"tail's highest peak is {highest}, which no footage can give")
         return cls(Calibration.from_dict({**tail, "how": "exponential tail"}), highest)
+
+
+def tail_of_parts(
+    lesson: Lesson,
+    part_of: Callable[[int], int],
+    run_for: Callable[[int], TubeRun],
+    scale: SceneScale,
+    settings: Settings,
+) -> Tail | None:
+    """Of the kept steps, each scored by what was learned of other parts of the footage; None where nothing moves.
+
+    part_of: the part that a step is in.  run_for: what scores a part.
+    """
+    peaks = VotedPeaks(scale, settings)
+    at, last, run = -1, -1, None
+    for number, tubes in lesson.kept.items():
+        part = part_of(number)
+        if run is not None and number != last + 1:
+            run.reset()
+        last = number
+        if run is None or part != at:
+            at, run = part, run_for(part)
+        peaks.add(number, tubes, 1 - run.anomaly(tubes))
+    found = peaks.peaks()
+    hours = len(lesson.kept) * scale.gap / scale.fps / 3600
+    return Tail.of(found, hours, settings.calibration, lesson.unlabelled) if len(found) else None
