@@ -64,7 +64,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, object]]
 
 @pytest.mark.parametrize(
     ("name", "draw", "looks"),
-    [("ped1", ped1, 39), ("ped1", ped1_videos, 39), ("avenue", avenue, 0), ("shanghaitech", shanghaitech, 0)],
+    [("ped1", ped1, 40), ("ped1", ped1_videos, 40), ("avenue", avenue, 0), ("shanghaitech", shanghaitech, 0)],
 )
 def test_each_is_measured_under_its_name(
     name: str,
