@@ -162,10 +162,10 @@ TINY_SETTINGS = (
     "motion.preset=ultrafast",
     "normality.clusters=16",
     "normality.clusters_unlabelled=12",
-    "scale.bursts=32",
+    "scale.bursts=24",
     "scale.person_px=24",
     "scale.walk_px=1.5",
-    "tubes.spacing=0.3",
+    "tubes.spacing=0.4",
 )
 """Overrides that make a fit take seconds; what it learns is coarse."""
 

@@ -14,15 +14,18 @@ from benchmarks.speed.footage import Footage, repeated, resized
 from benchmarks.speed.plots import draw_plots
 from benchmarks.speed.real import scene_row, scene_table, scenes_in
 from benchmarks.speed.stages import STAGES, stage_seconds
+from crowdad.scene.model import SceneModel
 from crowdad.sources import open_source
 from crowdad.workflows import detect
-from tests.conftest import TinyCamera, write_video
+from tests.conftest import write_video
 from tests.tiny_scene import model_of, walkers
 
 
-@pytest.fixture
-def tiny_footage(tiny_camera: TinyCamera) -> Footage:
-    return Footage("tiny", tiny_camera.unusual, tiny_camera.model, 120, 10.0)
+@pytest.fixture(scope="module")
+def tiny_footage(tmp_path_factory: pytest.TempPathFactory) -> Footage:
+    folder = tmp_path_factory.mktemp("footage")
+    video = write_video(folder / "walk.mp4", walkers(30))
+    return Footage("tiny", video, model_of().save(folder / "scene.safetensors"), 30, 10.0)
 
 
 def rows() -> list[dict]:
@@ -107,22 +110,22 @@ def test_plots_are_drawn_of_what_is_there(tmp_path: Path) -> None:
     assert draw_plots([], tmp_path) == []
 
 
-def test_every_stage_takes_time(tiny_camera: TinyCamera) -> None:
-    taken = stage_seconds(tiny_camera.unusual, tiny_camera.scene, repeats=1)
+def test_every_stage_takes_time(tiny_footage: Footage) -> None:
+    taken = stage_seconds(tiny_footage.video, SceneModel.load(tiny_footage.model), repeats=1)
     assert list(taken) == list(STAGES)
     assert all(len(seconds) == 1 and seconds[0] > 0 for seconds in taken.values())
 
 
 def test_footage_twice_in_a_row_has_twice_the_frames(tiny_footage: Footage, tmp_path: Path) -> None:
     times = [frame.time_s for frame in open_source(repeated(tiny_footage, 2, tmp_path)).frames()]
-    assert len(times) == 240
-    assert times[120] == pytest.approx(12.0)
+    assert len(times) == 60
+    assert times[30] == pytest.approx(3.0)
 
 
 def test_footage_of_another_size_has_all_frames(tiny_footage: Footage, tmp_path: Path) -> None:
-    source = open_source(resized(tiny_footage, 120, tmp_path))
-    assert source.info.size_hw == (120, 180)
-    assert sum(1 for _ in source.frames()) == 120
+    source = open_source(resized(tiny_footage, 48, tmp_path))
+    assert source.info.size_hw == (48, 64)
+    assert sum(1 for _ in source.frames()) == 30
 
 
 def test_a_command_is_timed_from_its_start_to_its_first_frame_and_its_end(

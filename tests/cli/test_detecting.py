@@ -125,7 +125,7 @@ def test_only_wanted_kinds_are_told_by_a_given_model(
 def test_only_wanted_kinds_are_told_of_footage_that_is_learned_from_itself(
     tiny_camera: TinyCamera, tmp_path: Path
 ) -> None:
-    command = (tiny_camera.unusual, "--end", 8, *(part for setting in TINY_SETTINGS for part in ("--set", setting)))
+    command = (tiny_camera.unusual, "--end", 6, *(part for setting in TINY_SETTINGS for part in ("--set", setting)))
     kinds = kinds_told(*command, folder=tmp_path)
     assert kinds
     assert kinds[0] not in kinds_told(*command, "--not-kinds", kinds[0], folder=tmp_path)

@@ -7,15 +7,17 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import typer
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from crowdad.cli.main import app
 from crowdad.cli.watching import _lag, duration
 from crowdad.outputs.alerts import read_messages
+from crowdad.outputs.alerts.messages import EventMessage, StatusMessage
 from tests.conftest import write_video
 from tests.tiny_scene import model_of, walkers
 
@@ -48,31 +50,47 @@ def test_what_is_no_duration_and_no_lag_is_refused() -> None:
         _lag("-1")
 
 
-def test_a_file_is_watched_to_its_end(clip: Path, model: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "watch"
-    command = ["watch", str(clip), "--realtime", "-m", str(model), "-o", str(folder), "--runtime", "torch"]
-    told = CliRunner().invoke(app, command)
+@dataclass(frozen=True)
+class Watched:
+    """A watch of the clip that came to its end: how it was asked for, what it left and what it printed."""
+
+    command: list[str]
+    folder: Path
+    told: Result
+
+    def messages(self) -> list[EventMessage | StatusMessage]:
+        return list(read_messages(self.folder / "events.jsonl"))
+
+
+@pytest.fixture(scope="module")
+def watched(clip: Path, model: Path, tmp_path_factory: pytest.TempPathFactory) -> Watched:
+    folder = tmp_path_factory.mktemp("watched") / "watch"
+    command = ["watch", str(clip), "--realtime", "-m", str(model), "--runtime", "torch"]
+    return Watched(command, folder, CliRunner().invoke(app, [*command, "-o", str(folder)]))
+
+
+def test_a_file_is_watched_to_its_end(watched: Watched) -> None:
+    told = watched.told
     assert told.exit_code == 0, told.output
-    messages = list(read_messages(folder / "events.jsonl"))
-    assert {message.type for message in messages} >= {"new", "end", "status"}
+    assert {message.type for message in watched.messages()} >= {"new", "end", "status"}
     assert "event 1 new  anomaly 0." in told.output
     assert "event 1 end  anomaly 0." in told.output
     assert "clip.mp4: " in told.output
     assert "50 frames came, none skipped, 0 reconnects" in told.output
-    quiet = CliRunner().invoke(app, [*command, "--quiet", "--duration", "1s"])
+
+
+def test_a_quiet_watch_goes_on_and_prints_nothing(watched: Watched) -> None:
+    quiet = CliRunner().invoke(app, [*watched.command, "-o", str(watched.folder), "--quiet", "--duration", "1s"])
     assert (quiet.exit_code, quiet.output) == (0, "")
 
 
-def test_only_wanted_kinds_are_told(clip: Path, model: Path, tmp_path: Path) -> None:
-    command = ["watch", str(clip), "--realtime", "-m", str(model), "--runtime", "torch"]
-    told = CliRunner().invoke(app, [*command, "-o", str(tmp_path / "all")])
-    assert told.exit_code == 0, told.output
-    events = [message for message in read_messages(tmp_path / "all" / "events.jsonl") if message.type != "status"]
-    assert f", {events[0].kind}: {events[0].sentence}" in told.output
+def test_only_wanted_kinds_are_told(watched: Watched, tmp_path: Path) -> None:
+    events = [message for message in watched.messages() if message.type != "status"]
+    assert f", {events[0].kind}: {events[0].sentence}" in watched.told.output
     unwanted = ",".join({event.kind for event in events})
-    told = CliRunner().invoke(app, [*command, "-o", str(tmp_path / "none"), "--not-kinds", unwanted])
+    told = CliRunner().invoke(app, [*watched.command, "-o", str(tmp_path / "watch"), "--not-kinds", unwanted])
     assert told.exit_code == 0, told.output
-    assert {message.type for message in read_messages(tmp_path / "none" / "events.jsonl")} == {"status"}
+    assert {message.type for message in read_messages(tmp_path / "watch" / "events.jsonl")} == {"status"}
     assert "event 1" not in told.output
 
 

@@ -60,7 +60,7 @@ class Bench:
 @pytest.fixture(scope="module")
 def bench(tiny_camera: TinyCamera) -> Bench:
     plain = ("encoder.code_norm=none",)
-    other = fit(tiny_camera.normal, settings=load_settings(overrides=plain, base=tiny_camera.settings))
+    other = fit(tiny_camera.normal, settings=load_settings(overrides=plain, base=tiny_camera.settings), end_s=8)
     return Bench({(): tiny_camera.scene, plain: other}, tubes_of(tiny_camera.scene, tiny_camera.normal))
 
 
@@ -142,7 +142,9 @@ def test_without_votes_a_frame_is_as_odd_as_its_oddest_tube(bench: Bench, tiny_c
 
 def test_rows_run_on_a_camera_in_ped2s_layout(tmp_path: Path) -> None:
     root = write_tiny_ped2(tmp_path, duration_s=5)
-    settings = load_settings(overrides=(*TINY_SETTINGS, "encoder.epochs=1", "encoder.max_tubes=800"))
+    settings = load_settings(
+        overrides=(*TINY_SETTINGS, "encoder.epochs=1", "encoder.max_tubes=800", "tubes.spacing=0.6")
+    )
     rows = ("default", "grid patches", "nearest neighbours", "no votes")
     stages: list[str] = []
     outcomes = list(

@@ -178,6 +178,10 @@ def test_the_benchmark_prints_and_writes(tiny_ped2: Path, tmp_path: Path, capsys
         "--json",
         str(written),
         *settings,
+        "--set",
+        "encoder.epochs=1",
+        "--set",
+        "tubes.spacing=0.6",
     ]
     with pytest.raises(SystemExit) as leaving:
         main(command)
@@ -190,7 +194,7 @@ def test_the_benchmark_prints_and_writes(tiny_ped2: Path, tmp_path: Path, capsys
     content = json.loads(written.read_text())
     assert set(content["outcomes"]) == set(PROTOCOLS)
     assert content["seeds"] == [0]
-    assert content["settings"]["encoder"]["epochs"] == 2
+    assert content["settings"]["encoder"]["epochs"] == 1
     assert content["machine"]["cores"] >= 1
     micro = content["outcomes"]["one-class"]["metrics"]["frame AUC, micro"]
     assert 0 <= micro["low"] <= micro["mean"] <= micro["high"] <= 1
@@ -364,7 +368,8 @@ def test_ped2_is_understood() -> None:
         pytest.skip(f"UCSD Ped2 is not at hand, set CROWDAD_DATA: {error}")
     from crowdad.config import load_settings
 
-    settings = load_settings(overrides=["encoder.max_tubes=8000", "encoder.epochs=4", "normality.clusters=96"])
+    few = ("encoder.max_tubes=8000", "encoder.epochs=4", "normality.clusters=96", "scale.bursts=60")
+    settings = load_settings(overrides=few)
     learned = [vary(clip).source for clip in dataset.train[:2]]
     scene = fit(learned, settings=settings)
     tests = [vary(dataset.test[place]) for place in (2, 11)]

@@ -33,6 +33,7 @@ def test_fit_goes_on_without_what_cannot_be_read(tiny_camera: TinyCamera, tmp_pa
     scene = workflows.fit(
         [broken, tiny_camera.normal],
         settings=tiny_camera.settings,
+        end_s=8.0,
         output=tmp_path / "m.safetensors",
         on_bad_input=told.append,
     )

@@ -82,13 +82,13 @@ def test_a_run_says_that_its_given_height_contradicts_the_footage(tiny_camera: T
 def test_a_given_height_that_leaves_nothing_to_compare_is_named_as_the_cause(
     tiny_camera: TinyCamera, tmp_path: Path
 ) -> None:
-    footage, settings = tiny_camera.normal, tiny_camera.settings
-    results = crowdad.detect(footage, settings=settings, person_height="200", output=tmp_path / "run", overlay=False)
+    given = {"settings": tiny_camera.settings, "person_height": "200", "end_s": 8.0}
+    results = crowdad.detect(tiny_camera.normal, output=tmp_path / "run", overlay=False, **given)
     assert results.threshold.grade == "none"
     assert "contradicts" in results.threshold.note
     assert "measured " in results.threshold.note
     with pytest.raises(TooLittleMotionError, match="measured "):
-        crowdad.fit(footage, settings=settings, person_height="200")
+        crowdad.fit(tiny_camera.normal, **given)
 
 
 def test_heights_that_do_not_fit_are_refused_before_anything_is_read(tiny_camera: TinyCamera, tmp_path: Path) -> None:

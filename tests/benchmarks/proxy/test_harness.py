@@ -351,13 +351,13 @@ def test_tasks_can_be_sent_to_another_process(tmp_path: Path) -> None:
 
 
 def test_a_generated_camera_is_drawn_once_fitted_and_scored(tmp_path: Path) -> None:
-    scene = replace(scene_config("ped2like"), name="tiny", duration_s=12.0, anomaly_share=0.4)
+    scene = replace(scene_config("ped2like"), name="tiny", duration_s=7.0, anomaly_share=0.4)
     candidate = Candidate("tiny", TINY_SETTINGS)
     footage = {
         unlabelled: GeneratedFootage("tiny", scene, tmp_path, unlabelled=unlabelled) for unlabelled in (False, True)
     }
     cell = measure(candidate, footage[False], 3, "code")
-    assert (cell.footage, cell.frames, cell.note) == ("tiny:one-class", 120, "")
+    assert (cell.footage, cell.frames, cell.note) == ("tiny:one-class", 70, "")
     # Settings as small as these find little; with one kind in the clip, its AUC is that of all in scope.
     assert cell.by_kind == {"runner": cell.auc}
     assert 0 < cell.auc <= 1

@@ -98,7 +98,7 @@ def scene(tiny_camera: TinyCamera) -> Iterator[SceneModel]:
     try:
         STREAMS.clear()
         STREAMS.update({Motion.name: Motion, Brightness.name: Brightness})
-        yield crowdad.fit(tiny_camera.normal, settings=tiny_camera.settings)
+        yield crowdad.fit(tiny_camera.normal, settings=tiny_camera.settings, end_s=8)
     finally:  # in the order that other processes have, too
         STREAMS.clear()
         STREAMS.update(known)

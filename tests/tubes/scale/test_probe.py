@@ -24,7 +24,7 @@ from crowdad.tubes.scale.figures import Figures
 from crowdad.tubes.scale.geometry import foreshortening_of, walk_of
 from tests.tiny_scene import scale_of, settings_of, texture, walkers
 
-SETTINGS = settings_of().scale
+SETTINGS = settings_of("scale.bursts=40").scale  # as many as tell what 240 do of such footage, within a few percent
 
 
 def measured(pictures, fps: float, settings: ScaleSettings = SETTINGS) -> SceneScale:
@@ -227,7 +227,7 @@ def test_people_on_real_cameras_are_as_tall_as_they_were_read_by_eye(name):
     except OSError as error:
         pytest.skip(f"the real scenes are not at hand, set CROWDAD_DATA: {error}")
     source = open_source(scenes / name)
-    probe = ScaleProbe(source.expected_frames or 0, source.fps, SETTINGS.model_copy(update={"bursts": 100}))
+    probe = ScaleProbe(source.expected_frames or 0, source.fps, SETTINGS)
     for frame in source.frames():
         probe.push(frame.luma)
     scale = probe.measure()
@@ -256,7 +256,7 @@ def test_what_is_wider_than_tall_is_not_taken_for_people():
 
 
 def test_measuring_twice_gives_the_same():
-    pictures = walkers(150, speeds=(3, -3, 2.6), size_hw=(180, 160))
+    pictures = walkers(60, speeds=(3, -3, 2.6), size_hw=(180, 160))
     assert measured(pictures, 10.0) == measured(pictures, 10.0)
 
 
@@ -315,7 +315,7 @@ def test_a_picture_that_the_recorder_repeats_is_seen_once():
 
 
 def test_pictures_are_measured_at_a_size_in_the_working_range_and_told_in_their_own():
-    pictures = walkers(100, speeds=(3, -3, 2.6), size_hw=(180, 160))
+    pictures = walkers(60, speeds=(3, -3, 2.6), size_hw=(180, 160))
     pictures = np.concatenate([pictures, pictures[:, :, ::-1]], axis=2)
     small = measured(pictures, 10.0)
     wide = np.concatenate([pictures] * 5, axis=2)  # 1600 px: shrunk for the measurement
