@@ -37,11 +37,13 @@ def fit_lower_peaks(
     Source: Gumbel 1958, Statistics of Extremes, probability plot, with the upper part left out.
     """
     times, *places = np.nonzero(by_place)
-    if (settings.trusted - _LOWEST) * len(times) < _FEWEST:
+    if len(times) < _FEWEST:
         return None
     values = by_place[times, *places].astype(np.float64)
     wide = _width(values, np.ravel_multi_index(places, by_place.shape[1:]))
     lines = [line for part in _PARTS if (line := _line(values / wide, part * settings.trusted)) is not None]
+    if not lines:
+        return None
     levels = [_levels(wide * middle, wide * scale, hours) for middle, scale in lines]
     often, seldom = min(levels, key=lambda each: each[1])
     scale = (seldom - often) / math.log(_RATES[0] / _RATES[1])

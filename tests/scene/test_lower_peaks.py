@@ -53,7 +53,14 @@ def test_a_less_trusted_share_reads_fewer_peaks():
 
 
 def test_few_peaks_tell_nothing():
-    assert fit_lower_peaks(normal_peaks(times=5), HOURS, SETTINGS) is None
+    peaks = np.random.default_rng(0).gumbel(3, size=(70, 1, 1))
+    told = [fit_lower_peaks(peaks[:count], HOURS, SETTINGS) is not None for count in range(1, 71)]
+    assert told == sorted(told)
+    assert not told[0]
+    assert told[-1]
+
+
+def test_no_peak_tells_nothing():
     assert fit_lower_peaks(np.zeros((0, 3, 4), np.float32), HOURS, SETTINGS) is None
 
 
