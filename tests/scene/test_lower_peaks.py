@@ -55,8 +55,7 @@ def test_a_less_trusted_share_reads_fewer_peaks():
 def test_few_peaks_tell_nothing():
     peaks = np.random.default_rng(0).gumbel(3, size=(70, 1, 1))
     told = [fit_lower_peaks(peaks[:count], HOURS, SETTINGS) is not None for count in range(1, 71)]
-    assert told == sorted(told)
-    assert not told[0]
+    assert not any(told[:60])
     assert told[-1]
 
 
