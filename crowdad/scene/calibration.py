@@ -168,8 +168,8 @@ class RunningCalibration:
     base: the calibration when the scene was fitted.  settings: as then.  streams: those whose heat it was read from, by
     their places in the scene's streams; where another leads, nothing is known of theirs.
 
-    The tail is fitted anew each minute to the peaks of the last hour, as footage that may hold anomalies is calibrated:
-    only the lower share of the peaks that is `trusted` shapes it, so a burst of anomalies does not raise the threshold.
+    The tail is fitted anew each minute to the peaks of the last hour, see `fit_tail`: only the lower share of them that
+    is `trusted` shapes it, so a burst of anomalies does not raise the threshold.
     The more was seen, the more it counts against `base`; the threshold never leaves half to twice the fitted one.
     """
 
@@ -246,7 +246,9 @@ def block_peaks(maps: Sequence[npt.NDArray[np.float32]], steps: int, cells: int)
 
 
 def peaks_by_place(maps: Sequence[npt.NDArray[np.float32]], steps: int, cells: int) -> npt.NDArray[np.float32]:
-    """The same by time and place, float32 (T, rows, columns) of blocks, 0 without any vote; at least one map.
+    """Largest value of every such block by time and place: float32 (T, rows, columns), 0 without any vote.
+
+    maps: as for `block_peaks`, at least one.
 
     Neighbouring maps and cells share their votes; maxima over blocks as long as a tube are nearly independent.
     """

@@ -117,7 +117,7 @@ def _peaks(
 
     peaks = VotedPeaks(scale, settings, (raw, well_voted), beside=1 if gait is None else 2)
     for (number, tubes), score in zip(gathered.kept.items(), scores, strict=True):
-        beside = [np.ones(len(tubes), np.float32)]  # votes alone
+        beside = [np.ones(len(tubes), np.float32)]  # a map of what the votes weigh
         if gait is not None:
             beside.append(gait.anomaly(tubes))
         peaks.add(number, tubes, score, np.stack(beside, axis=1))

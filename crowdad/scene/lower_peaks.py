@@ -15,11 +15,13 @@ __all__ = ["fit_lower_peaks"]
 
 Floats = npt.NDArray[np.float64]
 
-_LOCAL, _DOUBT = 0.2, 20  # quantile that a place's peaks are measured by; so many peaks count as much as all others'
+_LOCAL, _DOUBT = 0.2, 20  # quantile that a group's peaks are measured by; so many peaks count as much as all others'
+_SPELL = 20  # blocks of time in which about as much goes on
 _LOWEST = 0.1  # quantile below which peaks are of hardly anything
 _PARTS = (3 / 7, 5 / 7, 1.0)  # of the trusted share, up to which peaks may be taken for normal
 _FEWEST = 40  # peaks that a line is laid through
-_RATES = (100.0, 1.0)  # peaks an hour between which the tail is told
+_LEAST_SCALE = 0.2  # of the middle: peaks all of one height are no proof that none is higher
+_OFTEN = 100.0  # peaks an hour
 
 
 def fit_lower_peaks(
@@ -29,33 +31,36 @@ def fit_lower_peaks(
 
     by_place: (T, rows, columns), peaks of successive blocks of time at every place, 0 where there is none.
     hours: length of the footage they come from.
-    Each peak is the largest of many votes, so normal ones follow a Gumbel distribution, wider at some places than at
-    others.  Anomalies come and go: the lower peaks of a place are normal ones, and tell how wide it is there.  Measured
-    by that, the lower peaks of all places lie on one line against the quantiles of the distribution; the line through
-    the lowest of them counts, or one through more where that promises less.
+    Each peak is the largest of many votes, so normal ones follow a Gumbel distribution, wider at some places and in
+    some spells of time than in others.  Anomalies come and go: the lower peaks of a place, and of a spell, are normal
+    ones, and tell how wide it is there.  Measured by that, the lower peaks of all lie on one line against the quantiles
+    of the distribution; the line through the lowest of them counts, or one through more where that promises less.
     Returns None where there are too few peaks.
     Source: Gumbel 1958, Statistics of Extremes, probability plot, with the upper part left out.
     """
-    times, *places = np.nonzero(by_place)
+    times, *places = np.nonzero(by_place > 0)
     if len(times) < _FEWEST:
         return None
     values = by_place[times, *places].astype(np.float64)
     wide = _width(values, np.ravel_multi_index(places, by_place.shape[1:]))
+    wide *= _width(values / wide, times // _SPELL)
     lines = [line for part in _PARTS if (line := _line(values / wide, part * settings.trusted)) is not None]
     if not lines:
         return None
-    levels = [_levels(wide * middle, wide * scale, hours) for middle, scale in lines]
-    often, seldom = min(levels, key=lambda each: each[1])
-    scale = (seldom - often) / math.log(_RATES[0] / _RATES[1])
-    return Calibration(often, _RATES[0], 0.0, max(scale, 1e-9), hours, "Gumbel distribution of the lower peaks")
+    often = max(min(_OFTEN, len(values) / hours / 2), 2.0)
+    levels = [[_level(wide * middle, wide * scale, hours * rate) for rate in (often, 1.0)] for middle, scale in lines]
+    level, at_one = min(levels, key=lambda each: each[1])
+    scale = (at_one - level) / math.log(often)
+    return Calibration(level, often, 0.0, max(scale, 1e-9), hours, "Gumbel distribution of the lower peaks")
 
 
-def _width(values: Floats, place: npt.NDArray[np.int64]) -> Floats:
-    """What the peaks of each one's place are measured by, (N,); that of all, where a place has few."""
+def _width(values: Floats, group: npt.NDArray[np.int64]) -> Floats:
+    """What the peaks of each value's group are measured by, (N,); mostly that of all where a group has few."""
     everywhere = math.log(np.quantile(values, _LOCAL))
     wide = np.empty_like(values)
-    for here in (place == each for each in np.unique(place)):
-        share = here.sum() / (here.sum() + _DOUBT)
+    order = np.argsort(group, kind="stable")
+    for here in np.split(order, np.flatnonzero(np.diff(group[order])) + 1):
+        share = len(here) / (len(here) + _DOUBT)
         wide[here] = share * math.log(np.quantile(values[here], _LOCAL)) + (1 - share) * everywhere
     return np.asarray(np.exp(wide))
 
@@ -67,18 +72,15 @@ def _line(values: Floats, until: float) -> tuple[float, float] | None:
     if used.sum() < _FEWEST:
         return None
     scale, middle = np.polyfit(-np.log(-np.log(quantile[used])), np.sort(values)[used], 1)
-    return float(middle), max(float(scale), 1e-9)
+    return float(middle), max(float(scale), _LEAST_SCALE * float(middle))
 
 
-def _levels(middle: Floats, scale: Floats, hours: float) -> tuple[float, float]:
-    """What peaks of these distributions, (N,) each, pass so many times an hour as `_RATES` says."""
+def _level(middle: Floats, scale: Floats, times: float) -> float:
+    """What peaks of these distributions, (N,) each, pass so many times in all; not below their usual middle."""
 
-    def too_many(level: float, rate: float) -> float:
+    def too_often(level: float) -> float:
         passing = -np.expm1(-np.exp(np.clip((middle - level) / scale, -700, 50)))
-        return float(passing.sum()) / hours - rate
+        return float(passing.sum()) - times
 
-    highest = float((middle + 60 * scale).max())
-    often, seldom = (
-        float(brentq(too_many, 0.0, highest, args=(rate,))) if too_many(0.0, rate) > 0 else 0.0 for rate in _RATES
-    )
-    return often, seldom
+    lowest, highest = float(np.median(middle)), float((middle + 60 * scale).max())
+    return float(brentq(too_often, lowest, highest)) if too_often(lowest) > 0 else lowest

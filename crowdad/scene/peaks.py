@@ -26,7 +26,8 @@ def _raw(step: StepMap) -> Array:
 class VotedPeaks:
     """Largest raw anomaly of every block of place and time in the maps of steps, which come in order.
 
-    of: what of a step's map counts, float32 (rows, columns), one after the other.  beside: other scores of the tubes.
+    of: what to take peaks of: each makes float32 (rows, columns) of a step's map.  beside: how many other scores the
+    tubes have.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class VotedPeaks:
         return peaks[peaks > 0]
 
     def by_place(self) -> list[Array]:
-        """The same by each of `of`: float32 (T, rows, columns) of blocks, 0 where nothing voted."""
+        """Peaks of all steps so far, which end here, by each of `of`: float32 (T, rows, columns), 0 without a vote."""
         self._end_run()
         rows, columns = (math.ceil(side / self._settings.block_cells) for side in self._voter.shape)
         return [np.concatenate([np.zeros((0, rows, columns), np.float32), *peaks]) for peaks in self._peaks]

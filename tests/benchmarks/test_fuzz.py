@@ -37,7 +37,7 @@ def misbehave(case: Case) -> Verdict:
 
 def test_a_child_that_dies_or_hangs_is_told_and_replaced() -> None:
     cases = [Case("clip", 0, number) for number in range(4)]
-    outcomes = {case.number: verdict.outcome for case, verdict, _ in watched(cases, misbehave, 1, limit_s=3)}
+    outcomes = {case.number: verdict.outcome for case, verdict, _ in watched(cases, misbehave, 1, limit_s=8)}
     assert outcomes == {0: "result", 1: "crash", 2: "hang", 3: "result"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -79,8 +80,9 @@ def test_a_file_is_watched_to_its_end(watched: Watched) -> None:
     assert "50 frames came, none skipped, 0 reconnects" in told.output
 
 
-def test_a_quiet_watch_goes_on_and_prints_nothing(watched: Watched) -> None:
-    quiet = CliRunner().invoke(app, [*watched.command, "-o", str(watched.folder), "--quiet", "--duration", "1s"])
+def test_a_quiet_watch_goes_on_and_prints_nothing(watched: Watched, tmp_path: Path) -> None:
+    begun = shutil.copytree(watched.folder, tmp_path / "watch")
+    quiet = CliRunner().invoke(app, [*watched.command, "-o", str(begun), "--quiet", "--duration", "1s"])
     assert (quiet.exit_code, quiet.output) == (0, "")
 
 

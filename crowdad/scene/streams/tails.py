@@ -65,7 +65,7 @@ def tail_of_parts(
     scale: SceneScale,
     settings: Settings,
 ) -> Tail | None:
-    """Of the kept steps, each scored by what was learned of other parts of the footage; None where nothing moves.
+    """The tail of the kept steps, each scored by what was learned of other parts; None where nothing moves.
 
     part_of: the part that a step is in.  run_for: what scores a part.
     """
