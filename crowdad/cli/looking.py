@@ -142,6 +142,8 @@ def _tell_run(folder: Path) -> None:
 
     results = read_results(folder / "results.json")
     print(describe_run(results, folder))
+    for warning in results.warnings:
+        print(f"  warning: {one_line(warning)}")
     if results.model.scale:
         try:
             scale = SceneScale.from_dict(results.model.scale)
@@ -189,6 +191,7 @@ def _tell_people(spec: Spec, part: Part, asked: _People, bars: Bars) -> int:
 
 def describe_scene(scene: SceneModel, settings: bool = False) -> str:
     """What a model knows, a few lines."""
+    from crowdad.scene.kinds import kinds_off
     from crowdad.workflows.people_size import size_lines
 
     scale, learned, calibration = scene.scale, scene.provenance, scene.calibration
@@ -205,6 +208,8 @@ def describe_scene(scene: SceneModel, settings: bool = False) -> str:
         f"calibration  {calibration.how}, {calibration.basis}; threshold "
         f"{calibration.threshold(rate):.4g} raw for {rate:g} false {'alarm' if rate == 1 else 'alarms'} an hour",
     ]
+    if off := kinds_off(scene.streams):
+        lines.append(f"not for      {', '.join(off)}: the footage was too short or too empty for these kinds of events")
     if note := calibration.promise(rate):
         lines.append(f"note         {note}")
     if settings:

@@ -92,7 +92,8 @@ def fit(
       crowdad fit normal/*.mp4 --also-normal false-alarms.json -o gate3.safetensors
       crowdad fit night.mp4 --person-height 95@110,100@230 -o gate3.safetensors   few people, whose size is known
 
-    A few minutes of people moving are enough; of more than an hour, samples are taken.
+    Five minutes in which people walk are enough for most kinds of events; an hour, to promise one false alarm an hour.
+    Of more than an hour, samples are taken.
     """
     refused: list[CrowdadError] = []
 
@@ -120,6 +121,7 @@ def fit(
             on_bad_input=refuse,
         )
     if not quiet:
+        from crowdad.scene.kinds import kinds_off
         from crowdad.workflows.people_size import doubts_of, people_of
 
         learned = scene.provenance
@@ -127,6 +129,10 @@ def fit(
         print(f"  people  {people_of(scene.scale).text}")
         for doubt in doubts_of(scene.scale):
             notice(doubt)
+        if off := kinds_off(scene.streams):
+            print(f"  not for {', '.join(off)}: the footage was too short or too empty for these kinds of events")
+        if note := scene.calibration.promise(scene.settings.calibration.false_alarms_per_hour):
+            print(f"  note    {note}")
         if verbose:
             from crowdad.cli.looking import describe_scene
 

@@ -106,6 +106,8 @@ def describe_run(results: RunResults, place: RunPlace) -> str:
         lines.append(f"  cuts, followed across by nobody: {', '.join(places)}{more}")
     if results.threshold.note:
         lines.append(f"  note: {results.threshold.note}")
+    if results.model.not_looked_for:
+        lines.append(f"  not looked for: {results.model.not_looked_for}")
     names = ("report.html", "overlay.mp4", "timeline.png")
     looks = [place / name for name in names if (place / name).is_file()] if isinstance(place, Path) else []
     look = f"look at {' or '.join(map(str, looks[:2]))}; " if looks else ""

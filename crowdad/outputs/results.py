@@ -112,9 +112,21 @@ class ModelRecord(_Record):
         default_factory=list,
         description="those that its footage was too short or too empty for, or that know another view",
     )
+    kinds_off: list[Text] = Field(
+        default_factory=list, description="kinds of events that nothing looked for, as the evidence for them is off"
+    )
     camera: CameraRecord | None = Field(
         default=None, description="the footage's view against the model's; null where they could not be compared"
     )
+
+    @property
+    def not_looked_for(self) -> str:
+        """Kinds of events that could not be told, and why; empty where all could."""
+        if not self.kinds_off:
+            return ""
+        elsewhere = self.camera is not None and self.camera.verdict in ("moved", "another camera")
+        why = "the camera's view is not the model's" if elsewhere else "the model's footage was too short or too empty"
+        return f"{', '.join(self.kinds_off)} ({why})"
 
 
 class ThresholdRecord(_Record):
@@ -192,7 +204,7 @@ class EventRecord(_Record):
         """How unusual the peak is, for people."""
         if self.surprise is None:
             return f"anomaly {self.peak_anomaly:.2f}"
-        where = ", at a place that often does" if self.recurring else ""
+        where = ", at a place that is often unusual" if self.recurring else ""
         if self.surprise < _LEAST_TOLD:
             how = "does not stand out"
         elif self.surprise < 1:

@@ -108,8 +108,8 @@ class Calibration:
             )
             more = ""
         return (
-            f"{basis}, which can promise at most {promised} false alarms an hour; {false_alarms_per_hour:g} is "
-            f"extrapolated, so events may be missed or false: {more}set --false-alarms-per-hour {math.ceil(least)}"
+            f"{basis}, which can promise at most {promised} false alarms an hour; the wanted {false_alarms_per_hour:g} "
+            f"is extrapolated, so events may be missed or false: {more}set --false-alarms-per-hour {math.ceil(least)}"
         )
 
     @property
@@ -120,8 +120,8 @@ class Calibration:
     @property
     def basis(self) -> str:
         """What it was read from, for people: its length, and that of all where it is a sample."""
-        of_all = f" sampled from {self.learned_hours * 60:.1f}" if self.is_sampled else ""
-        return f"{self.hours * 60:.1f} minutes{of_all}"
+        of_all = f" sampled from {_length_text(self.learned_hours)}" if self.is_sampled else ""
+        return f"{_length_text(self.hours)}{of_all}"
 
     def as_dict(self) -> dict[str, Any]:
         """Plain numbers for a model file or a report."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from crowdad.config import Settings
 from crowdad.errors import ConfigError
 from crowdad.scene.encoders import encoder_kind
-from crowdad.scene.streams import KINDS
+from crowdad.scene.streams import KINDS, STREAMS
 from crowdad.tubes.patches import extractor_kind
 
-__all__ = ["check_kinds"]
+__all__ = ["check_kinds", "kinds_off"]
 
 
 def check_kinds(settings: Settings) -> None:
@@ -18,3 +20,11 @@ def check_kinds(settings: Settings) -> None:
     for kind in (*settings.events.kinds, *settings.events.not_kinds):
         if kind not in KINDS:
             raise ConfigError(f"no event is of kind {kind!r}; choose among: {', '.join(KINDS)}")
+    if not any(map(settings.events.wants, KINDS)):
+        raise ConfigError("the wanted and the unwanted kinds leave no event to tell; name fewer in --not-kinds")
+
+
+def kinds_off(streams: Collection[str]) -> list[str]:
+    """Kinds of events that none of these streams tells, in the order of `KINDS`."""
+    told = {kind for name in streams for kind in STREAMS[name].kinds}
+    return [kind for kind in KINDS if kind not in told]

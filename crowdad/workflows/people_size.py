@@ -40,9 +40,10 @@ def size_lines(scale: SceneScale) -> list[str]:
     )
     figures = f", from {scale.figures} figures" if scale.figures else ""
     assumed = "" if scale.figures else " (assumed)"
+    over = "1 frame" if scale.gap == 1 else f"{scale.gap} frames"
     return [
         f"people       {size}{figures}: {certainty_of(scale)}",
-        f"walking      {scale.walk * scale.fps:.2f} person heights a second{assumed}; flow over {scale.gap} frames",
+        f"walking      {scale.walk * scale.fps:.2f} person heights a second{assumed}; flow over {over}",
     ]
 
 

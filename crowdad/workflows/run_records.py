@@ -24,6 +24,7 @@ from crowdad.outputs.results import (
 from crowdad.outputs.tables import FrameTable
 from crowdad.records import Event
 from crowdad.scene.calibration import raw_of
+from crowdad.scene.kinds import kinds_off
 from crowdad.scene.model import SceneModel
 from crowdad.scene.streams import STREAMS
 from crowdad.scene.viewpoint import CameraVerdict
@@ -141,8 +142,7 @@ def _model_record(run: Run, model_path: Path) -> ModelRecord:
         scale = {} if run.options.person_height is None else run.scene.scale.as_dict()
         return ModelRecord(name="", sha256=None, fitted="nothing", scale=scale)
     provenance = run.scene.provenance
-    streams = run.scene.streams
-    heard = [name for name in streams if not (run.detector.elsewhere and streams[name].of_place)]
+    heard = _heard(run)
     return ModelRecord(
         name=model_path.name,
         sha256=run.model_sha256 or SceneModel.sha256(model_path),
@@ -151,8 +151,14 @@ def _model_record(run: Run, model_path: Path) -> ModelRecord:
         scale=run.scene.scale.as_dict(),
         streams=heard,
         streams_off=[name for name in STREAMS if name not in heard],
+        kinds_off=kinds_off(heard),
         camera=camera_record(run.camera),
     )
+
+
+def _heard(run: Run) -> list[str]:
+    """Names of the streams that looked."""
+    return [name for name, stream in run.scene.streams.items() if not (run.detector.elsewhere and stream.of_place)]
 
 
 def camera_record(camera: CameraVerdict | None) -> CameraRecord | None:
@@ -228,6 +234,12 @@ def warnings_of(run: Run, scored: Scored) -> list[str]:
         found.append(
             "so little moves in this clip that it was learned by heart, and nothing in it can stand out; learn from a "
             "longer clip, or from footage in which more people walk"
+        )
+    asked = () if run.still else run.scene.settings.events.kinds
+    if asked and (wanted := [kind for kind in kinds_off(_heard(run)) if kind in asked]):
+        found.append(
+            f"nothing looks for {', '.join(wanted)}: the model's footage was too short or too empty for it, or shows "
+            "another view; fit it on longer footage of this camera"
         )
     detector, own = run.detector, run.scene.provenance["how"] == "self-fitted"
     strange = detector.strangeness > STRANGE_SHARE or detector.drift > STRANGE_DRIFT

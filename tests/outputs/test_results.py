@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from crowdad.errors import OutputNotReadableError
 from crowdad.outputs.results import (
+    CameraRecord,
     CountsRecord,
     ModelRecord,
     RunResults,
@@ -60,6 +61,16 @@ def run(**changes: Any) -> RunResults:
 def test_the_committed_schema_is_the_models() -> None:
     hint = "python -c 'import crowdad.outputs.results as r; print(r.results_schema(), end=\"\")' > " + SCHEMA.name
     assert SCHEMA.read_text(encoding="utf-8") == results_schema(), f"the schema changed; write it anew: {hint}"
+
+
+def test_a_model_says_what_was_not_looked_for_and_why() -> None:
+    model = run().model
+    assert model.not_looked_for == ""
+    short = model.model_copy(update={"kinds_off": ["stays", "glides"]})
+    assert short.not_looked_for == "stays, glides (the model's footage was too short or too empty)"
+    camera = CameraRecord(verdict="moved", certainty=1.0, detail="")
+    elsewhere = short.model_copy(update={"camera": camera})
+    assert elsewhere.not_looked_for == "stays, glides (the camera's view is not the model's)"
 
 
 def test_results_come_back_equal(tmp_path: Path) -> None:
@@ -161,7 +172,7 @@ def test_other_files_are_one_clear_line(tmp_path: Path) -> None:
     [
         (None, False, "anomaly 0.62"),
         (3.14, False, "stands out 3.1 times"),
-        (3.14, True, "stands out 3.1 times, at a place that often does"),
+        (3.14, True, "stands out 3.1 times, at a place that is often unusual"),
         (0.01, False, "does not stand out"),
     ],
 )

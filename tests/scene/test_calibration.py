@@ -129,7 +129,7 @@ def test_footage_can_promise_one_false_alarm_in_its_length():
     assert tail.promise(3.0) == ""
     note = tail.promise(1.0)
     assert note.startswith(
-        "learned from 20 minutes of footage, which can promise at most 3.0 false alarms an hour; 1 is"
+        "learned from 20 minutes of footage, which can promise at most 3.0 false alarms an hour; the wanted 1 is"
     )
     assert note.endswith("learn from 60 minutes, or set --false-alarms-per-hour 3")
 
@@ -138,7 +138,7 @@ def test_a_promise_says_that_it_rests_on_a_sample_and_asks_for_no_more_footage()
     tail = fit_tail(np.linspace(0.1, 0.5, 20), 0.2, tail=0.9)
     assert replace(tail, learned_hours=0.21).promise(1.0).startswith("learned from 12 minutes of footage, which")
     sample = replace(tail, learned_hours=2 / 3)
-    assert sample.basis == "12.0 minutes sampled from 40.0"
+    assert sample.basis == "12 minutes sampled from 40 minutes"
     note = sample.promise(1.0)
     assert note.startswith(
         "the alarm level is calibrated on 12 minutes, a sample of the 40 minutes that were learned from, which can "

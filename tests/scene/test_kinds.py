@@ -8,9 +8,9 @@ from crowdad.config import load_settings
 from crowdad.errors import ConfigError, ModelFormatError
 from crowdad.scene.encoders import ENCODERS
 from crowdad.scene.fitting import fit_scene
-from crowdad.scene.kinds import check_kinds
+from crowdad.scene.kinds import check_kinds, kinds_off
 from crowdad.scene.model import SceneModel
-from crowdad.scene.streams import KINDS
+from crowdad.scene.streams import KINDS, STREAMS
 from crowdad.sources import ArraySource
 from crowdad.tubes.patches import EXTRACTORS, Extractor
 from crowdad.workflows.detect_options import DetectOptions
@@ -60,3 +60,15 @@ def test_a_kind_of_event_that_no_stream_raises_names_all_that_are_known(setting)
         with pytest.raises(ConfigError, match="no event is of kind 'slow'") as caught:
             use()
         assert all(kind in str(caught.value) for kind in KINDS)
+
+
+def test_kinds_that_are_wanted_and_not_wanted_leave_no_event():
+    with pytest.raises(ConfigError, match="leave no event to tell"):
+        check_kinds(settings_of('events.kinds=["fast"]', 'events.not_kinds=["fast"]'))
+
+
+def test_kinds_that_no_stream_looks_for():
+    assert kinds_off(STREAMS) == []
+    without = kinds_off(["motion", "stays"])
+    assert "glides" in without
+    assert not {"fast", "moves unusually", "left behind"} & set(without)

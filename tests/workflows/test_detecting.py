@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import crowdad
+from crowdad.cli.terminal import describe_run
 from crowdad.config import load_settings
 from crowdad.detection.detector import Detector
 from crowdad.errors import (
@@ -300,6 +301,20 @@ def test_results_keep_to_the_schema(finished: Path) -> None:
     content = json.loads((finished / "results.json").read_text())
     assert content["schema_version"] == 1
     assert content["settings"]["encoder"]["epochs"] == int(TINY_SETTINGS[0].partition("=")[2])
+
+
+def test_kinds_that_nothing_looks_for_are_told(tmp_path: Path) -> None:
+    clip, model = write_video(tmp_path / "clip.mp4", walkers(30)), model_of()  # by motion alone
+    chosen = load_settings(overrides=['events.kinds=["fast", "stays", "glides"]'], base=model.settings)
+    results = crowdad.detect(clip, model=model, settings=chosen, output=tmp_path / "run", overlay=False, report=False)
+    assert results.model.streams == ["motion"]
+    assert {"stays", "glides"} <= set(results.model.kinds_off)
+    assert "fast" not in results.model.kinds_off
+    (told,) = [warning for warning in results.warnings if warning.startswith("nothing looks for")]
+    assert "nothing looks for glides, stays: " in told
+    said = describe_run(results, tmp_path / "run")
+    assert "not looked for: glides, against the stream" in said
+    assert "too short or too empty" in said
 
 
 @pytest.mark.parametrize("becomes", ["another", "nothing"])

@@ -84,7 +84,8 @@ def facts_of(results: RunResults) -> list[tuple[str, str]]:
         ("threshold", f"{threshold.raw:.4g} raw, {threshold.chosen_by}"),
         *([("false alarms wanted", f"{wanted:g} an hour")] if wanted is not None else []),
         *([("cuts", ", ".join(clock_text(at_s) for at_s in results.cuts[:20]))] if results.cuts else []),
-        ("warnings", "; ".join(results.warnings) or "none"),
+        *([("not looked for", model.not_looked_for)] if model.not_looked_for else []),
+        *([("warnings", "; ".join(results.warnings))] if results.warnings else []),
     ]
     if source.sha256:
         facts.append(("footage SHA-256", source.sha256))
