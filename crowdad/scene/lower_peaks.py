@@ -19,7 +19,7 @@ _LOCAL, _DOUBT = 0.2, 20  # quantile that a group's peaks are measured by; so ma
 _SPELL = 20  # blocks of time in which about as much goes on
 _LOWEST = 0.1  # quantile below which peaks are of hardly anything
 _PARTS = (3 / 7, 5 / 7, 1.0)  # of the trusted share, up to which peaks may be taken for normal
-_FEWEST = 40  # peaks that a line is laid through
+_FEWEST = 200  # peaks: of fewer, neither places nor the lowest are known
 _LEAST_SCALE = 0.2  # of the middle: peaks all of one height are no proof that none is higher
 _OFTEN = 100.0  # peaks an hour
 
@@ -44,9 +44,7 @@ def fit_lower_peaks(
     values = by_place[times, *places].astype(np.float64)
     wide = _width(values, np.ravel_multi_index(places, by_place.shape[1:]))
     wide *= _width(values / wide, times // _SPELL)
-    lines = [line for part in _PARTS if (line := _line(values / wide, part * settings.trusted)) is not None]
-    if not lines:
-        return None
+    lines = [_line(values / wide, part * settings.trusted) for part in _PARTS]
     often = max(min(_OFTEN, len(values) / hours / 2), 2.0)
     levels = [[_level(wide * middle, wide * scale, hours * rate) for rate in (often, 1.0)] for middle, scale in lines]
     level, at_one = min(levels, key=lambda each: each[1])
@@ -65,12 +63,10 @@ def _width(values: Floats, group: npt.NDArray[np.int64]) -> Floats:
     return np.asarray(np.exp(wide))
 
 
-def _line(values: Floats, until: float) -> tuple[float, float] | None:
-    """Middle and scale of the distribution of which these are the peaks up to a quantile; None where those are few."""
+def _line(values: Floats, until: float) -> tuple[float, float]:
+    """Middle and scale of the distribution of which these are the peaks up to a quantile."""
     quantile = (np.arange(len(values)) + 0.5) / len(values)
     used = (quantile >= _LOWEST) & (quantile <= until)
-    if used.sum() < _FEWEST:
-        return None
     scale, middle = np.polyfit(-np.log(-np.log(quantile[used])), np.sort(values)[used], 1)
     return float(middle), max(float(scale), _LEAST_SCALE * float(middle))
 
