@@ -258,7 +258,10 @@ def chosen_settings(
         items.append(f"tubes.kind={patches}")
     for name, listed in (("kinds", kinds), ("not_kinds", not_kinds)):
         if listed is not None:
-            items.append(f"events.{name}={json.dumps([kind.strip() for kind in listed.split(',')])}")
+            named = [kind.strip() for kind in listed.split(",") if kind.strip()]
+            if not named:
+                raise ConfigError(f"--{name.replace('_', '-')} names no kind of event; name some, or leave it out")
+            items.append(f"events.{name}={json.dumps(named)}")
     settings = load_settings(config, items, base)
     if items or config is not None:
         from crowdad.scene.kinds import check_kinds

@@ -136,4 +136,6 @@ def test_an_unknown_kind_is_one_line(option: str, tmp_path: Path, capsys: pytest
     clip = write_video(tmp_path / "a.mp4", walkers(12))
     assert run(clip, option, "fast,slow", "-o", tmp_path / "run") == 2
     assert capsys.readouterr().err == f"crowdad: no event is of kind 'slow'; choose among: {', '.join(KINDS)}\n"
+    assert run(clip, option, " , ", "-o", tmp_path / "run") == 2
+    assert capsys.readouterr().err == f"crowdad: {option} names no kind of event; name some, or leave it out\n"
     assert not (tmp_path / "run").exists()

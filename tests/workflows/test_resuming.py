@@ -23,6 +23,8 @@ from crowdad.outputs.folder import JOURNAL
 from crowdad.outputs.journal import Journal, journaled_run
 from crowdad.records import Checkpoint, Frame, FrameResult, Heatmap
 from crowdad.scene.model import SceneModel
+from crowdad.scene.streams import Nowhere
+from crowdad.scene.streams.tails import Tail
 from crowdad.workflows import Stage
 from tests.conftest import write_video
 from tests.tiny_scene import frames_of, model_of, scale_of, walkers
@@ -200,6 +202,17 @@ def test_another_run_is_not_gone_on_with(clip: Path, model: Path, tmp_path: Path
     workflows.detect(clip, model=model, output=folder, overwrite=True, end_s=3.0, **PLAIN)
     with pytest.raises(OutputExistsError, match="whole run"):
         workflows.detect(other, model=model, output=folder, resume=True, **PLAIN)
+
+
+def test_a_model_without_a_stream_of_the_first_is_another_model(clip: Path, model: Path, tmp_path: Path) -> None:
+    alone, folder = SceneModel.load(model), tmp_path / "run"
+    nowhere = Nowhere(np.ones((4, 6), np.float32), 100.0, Tail(alone.calibration, 1.0))
+    both = replace(alone, streams={**alone.streams, Nowhere.name: nowhere})
+    with pytest.raises(StopError):
+        workflows.detect(clip, model=both, output=folder, progress=stopping_at(70), **PLAIN)
+    for other in (alone, replace(both, streams={**both.streams, Nowhere.name: replace(nowhere, passages=90.0)})):
+        with pytest.raises(OutputExistsError, match="another model"):
+            workflows.detect(clip, model=other, output=folder, resume=True, **PLAIN)
 
 
 def test_a_failed_start_leaves_no_journal(clip: Path, model: Path, tmp_path: Path) -> None:

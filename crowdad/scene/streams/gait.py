@@ -25,6 +25,7 @@ Floats = npt.NDArray[np.float64]
 
 _FEWEST_TUBES = 500
 _MOST_STIFF = 5.0  # spreads
+_MOST_NUMBER = 1e6  # of a model: swings are logarithms, and what they are told by is of the order of 1
 _COEFFICIENTS = 7  # a constant, and three things known of a tube with their squares
 _SHOULDERS = ((0.5, 0.8), (0.6, 0.85), (0.7, 0.9), (0.8, 0.95))  # quantiles that the tail of a map's cells is read from
 _HIGH = 0.98  # quantile above which it adds
@@ -69,6 +70,8 @@ class Gait(TubeStream):
         for array, count in ((coefficients, _COEFFICIENTS), (numbers, 4)):
             if array.shape != (count,) or array.dtype != np.float64 or not np.isfinite(array).all():
                 raise ValueError(f"gait holds {array.dtype} {array.shape}, {count} finite float64 are needed")
+            if np.abs(array).max() > _MOST_NUMBER:
+                raise ValueError(f"gait holds {np.abs(array).max():g}, which no footage can give")
         gait = cls(coefficients, *map(float, numbers))
         if not (gait.spread > 0 and gait.floor >= 0 and gait.weight >= 0):
             raise ValueError("gait holds a spread, floor or weight that no footage can give")

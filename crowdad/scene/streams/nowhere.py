@@ -34,6 +34,7 @@ Floats = npt.NDArray[np.float64]
 
 _FEWEST_PASSAGES = 70.0
 _SHARE_OF_ALARMS = 0.1
+_MOST_SURPRISE = 100.0  # far beyond the logarithm of all people there are
 
 
 @dataclass(eq=False)
@@ -67,7 +68,7 @@ class Nowhere(TubeStream):
         surprise = nowhere.surprise
         if surprise.ndim != 2 or surprise.dtype != np.float32 or not surprise.size:
             raise ValueError(f"surprise is {surprise.dtype} {surprise.shape}, float32 (rows, columns) is needed")
-        if not (np.isfinite(surprise).all() and surprise.min() >= 0):
+        if not (np.isfinite(surprise).all() and 0 <= surprise.min() <= surprise.max() <= _MOST_SURPRISE):
             raise ValueError("surprise holds what no footage can give")
         return nowhere
 

@@ -90,6 +90,7 @@ def test_it_survives_the_model_file(gait: Gait) -> None:
     [
         ("coefficients", np.zeros(3)),
         ("coefficients", np.full(7, np.nan)),
+        ("coefficients", np.full(7, 1e30)),
         ("numbers", np.array([0.0, 0.0, 0.0, 0.0])),
         ("numbers", np.array([0.0, 1.0, -1.0, 0.0])),
     ],

@@ -63,6 +63,7 @@ def test_it_survives_the_model_file(nowhere: Nowhere) -> None:
     [
         ("surprise", np.full((4, 6), np.nan, np.float32)),
         ("surprise", np.full((4, 6), -1, np.float32)),
+        ("surprise", np.full((4, 6), 1e30, np.float32)),
         ("surprise", np.zeros(3, np.float32)),
         ("passages", np.array([0.0])),
     ],
