@@ -28,7 +28,7 @@ _LEAST_FIGURES = 12  # fewer tell nothing about the scene
 _LIKE_GIVEN = 0.4  # of the logarithm: who is taller or smaller than given is not a whole person, or a vehicle
 _STEEPEST_MEASURED = 0.6  # pixels a row: at the head of a person a third less than at the middle
 _FASTEST_WALK_S = 1.4  # person heights a second
-_HELP = "give it with --person-height 95 (pixels from head to feet), or detect with a model that was fitted before (--model)"
+_HELP = "give it with --person-height 95 (pixels from head to feet), or detect with a model fitted before (--model)"
 
 
 class ScaleProbe:
