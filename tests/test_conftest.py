@@ -18,7 +18,8 @@ def run_pytest(folder: Path, tests: dict[str, str], *, no_skips: bool) -> subpro
     (folder / "pytest.ini").write_text("[pytest]\nmarkers =\n    slow: slow\n    gpu: gpu\n")
     for name, body in {**tests, "test_other.py": "def test_other():\n    pass"}.items():
         (folder / name).write_text(f"import pytest\n{body}\n")
-    environment = {key: value for key, value in os.environ.items() if key != "CROWDAD_NO_SKIPS"}
+    ours = ("CROWDAD_NO_SKIPS", "PYTEST_ADDOPTS")
+    environment = {key: value for key, value in os.environ.items() if key not in ours}
     if no_skips:
         environment["CROWDAD_NO_SKIPS"] = "1"
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder)]

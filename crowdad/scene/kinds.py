@@ -21,7 +21,7 @@ def check_kinds(settings: Settings) -> None:
         if kind not in KINDS:
             raise ConfigError(f"no event is of kind {kind!r}; choose among: {', '.join(KINDS)}")
     if not any(map(settings.events.wants, KINDS)):
-        raise ConfigError("the wanted and the unwanted kinds leave no event to tell; name fewer in --not-kinds")
+        raise ConfigError("the wanted and the unwanted kinds leave no event to tell; name fewer that are not wanted")
 
 
 def kinds_off(streams: Collection[str]) -> list[str]:
