@@ -5,10 +5,19 @@ Here, too, how a place in the footage is written."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-__all__ = ["ARGUMENTS", "address_shown", "clock_text", "one_line", "options_named", "reader_text", "without_login"]
+__all__ = [
+    "ARGUMENTS",
+    "address_shown",
+    "clock_text",
+    "one_line",
+    "options_named",
+    "reader_text",
+    "some_of",
+    "without_login",
+]
 
 ARGUMENTS = {
     "--alert": "alerts",
@@ -134,3 +143,9 @@ def clock_text(time_s: float, tenths: bool = True) -> str:
     hours, minutes = divmod(minutes, 60)
     seconds = f"{rest // 10:02d}" + (f".{rest % 10}" if tenths else "")
     return f"{hours}:{minutes:02d}:{seconds}" if hours else f"{minutes}:{seconds}"
+
+
+def some_of(names: Sequence[str], most: int = 4) -> str:
+    """The first of these names, and how many more there are: "a, b and 3 more"."""
+    more = len(names) - most
+    return ", ".join(names) if more < 2 else f"{', '.join(names[:most])} and {more} more"

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from crowdad.errors import SourceError
-from crowdad.wording import one_line, without_login
+from crowdad.wording import one_line, some_of, without_login
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,11 @@ def test_one_line_shows_what_would_break_or_turn_it() -> None:
 
 def test_every_error_is_one_line_without_a_login() -> None:
     assert str(SourceError("rtsp://a:b@c: gone\nfor good")) == r"rtsp://c: gone\nfor good"
+
+
+@pytest.mark.parametrize(
+    ("count", "told"),
+    [(0, ""), (1, "a"), (5, "a, b, c, d, e"), (6, "a, b, c, d and 2 more"), (9, "a, b, c, d and 5 more")],
+)
+def test_of_many_names_some_are_told(count: int, told: str) -> None:
+    assert some_of("abcdefghi"[:count]) == told

@@ -122,6 +122,7 @@ def fit(
         )
     if not quiet:
         from crowdad.scene.kinds import kinds_off
+        from crowdad.wording import some_of
         from crowdad.workflows.people_size import doubts_of, people_of
 
         learned = scene.provenance
@@ -130,7 +131,7 @@ def fit(
         for doubt in doubts_of(scene.scale):
             notice(doubt)
         if off := kinds_off(scene.streams):
-            print(f"  not for {', '.join(off)}: the footage was too short or too empty for these kinds of events")
+            print(f"  not for {some_of(off)}: the footage was too short or too empty for these kinds of events")
         if note := scene.calibration.promise(scene.settings.calibration.false_alarms_per_hour):
             print(f"  note    {note}")
         if verbose:

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from crowdad.errors import OutputNotReadableError
 from crowdad.files import MB, parse_json, read_bytes
 from crowdad.records import Box, Event
-from crowdad.wording import without_login
+from crowdad.wording import some_of, without_login
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -121,12 +121,12 @@ class ModelRecord(_Record):
 
     @property
     def not_looked_for(self) -> str:
-        """Kinds of events that could not be told, and why; empty where all could."""
+        """Some of the kinds of events that could not be told, and why; empty where all could."""
         if not self.kinds_off:
             return ""
         elsewhere = self.camera is not None and self.camera.verdict in ("moved", "another camera")
         why = "the camera's view is not the model's" if elsewhere else "the model's footage was too short or too empty"
-        return f"{', '.join(self.kinds_off)} ({why})"
+        return f"{some_of(self.kinds_off)} ({why})"
 
 
 class ThresholdRecord(_Record):
