@@ -22,6 +22,7 @@ from crowdad.errors import ConfigError, ModelError, ModelFormatError, ModelVersi
 from crowdad.files import MB, check_size, parse_json, written_whole
 from crowdad.records import Event, OpenEvent
 from crowdad.scene.calibration import Calibration
+from crowdad.scene.digests import digest_of
 from crowdad.scene.kinds import check_kinds
 from crowdad.scene.streams import STREAMS, Motion, Stream, Told
 from crowdad.scene.view_arrays import check_activity, check_background
@@ -306,13 +307,8 @@ def _assemble(header: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> Sc
 
 def _digest(header: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> str:
     """SHA-256 over all that a model file holds, the digest itself left out, hexadecimal."""
-    whole = hashlib.sha256()
     known = {name: value for name, value in header.items() if name != "digest"}
-    whole.update(json.dumps(known, sort_keys=True).encode())
-    for name, array in sorted(arrays.items()):
-        whole.update(f"{name} {array.dtype} {array.shape}".encode())
-        whole.update(np.ascontiguousarray(array).tobytes())
-    return whole.hexdigest()
+    return digest_of(arrays, json.dumps(known, sort_keys=True))
 
 
 def _check_digest(header: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from crowdad.outputs.folder import JOURNAL, RunFolder
 from crowdad.outputs.journal import journaled_run
 from crowdad.outputs.remote import RemoteRun
 from crowdad.outputs.results import RunResults, read_results
+from crowdad.scene.digests import digest_of
 from crowdad.scene.model import SceneModel
 from crowdad.scene.runtimes import fingerprint
 from crowdad.scene.streams import Motion
@@ -59,18 +59,9 @@ def run_identity(
 
 
 def _scene_identity(scene: SceneModel) -> dict[str, Any]:
-    beside = [(name, _digest(stream.arrays())) for name, stream in scene.streams.items() if name != Motion.name]
+    beside = [(name, digest_of(stream.arrays())) for name, stream in scene.streams.items() if name != Motion.name]
     parts = {"settings": scene.settings.model_dump(mode="json"), "scale": scene.scale.as_dict(), "streams": beside}
     return {"arrays": fingerprint(scene.motion), "calibration": scene.calibration.as_dict(), **parts}
-
-
-def _digest(arrays: Mapping[str, npt.NDArray[Any]]) -> str:
-    """SHA-256 of arrays under their names, hexadecimal."""
-    digest = hashlib.sha256()
-    for name, array in sorted(arrays.items()):
-        digest.update(f"{name} {array.dtype} {array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
 
 
 def can_be_resumed(place: Path | RemoteRun, spec: Any) -> bool:

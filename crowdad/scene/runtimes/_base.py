@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 
+from crowdad.scene.digests import digest_of
 from crowdad.scene.streams import Motion, Runtime
 
 __all__ = ["CHUNK", "Runtime", "fingerprint", "in_chunks"]
@@ -36,9 +36,5 @@ def fingerprint(motion: Motion) -> str:
     settings = motion.settings
     encoder = settings.encoder
     told = (_GRAPH_VERSION, encoder.kind, encoder.code_norm, encoder.temporal_kernel, settings.tubes.steps)
-    digest = hashlib.sha256(repr(told).encode())
     arrays = {**motion.weights, "mean": motion.mean, "spread": motion.spread, "centres": motion.centres}
-    for name in sorted(arrays):
-        digest.update(f"{name} {arrays[name].dtype} {arrays[name].shape}".encode())
-        digest.update(np.ascontiguousarray(arrays[name]).tobytes())
-    return digest.hexdigest()
+    return digest_of(arrays, repr(told))
