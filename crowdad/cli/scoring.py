@@ -130,14 +130,15 @@ def fit(
         print(f"  people  {people_of(scene.scale).text}")
         for doubt in doubts_of(scene.scale):
             notice(doubt)
-        if off := kinds_off(scene.streams):
-            print(f"  not for {some_of(off)}: the footage was too short or too empty for these kinds of events")
-        if note := scene.calibration.promise(scene.settings.calibration.false_alarms_per_hour):
-            print(f"  note    {note}")
         if verbose:
             from crowdad.cli.looking import describe_scene
 
             print(describe_scene(scene))
+        else:
+            if off := kinds_off(scene.streams):
+                print(f"  not for {some_of(off)}: the footage was too short or too empty for these kinds of events")
+            if note := scene.calibration.promise(scene.settings.calibration.false_alarms_per_hour):
+                print(f"  note    {note}")
         if not (no_picture or no_pictures):
             from crowdad.workflows.model_picture import picture_beside
 
