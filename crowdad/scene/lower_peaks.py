@@ -15,13 +15,14 @@ __all__ = ["fit_lower_peaks"]
 
 Floats = npt.NDArray[np.float64]
 
-_LOCAL, _DOUBT = 0.2, 20  # quantile that a group's peaks are measured by; so many peaks count as much as all others'
+_LOCAL = 0.2  # quantile of a group's peaks that stands for their width
+_DOUBT = 20  # peaks in a group at which its own quantile and that of all peaks weigh the same
 _SPELL = 20  # blocks of time in which about as much goes on
 _LOWEST = 0.1  # quantile below which peaks are of hardly anything
 _PARTS = (3 / 7, 5 / 7, 1.0)  # of the trusted share, up to which peaks may be taken for normal
 _FEWEST = 200  # peaks: of fewer, neither places nor the lowest are known
-_LEAST_SCALE = 0.2  # of the middle: peaks all of one height are no proof that none is higher
-_OFTEN = 100.0  # peaks an hour
+_LEAST_SCALE = 0.2  # lower limit, as a share of the middle: equal peaks do not prove that higher ones never come
+_OFTEN = 100.0  # peaks an hour above the level that the tail begins at
 
 
 def fit_lower_peaks(
@@ -72,7 +73,7 @@ def _line(values: Floats, until: float) -> tuple[float, float]:
 
 
 def _level(middle: Floats, scale: Floats, times: float) -> float:
-    """What peaks of these distributions, (N,) each, pass so many times in all; not below their usual middle."""
+    """Level that peaks of these distributions, (N,) each, pass `times` times in all; at least their median middle."""
 
     def too_often(level: float) -> float:
         passing = -np.expm1(-np.exp(np.clip((middle - level) / scale, -700, 50)))

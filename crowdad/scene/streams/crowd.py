@@ -51,7 +51,7 @@ _MOST = 9.0  # of the level: beyond, what began is not outshone by what came of 
 _FAINT = 0.25  # of the level: less is not put into a map
 _AT_ONCE_S = 0.8  # and half of a tube's length
 _STILL_THERE, _HARDLY_THERE = 0.6, 0.3  # of the people before
-_LEAVING = 0.6  # share of the missing: if so many were at the picture's sides, they walked out of it
+_LEAVING = 0.6  # if this share of the missing people was near the picture's sides before, they walked out
 
 
 @dataclass(eq=False)

@@ -14,7 +14,7 @@ function boxLabel({ id, kind }) {
 
 /** Buttons that choose kinds of events: none is pressed, or "All", and all are shown. */
 class KindChips {
-  /** group: the element that holds them, hidden where there is no choice.  onChange(): called when the choice changes. */
+  /** group: the element that holds the chips; hidden if there is only one kind.  onChange(): called when the choice changes. */
   constructor(group, onChange) {
     this.group = group;
     this.onChange = onChange;
